@@ -1,1 +1,14 @@
-//! authenticator
+//! How a person proves who she is: health card and PIN, device keys, levels and the policy that rules them.
+//!
+//! Trusted for: an [`AuthenticatedPerson`] exists only after a signature was verified here, over a challenge this
+//! provider issued, with a key that a trusted authority or an earlier card login vouches for.
+//!
+//! Does not: read a clock, draw randomness, open files or sockets, keep state, log. Single use of a challenge is
+//! enforced where the login is redeemed, on [`challenge::Challenge::login_id`].
+
+pub mod identifier;
+pub mod level;
+pub mod policy;
+
+pub use identifier::{Ik, IkError, Kvnr, KvnrError};
+pub use level::{Acr, Amr, IdTokenVersion, Method};
