@@ -1,0 +1,1 @@
+//! Durability: a process is killed in the middle of its commits.
