@@ -1,1 +1,46 @@
-//! transport
+//! Bytes in and bytes out: the TLS listener, mutual TLS, and the guarded fetch of federation documents.
+//!
+//! What it is: the only room that touches sockets, rustls, hyper and reqwest. Everything above it sees an HTTP request with a
+//! [`ConnectionInfo`], or a [`Fetched`] document.
+//!
+//! Trusted for: that only admitted TLS versions, suites and groups are spoken (gematik.md chapter 9.2); that a client certificate it
+//! reports was proven by the handshake's signature; that an address it fetches from was checked, and is the one connected to; that
+//! everything coming from outside is limited in size and time.
+//!
+//! Does not: know the federation, OAuth or any person; decide whether a client certificate is the right one or currently valid
+//! ([`certificate_validity`] reads the dates, whoever knows the time judges them); read files, the environment or the wall clock.
+//!
+//! | Need | Take |
+//! |---|---|
+//! | serve a router over TLS | [`Server::https`] with a [`ServerTls`] of one or more [`TlsIdentity`] |
+//! | see who called | `Extension<ConnectionInfo>` in the handler |
+//! | fetch a statement | [`Fetcher`], behind the trait [`Fetch`] so that tests need no network |
+//! | call PAR, token, the authenticator API | [`HttpClient`] |
+
+pub mod address;
+pub mod certificate;
+mod client_tls;
+mod connection;
+mod fetcher;
+mod http_client;
+mod identity;
+mod limits;
+mod resolver;
+mod server;
+mod server_tls;
+mod suites;
+
+pub use address::{AddressClass, AddressRule};
+pub use certificate::{
+    CertificateError, CertificateValidity, certificate_thumbprint, certificate_thumbprint_hex,
+    certificate_validity, public_key_thumbprint_hex,
+};
+pub use client_tls::{ClientIdentity, Roots};
+pub use connection::{ConnectionInfo, RequestBody};
+pub use fetcher::{Fetch, FetchError, FetchFuture, FetchLimits, Fetched, Fetcher};
+pub use http_client::{HttpClient, HttpClientBuilder, HttpClientError, HttpResponse, Redirects};
+pub use identity::{ServerIdentities, TlsError, TlsIdentity};
+pub use limits::ServerLimits;
+pub use server::{DrainOutcome, Server, ServerError};
+pub use server_tls::{ClientCertificates, ServerTls};
+pub use suites::crypto_provider;
