@@ -123,10 +123,7 @@ impl<'a> Element<'a> {
 
 /// Splits one definite-length DER element off the front. No tag of a certificate's outer fields needs more than one byte, and no
 /// length more than two, within [`MAX_CERTIFICATE_BYTES`].
-fn element<'a>(
-    bytes: &'a [u8],
-    place: &'static str,
-) -> Result<(Element<'a>, &'a [u8]), CertificateError> {
+fn element<'a>(bytes: &'a [u8], place: &'static str) -> Result<(Element<'a>, &'a [u8]), CertificateError> {
     let malformed = CertificateError::Malformed(place);
     let (header, length) = match *bytes {
         [_, short, ..] if short < 0x80 => (2, usize::from(short)),
@@ -138,14 +135,7 @@ fn element<'a>(
     let rest = bytes.get(header + length..).ok_or(malformed)?;
     let content = whole.get(header..).ok_or(malformed)?;
     let tag = whole.first().copied().ok_or(malformed)?;
-    Ok((
-        Element {
-            tag,
-            whole,
-            content,
-        },
-        rest,
-    ))
+    Ok((Element { tag, whole, content }, rest))
 }
 
 fn time(element: Element<'_>, place: &'static str) -> Result<u64, CertificateError> {

@@ -93,10 +93,7 @@ impl fmt::Debug for ClientIdentity {
     }
 }
 
-pub(crate) fn client_config(
-    roots: &Roots,
-    identity: Option<&ClientIdentity>,
-) -> Result<ClientConfig, TlsError> {
+pub(crate) fn client_config(roots: &Roots, identity: Option<&ClientIdentity>) -> Result<ClientConfig, TlsError> {
     let builder = ClientConfig::builder_with_provider(crypto_provider())
         .with_protocol_versions(PROTOCOL_VERSIONS)
         .map_err(TlsError::Configuration)?
@@ -104,8 +101,9 @@ pub(crate) fn client_config(
     let mut config = match identity {
         None => builder.with_no_client_auth(),
         // Shown whatever authorities the server names: the certificate is self-signed (RFC 8705 §2.2).
-        Some(identity) => builder
-            .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&identity.key)))),
+        Some(identity) => {
+            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&identity.key))))
+        }
     };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)

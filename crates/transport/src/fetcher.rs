@@ -148,6 +148,7 @@ impl Fetcher {
         loopback_names: &[String],
     ) -> Result<Self, TlsError> {
         let resolver = GuardedResolver::new(rule, loopback_names);
+        #[expect(clippy::disallowed_methods, reason = "this is the guarded client the ban points to")]
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(client_config(roots, None)?)
             .dns_resolver(resolver.clone())
@@ -215,9 +216,7 @@ impl Fetcher {
             "http" if self.plain_http && self.resolver.is_this_machine(&url) => {}
             _ => return Err(FetchError::SchemeRefused),
         }
-        self.resolver
-            .check_literal(&url)
-            .map_err(FetchError::AddressRefused)?;
+        self.resolver.check_literal(&url).map_err(FetchError::AddressRefused)?;
         Ok(url)
     }
 }
@@ -244,15 +243,14 @@ pub(crate) fn classify(error: &reqwest::Error) -> FetchError {
         if let Some(tls) = current.downcast_ref::<rustls::Error>() {
             return FetchError::Tls(tls.to_string());
         }
-        // An io::Error that wraps another one reports the wrapped one's source, not the wrapped one itself.
-        if let Some(tls) = current
+        cause = match current
             .downcast_ref::<std::io::Error>()
             .and_then(std::io::Error::get_ref)
-            .and_then(|inner| inner.downcast_ref::<rustls::Error>())
         {
-            return FetchError::Tls(tls.to_string());
-        }
-        cause = current.source();
+            // The source of an io::Error that wraps an error is that error's source: step into it, not over it.
+            Some(wrapped) => Some(wrapped),
+            None => current.source(),
+        };
     }
     if error.is_connect() {
         FetchError::ConnectionFailed

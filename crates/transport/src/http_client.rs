@@ -88,6 +88,7 @@ impl HttpClientBuilder {
             Redirects::ReturnToCaller => reqwest::redirect::Policy::none(),
             Redirects::Follow => following(resolver.clone(), plain_http),
         };
+        #[expect(clippy::disallowed_methods, reason = "this is the guarded client the ban points to")]
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(client_config(&self.roots, self.identity.as_ref())?)
             .dns_resolver(resolver.clone())
@@ -113,9 +114,7 @@ const MAX_REDIRECTS: usize = 10;
 
 fn following(resolver: GuardedResolver, plain_http: bool) -> reqwest::redirect::Policy {
     reqwest::redirect::Policy::custom(move |attempt| {
-        if attempt.previous().len() > MAX_REDIRECTS
-            || check_url(&resolver, plain_http, attempt.url()).is_err()
-        {
+        if attempt.previous().len() > MAX_REDIRECTS || check_url(&resolver, plain_http, attempt.url()).is_err() {
             attempt.stop()
         } else {
             attempt.follow()
@@ -218,11 +217,7 @@ impl HttpClient {
     }
 
     /// GET.
-    pub async fn get(
-        &self,
-        url: &str,
-        headers: &[(&str, &str)],
-    ) -> Result<HttpResponse, HttpClientError> {
+    pub async fn get(&self, url: &str, headers: &[(&str, &str)]) -> Result<HttpResponse, HttpClientError> {
         self.send(Method::GET, url, headers, Bytes::new()).await
     }
 
@@ -237,8 +232,7 @@ impl HttpClient {
             .extend_pairs(fields)
             .finish();
         let headers = with_content_type(headers, "application/x-www-form-urlencoded");
-        self.send(Method::POST, url, &headers, Bytes::from(body))
-            .await
+        self.send(Method::POST, url, &headers, Bytes::from(body)).await
     }
 
     /// POST of a JSON body.
@@ -250,8 +244,7 @@ impl HttpClient {
     ) -> Result<HttpResponse, HttpClientError> {
         let body = serde_json::to_vec(body).map_err(|_| HttpClientError::Unsendable)?;
         let headers = with_content_type(headers, "application/json");
-        self.send(Method::POST, url, &headers, Bytes::from(body))
-            .await
+        self.send(Method::POST, url, &headers, Bytes::from(body)).await
     }
 
     /// Any method, any body.
@@ -275,9 +268,7 @@ impl HttpClient {
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
             if body.len() + chunk.len() > self.max_bytes {
-                return Err(HttpClientError::Failed(FetchError::TooLarge(
-                    self.max_bytes,
-                )));
+                return Err(HttpClientError::Failed(FetchError::TooLarge(self.max_bytes)));
             }
             body.extend_from_slice(&chunk);
         }
@@ -290,10 +281,7 @@ impl HttpClient {
     }
 }
 
-fn with_content_type<'a>(
-    headers: &[(&'a str, &'a str)],
-    content_type: &'a str,
-) -> Vec<(&'a str, &'a str)> {
+fn with_content_type<'a>(headers: &[(&'a str, &'a str)], content_type: &'a str) -> Vec<(&'a str, &'a str)> {
     std::iter::once(("content-type", content_type))
         .chain(headers.iter().copied())
         .collect()
@@ -306,17 +294,11 @@ fn failed(error: &reqwest::Error) -> HttpClientError {
     HttpClientError::Failed(classify(error))
 }
 
-fn check_url(
-    resolver: &GuardedResolver,
-    plain_http: bool,
-    url: &Url,
-) -> Result<(), HttpClientError> {
+fn check_url(resolver: &GuardedResolver, plain_http: bool, url: &Url) -> Result<(), HttpClientError> {
     match url.scheme() {
         "https" => {}
         "http" if plain_http && resolver.is_this_machine(url) => {}
         _ => return Err(HttpClientError::SchemeRefused),
     }
-    resolver
-        .check_literal(url)
-        .map_err(HttpClientError::AddressRefused)
+    resolver.check_literal(url).map_err(HttpClientError::AddressRefused)
 }

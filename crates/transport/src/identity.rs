@@ -108,10 +108,7 @@ impl fmt::Debug for TlsIdentity {
     }
 }
 
-pub(crate) fn certified_key(
-    chain: &[Vec<u8>],
-    private_key: &[u8],
-) -> Result<CertifiedKey, TlsError> {
+pub(crate) fn certified_key(chain: &[Vec<u8>], private_key: &[u8]) -> Result<CertifiedKey, TlsError> {
     let chain = chain
         .iter()
         .map(|certificate| CertificateDer::from(certificate.clone()))
@@ -122,10 +119,7 @@ pub(crate) fn certified_key(
     assemble(chain, key)
 }
 
-pub(crate) fn certified_key_from_pem(
-    chain: &[u8],
-    private_key: &[u8],
-) -> Result<CertifiedKey, TlsError> {
+pub(crate) fn certified_key_from_pem(chain: &[u8], private_key: &[u8]) -> Result<CertifiedKey, TlsError> {
     let chain = CertificateDer::pem_slice_iter(chain)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|_| TlsError::Unreadable("certificate PEM"))?;
@@ -137,10 +131,7 @@ pub(crate) fn certified_key_from_pem(
     assemble(chain, key)
 }
 
-fn assemble(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-) -> Result<CertifiedKey, TlsError> {
+fn assemble(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<CertifiedKey, TlsError> {
     if chain.is_empty() {
         return Err(TlsError::NoCertificate);
     }
@@ -148,18 +139,13 @@ fn assemble(
         .key_provider
         .load_private_key(key)
         .map_err(|_| TlsError::Unreadable("private key"))?;
-    if !matches!(
-        key.algorithm(),
-        SignatureAlgorithm::ECDSA | SignatureAlgorithm::RSA
-    ) {
+    if !matches!(key.algorithm(), SignatureAlgorithm::ECDSA | SignatureAlgorithm::RSA) {
         return Err(TlsError::AlgorithmNotAdmitted);
     }
     let certified = CertifiedKey::new(chain, key);
     match certified.keys_match() {
         Ok(()) => Ok(certified),
-        Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
-            Err(TlsError::KeyMismatch)
-        }
+        Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err(TlsError::KeyMismatch),
         Err(rustls::Error::InvalidCertificate(_)) => Err(TlsError::Unreadable("certificate")),
         Err(error) => Err(TlsError::Configuration(error)),
     }
@@ -199,8 +185,7 @@ impl ServerIdentities {
 
     /// Adds or exchanges the identity of one host (DNS name, any case).
     pub fn insert(&self, host: &str, identity: TlsIdentity) -> Result<(), TlsError> {
-        let name = rustls::pki_types::DnsName::try_from(host.to_owned())
-            .map_err(|_| TlsError::HostName)?;
+        let name = rustls::pki_types::DnsName::try_from(host.to_owned()).map_err(|_| TlsError::HostName)?;
         self.table
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -236,7 +221,6 @@ impl From<TlsIdentity> for ServerIdentities {
 
 impl ResolvesServerCert for ServerIdentities {
     fn resolve(&self, client_hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.find(client_hello.server_name())
-            .map(|identity| identity.current())
+        self.find(client_hello.server_name()).map(|identity| identity.current())
     }
 }

@@ -32,8 +32,8 @@ mod suites;
 
 pub use address::{AddressClass, AddressRule};
 pub use certificate::{
-    CertificateError, CertificateValidity, certificate_thumbprint, certificate_thumbprint_hex,
-    certificate_validity, public_key_thumbprint_hex,
+    CertificateError, CertificateValidity, certificate_thumbprint, certificate_thumbprint_hex, certificate_validity,
+    public_key_thumbprint_hex,
 };
 pub use client_tls::{ClientIdentity, Roots};
 pub use connection::{ConnectionInfo, RequestBody};

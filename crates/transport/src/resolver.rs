@@ -33,18 +33,13 @@ impl GuardedResolver {
     pub(crate) fn new(rule: AddressRule, loopback_names: &[String]) -> Self {
         Self {
             rule,
-            loopback_names: loopback_names
-                .iter()
-                .map(|name| name.to_ascii_lowercase())
-                .collect(),
+            loopback_names: loopback_names.iter().map(|name| name.to_ascii_lowercase()).collect(),
         }
     }
 
     fn is_loopback_name(&self, name: &str) -> bool {
         // RFC 6761 §6.3: localhost and everything below it is this machine, without asking anyone.
-        name == "localhost"
-            || name.ends_with(".localhost")
-            || self.loopback_names.iter().any(|known| known == name)
+        name == "localhost" || name.ends_with(".localhost") || self.loopback_names.iter().any(|known| known == name)
     }
 
     /// Whether plain HTTP may be spoken to this host: only to this machine.
@@ -94,14 +89,9 @@ impl Resolve for GuardedResolver {
         let loopback = self.is_loopback_name(&name);
         Box::pin(async move {
             let addresses = if loopback {
-                GuardedResolver::admit(
-                    rule,
-                    [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
-                )?
+                GuardedResolver::admit(rule, [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()])?
             } else {
-                let resolved = tokio::net::lookup_host((name, 0))
-                    .await
-                    .map_err(|_| Unresolvable)?;
+                let resolved = tokio::net::lookup_host((name, 0)).await.map_err(|_| Unresolvable)?;
                 GuardedResolver::admit(rule, resolved.map(|address| address.ip()))?
             };
             Ok(Box::new(addresses.into_iter()) as Addrs)

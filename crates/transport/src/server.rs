@@ -101,16 +101,9 @@ impl Server {
     /// [`ServerLimits::drain_timeout`].
     ///
     /// `service` is an axum `Router` or any tower service that cannot fail. Each request carries a [`ConnectionInfo`] extension.
-    pub async fn serve<S, B>(
-        self,
-        service: S,
-        shutdown: impl Future<Output = ()> + Send,
-    ) -> DrainOutcome
+    pub async fn serve<S, B>(self, service: S, shutdown: impl Future<Output = ()> + Send) -> DrainOutcome
     where
-        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>
-            + Clone
-            + Send
-            + 'static,
+        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send,
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -130,12 +123,9 @@ impl Server {
             };
             match accepted {
                 Ok((stream, peer_addr, place)) => {
-                    let (shared, service, stopping) =
-                        (Arc::clone(&shared), service.clone(), stopping.clone());
+                    let (shared, service, stopping) = (Arc::clone(&shared), service.clone(), stopping.clone());
                     connections.spawn(async move {
-                        shared
-                            .connection(stream, peer_addr, service, stopping)
-                            .await;
+                        shared.connection(stream, peer_addr, service, stopping).await;
                         drop(place);
                     });
                 }
@@ -217,10 +207,7 @@ impl Shared {
         service: S,
         stopping: watch::Receiver<()>,
     ) where
-        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>
-            + Clone
-            + Send
-            + 'static,
+        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send,
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -233,12 +220,9 @@ impl Shared {
                 client_certificate: None,
                 tls: false,
             };
-            return self
-                .http(&self.http1, stream, info, service, stopping)
-                .await;
+            return self.http(&self.http1, stream, info, service, stopping).await;
         };
-        let handshake =
-            tokio::time::timeout(self.limits.handshake_timeout, acceptor.accept(stream));
+        let handshake = tokio::time::timeout(self.limits.handshake_timeout, acceptor.accept(stream));
         let stream = match handshake.await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
@@ -276,10 +260,7 @@ impl Shared {
         mut stopping: watch::Receiver<()>,
     ) where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>
-            + Clone
-            + Send
-            + 'static,
+        S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send,
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
@@ -301,13 +282,7 @@ impl Shared {
         };
         let connection = builder.serve_connection(stream, answers);
         tokio::pin!(connection);
-        let mut watch = tokio::time::interval(
-            limits
-                .header_timeout
-                .min(limits.idle_timeout)
-                .max(MIN_WATCH_STEP)
-                / 2,
-        );
+        let mut watch = tokio::time::interval(limits.header_timeout.min(limits.idle_timeout).max(MIN_WATCH_STEP) / 2);
         let mut is_stopping = false;
         loop {
             tokio::select! {
@@ -331,12 +306,7 @@ const MIN_WATCH_STEP: Duration = Duration::from_millis(2);
 
 type Answer<B> = Response<Either<B, Empty<Bytes>>>;
 
-async fn answer<S, B>(
-    service: S,
-    info: ConnectionInfo,
-    request: Request<Incoming>,
-    limits: &ServerLimits,
-) -> Answer<B>
+async fn answer<S, B>(service: S, info: ConnectionInfo, request: Request<Incoming>, limits: &ServerLimits) -> Answer<B>
 where
     S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>,
 {

@@ -7,14 +7,10 @@
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{
-    WebPkiSupportedAlgorithms, aws_lc_rs::Ticketer, verify_tls12_signature, verify_tls13_signature,
-};
+use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs::Ticketer, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme,
-};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
 
 use crate::certificate::MAX_CERTIFICATE_BYTES;
 use crate::identity::{ServerIdentities, TlsError};
@@ -61,11 +57,9 @@ impl ServerTls {
             .map_err(TlsError::Configuration)?;
         let builder = match client_certificates {
             ClientCertificates::None => builder.with_no_client_auth(),
-            ClientCertificates::RequestAny => {
-                builder.with_client_cert_verifier(Arc::new(ProofOfKey {
-                    algorithms: crypto_provider().signature_verification_algorithms,
-                }))
-            }
+            ClientCertificates::RequestAny => builder.with_client_cert_verifier(Arc::new(ProofOfKey {
+                algorithms: crypto_provider().signature_verification_algorithms,
+            })),
         };
         let mut config = builder.with_cert_resolver(Arc::new(identities.clone()));
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

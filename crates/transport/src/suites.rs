@@ -11,8 +11,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, cipher_suite, kx_group};
 
 /// The protocol versions spoken, newest first. rustls has no older ones to switch off.
-pub(crate) static PROTOCOL_VERSIONS: &[&SupportedProtocolVersion] =
-    &[&rustls::version::TLS13, &rustls::version::TLS12];
+pub(crate) static PROTOCOL_VERSIONS: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
 
 /// The handshake signatures accepted from a client, in order of preference (A_21275-01: SHA-256, SHA-384, SHA-512).
 pub(crate) static CLIENT_SIGNATURE_SCHEMES: &[SignatureScheme] = &[

@@ -57,11 +57,7 @@ fn special_addresses_are_refused_each_for_its_class() {
         ("fec0::1", Private),
         ("ff02::1", Multicast),
     ] {
-        assert_eq!(
-            check(AddressRule::PublicOnly, address),
-            Err(class),
-            "{address}"
-        );
+        assert_eq!(check(AddressRule::PublicOnly, address), Err(class), "{address}");
     }
 }
 
@@ -96,9 +92,6 @@ fn the_sandbox_rule_adds_loopback_and_nothing_else() {
     assert_eq!(check(rule, "::1"), Ok(()));
     assert_eq!(check(rule, "10.0.0.1"), Err(AddressClass::Private));
     assert_eq!(check(rule, "169.254.169.254"), Err(AddressClass::LinkLocal));
-    assert_eq!(
-        check(rule, "::ffff:127.0.0.1"),
-        Err(AddressClass::EmbeddedIpv4)
-    );
+    assert_eq!(check(rule, "::ffff:127.0.0.1"), Err(AddressClass::EmbeddedIpv4));
     assert_eq!(check(rule, "0.0.0.0"), Err(AddressClass::Unspecified));
 }

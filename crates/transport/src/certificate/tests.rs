@@ -25,9 +25,7 @@ fn validity_reads_both_time_forms() {
 #[test]
 fn thumbprints_are_those_of_the_whole_certificate_and_of_the_key() {
     let key = rcgen::KeyPair::generate().unwrap();
-    let first = rcgen::CertificateParams::default()
-        .self_signed(&key)
-        .unwrap();
+    let first = rcgen::CertificateParams::default().self_signed(&key).unwrap();
     let mut params = rcgen::CertificateParams::default();
     params.not_after = rcgen::date_time_ymd(2030, 1, 1);
     let second = params.self_signed(&key).unwrap();
