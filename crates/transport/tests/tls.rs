@@ -296,7 +296,7 @@ async fn a_replaced_identity_serves_the_next_handshake_and_leaves_open_connectio
     assert_eq!(server_certificate(&open), first);
 
     let (second, key) = authority.issue(&["localhost"]);
-    identity.replace(&[second.clone()], &key).unwrap();
+    identity.replace(std::slice::from_ref(&second), &key).unwrap();
     let fresh = connect(server.addr, "localhost", config()).await.unwrap();
     assert_eq!(server_certificate(&fresh), second);
     assert_eq!(get_on(&mut open, "/whoami").await.unwrap(), "none");
@@ -310,12 +310,12 @@ async fn a_key_that_does_not_belong_is_not_taken_over() {
     let (certificate, _) = authority.issue(&["localhost"]);
     let (_, stranger) = authority.issue(&["localhost"]);
     assert!(matches!(
-        identity.replace(&[certificate.clone()], &stranger),
+        identity.replace(std::slice::from_ref(&certificate), &stranger),
         Err(TlsError::KeyMismatch)
     ));
     assert!(matches!(identity.replace(&[], &stranger), Err(TlsError::NoCertificate)));
     assert!(matches!(
-        identity.replace(&[certificate.clone()], b"no key"),
+        identity.replace(std::slice::from_ref(&certificate), b"no key"),
         Err(TlsError::Unreadable(_))
     ));
     assert!(matches!(identity.replace_pem(b"", b""), Err(TlsError::NoPrivateKey)));
@@ -340,7 +340,7 @@ async fn each_host_has_its_own_identity_and_unknown_hosts_are_refused_without_a_
     let mut certificates = Vec::new();
     for host in ["one.example", "two.example"] {
         let (certificate, key) = authority.issue(&[host]);
-        let identity = TlsIdentity::new(&[certificate.clone()], &key).unwrap();
+        let identity = TlsIdentity::new(std::slice::from_ref(&certificate), &key).unwrap();
         identities.insert(host, identity).unwrap();
         certificates.push(certificate);
     }
@@ -383,7 +383,7 @@ async fn the_http_client_shows_its_certificate_over_http2_and_keeps_the_connecti
     let server = common::start(tls, ServerLimits::default(), router).await;
     let (certificate, key) = self_signed();
     let client = HttpClient::builder(&authority.roots(), AddressRule::LoopbackAllowed)
-        .identity(ClientIdentity::new(&[certificate.clone()], &key).unwrap())
+        .identity(ClientIdentity::new(std::slice::from_ref(&certificate), &key).unwrap())
         .build()
         .unwrap();
     let first = client.get(&server.url("/port"), &[]).await.unwrap().text();
