@@ -13,17 +13,13 @@ pub enum Base64UrlError {
     #[error("base64url carries padding, expected none (RFC 7515 section 2)")]
     Padding,
     /// A character outside `A-Z a-z 0-9 - _`.
-    #[error(
-        "base64url carries a character outside its alphabet at offset {offset} (RFC 4648 section 5)"
-    )]
+    #[error("base64url carries a character outside its alphabet at offset {offset} (RFC 4648 section 5)")]
     Alphabet {
         /// Byte offset of the first such character.
         offset: usize,
     },
     /// Unused bits of the last character are not zero.
-    #[error(
-        "base64url is not canonical: the unused bits of the last character are not zero (RFC 4648 section 3.5)"
-    )]
+    #[error("base64url is not canonical: the unused bits of the last character are not zero (RFC 4648 section 3.5)")]
     NotCanonical,
     /// The text ends inside a byte.
     #[error("base64url ends inside a byte")]
@@ -58,9 +54,7 @@ pub const fn encoded_length(bytes: usize) -> usize {
 /// # Errors
 /// [`Base64UrlError`] when the text is padded, not canonical or not base64url at all.
 pub fn decode(text: &str) -> Result<Vec<u8>, Base64UrlError> {
-    URL_SAFE_NO_PAD
-        .decode(text)
-        .map_err(|error| refusal(text, error))
+    URL_SAFE_NO_PAD.decode(text).map_err(|error| refusal(text, error))
 }
 
 /// The bytes behind `text`, appended to `out`.
@@ -86,21 +80,22 @@ pub fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], Base64UrlErro
     let mut bytes = [0u8; N];
     match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
         Ok(length) if length == N => Ok(bytes),
-        Ok(_) | Err(DecodeSliceError::OutputSliceTooSmall) => {
-            Err(Base64UrlError::Length { expected: N })
-        }
+        Ok(_) | Err(DecodeSliceError::OutputSliceTooSmall) => Err(Base64UrlError::Length { expected: N }),
         Err(DecodeSliceError::DecodeError(error)) => Err(refusal(text, error)),
     }
 }
 
 fn refusal(text: &str, error: DecodeError) -> Base64UrlError {
-    if text.as_bytes().contains(&b'=') {
-        return Base64UrlError::Padding;
+    // The library reports a wrong length before a wrong character; what stands first in the text is said first here.
+    let outside = |byte: u8| !(byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    match text.bytes().enumerate().find(|(_, byte)| outside(*byte)) {
+        Some((_, b'=')) => return Base64UrlError::Padding,
+        Some((offset, _)) => return Base64UrlError::Alphabet { offset },
+        None => {}
     }
     match error {
-        DecodeError::InvalidByte(offset, _) => Base64UrlError::Alphabet { offset },
         DecodeError::InvalidLastSymbol { .. } => Base64UrlError::NotCanonical,
-        DecodeError::InvalidLength(_) => Base64UrlError::Truncated,
+        DecodeError::InvalidLength(_) | DecodeError::InvalidByte(..) => Base64UrlError::Truncated,
         DecodeError::InvalidPadding => Base64UrlError::Padding,
     }
 }
@@ -137,10 +132,7 @@ mod tests {
     fn a_coordinate_has_exactly_its_length() {
         for length in [0usize, 1, 31, 33, 64] {
             let text = encode(&vec![7; length]);
-            assert_eq!(
-                decode_array::<32>(&text),
-                Err(Base64UrlError::Length { expected: 32 })
-            );
+            assert_eq!(decode_array::<32>(&text), Err(Base64UrlError::Length { expected: 32 }));
         }
         assert_eq!(decode_array::<32>(&encode(&[7; 32])), Ok([7; 32]));
         let padded = format!("{}=", encode(&[7; 32]));

@@ -115,9 +115,7 @@ pub enum CertificatesError {
     #[error("certificate is too long, expected at most {MAX_CERTIFICATE_BYTES} bytes of DER")]
     TooLong,
     /// Not standard base64 with padding (RFC 4648 §4).
-    #[error(
-        "certificate is not base64, expected the standard alphabet with padding (RFC 4648 section 4)"
-    )]
+    #[error("certificate is not base64, expected the standard alphabet with padding (RFC 4648 section 4)")]
     NotBase64,
     /// The bytes are not one DER SEQUENCE.
     #[error("certificate is not DER, expected one SEQUENCE")]
@@ -142,17 +140,16 @@ impl RawHeader {
             return Err(HeaderError::TooLong);
         }
         let bytes = base64url::decode(segment)?;
-        let text =
-            std::str::from_utf8(&bytes).map_err(|_| HeaderError::Json(JsonError::NotUtf8))?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| HeaderError::Json(JsonError::NotUtf8))?;
         let refusal = Refusal::default();
         let mut reader = serde_json::Deserializer::from_str(text);
         let visitor = HeaderVisitor {
             refusal: &refusal,
             depth: Depth::of(limits),
         };
-        let header = reader.deserialize_map(visitor).map_err(|error| {
-            HeaderError::Json(refusal.take().unwrap_or_else(|| json::describe(&error)))
-        })?;
+        let header = reader
+            .deserialize_map(visitor)
+            .map_err(|error| HeaderError::Json(refusal.take().unwrap_or_else(|| json::describe(&error))))?;
         reader
             .end()
             .map_err(|error| HeaderError::Json(json::describe(&error)))?;
@@ -160,14 +157,8 @@ impl RawHeader {
     }
 
     /// Takes a string member out of the rest.
-    pub(crate) fn take_string(
-        &mut self,
-        member: &'static str,
-    ) -> Result<Option<String>, HeaderError> {
-        self.other
-            .remove(member)
-            .map(|value| string(value, member))
-            .transpose()
+    pub(crate) fn take_string(&mut self, member: &'static str) -> Result<Option<String>, HeaderError> {
+        self.other.remove(member).map(|value| string(value, member)).transpose()
     }
 }
 
@@ -279,9 +270,7 @@ pub(crate) fn certificates(value: &Value) -> Result<Vec<Vec<u8>>, CertificatesEr
             if text.len() > MAX_CERTIFICATE_BYTES.div_ceil(3) * 4 {
                 return Err(CertificatesError::TooLong);
             }
-            let der = STANDARD
-                .decode(text)
-                .map_err(|_| CertificatesError::NotBase64)?;
+            let der = STANDARD.decode(text).map_err(|_| CertificatesError::NotBase64)?;
             if der.len() > MAX_CERTIFICATE_BYTES {
                 return Err(CertificatesError::TooLong);
             }
@@ -300,13 +289,11 @@ pub(crate) fn certificate_text(der: &[u8]) -> String {
 }
 
 /// One SEQUENCE in minimal length form, nothing behind it (X.690 §8.1.3, §10.1).
-fn is_one_sequence(der: &[u8]) -> bool {
+pub(crate) fn is_one_sequence(der: &[u8]) -> bool {
     match der {
         [0x30, length @ 0..=0x7f, rest @ ..] => rest.len() == usize::from(*length),
         [0x30, 0x81, length @ 0x80..=0xff, rest @ ..] => rest.len() == usize::from(*length),
-        [0x30, 0x82, high @ 1..=0xff, low, rest @ ..] => {
-            rest.len() == usize::from(u16::from_be_bytes([*high, *low]))
-        }
+        [0x30, 0x82, high @ 1..=0xff, low, rest @ ..] => rest.len() == usize::from(u16::from_be_bytes([*high, *low])),
         _ => false,
     }
 }

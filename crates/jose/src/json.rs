@@ -101,9 +101,7 @@ pub fn parse_as<T: DeserializeOwned>(bytes: &[u8], limits: &Limits) -> Result<T,
 /// Length and encoding, before anything is looked at.
 fn check_text<'a>(bytes: &'a [u8], limits: &Limits) -> Result<&'a str, JsonError> {
     if bytes.len() > limits.bytes {
-        return Err(JsonError::TooLong {
-            limit: limits.bytes,
-        });
+        return Err(JsonError::TooLong { limit: limits.bytes });
     }
     std::str::from_utf8(bytes).map_err(|_| JsonError::NotUtf8)
 }
@@ -152,11 +150,7 @@ pub(crate) fn describe(error: &serde_json::Error) -> JsonError {
     } else {
         expected.push_str("a member has a value that is not allowed");
     }
-    JsonError::Shape {
-        expected,
-        line,
-        column,
-    }
+    JsonError::Shape { expected, line, column }
 }
 
 /// Begins the messages of [`crate::jwk::JwkError`], which quote nothing, when they travel as serde's text.

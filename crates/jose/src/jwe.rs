@@ -19,9 +19,8 @@
 
 use std::fmt;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, RandomizedNonceKey, UnboundKey};
 use aws_lc_rs::agreement::{self, ECDH_P256};
-use aws_lc_rs::rand;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -80,9 +79,7 @@ pub enum JweError {
         member: &'static str,
     },
     /// The second part is not empty.
-    #[error(
-        "JWE encrypted key is not empty, expected none with `ECDH-ES` (RFC 7516 section 5.2 step 10)"
-    )]
+    #[error("JWE encrypted key is not empty, expected none with `ECDH-ES` (RFC 7516 section 5.2 step 10)")]
     EncryptedKey,
     /// The nonce is not 12 bytes of base64url.
     #[error("JWE initialization vector: {0} (RFC 7518 section 5.3)")]
@@ -120,22 +117,16 @@ pub struct EncryptionHeader<'a> {
 ///
 /// # Errors
 /// [`JweError::KeyAgreement`], [`JweError::Failed`].
-pub fn encrypt(
-    header: &EncryptionHeader<'_>,
-    recipient: &P256PublicKey,
-    plaintext: &[u8],
-) -> Result<String, JweError> {
+pub fn encrypt(header: &EncryptionHeader<'_>, recipient: &P256PublicKey, plaintext: &[u8]) -> Result<String, JweError> {
     let ephemeral = agreement::PrivateKey::generate(&ECDH_P256).map_err(|_| JweError::Failed)?;
-    let point = ephemeral
-        .compute_public_key()
-        .map_err(|_| JweError::Failed)?;
+    let point = ephemeral.compute_public_key().map_err(|_| JweError::Failed)?;
     let (x, y) = match point.as_ref() {
         [0x04, coordinates @ ..] if coordinates.len() == 64 => coordinates.split_at(32),
         _ => return Err(JweError::Failed),
     };
     let json = encryption_header(header, x, y);
     let secret = keys::agree(&ephemeral, recipient).map_err(|_| JweError::KeyAgreement)?;
-    let key = content_key(&secret, &[], &[]).ok_or(JweError::Failed)?;
+    let key = content_key(&secret, &[], &[])?;
 
     let length = base64url::encoded_length(json.len())
         + base64url::encoded_length(plaintext.len())
@@ -144,18 +135,12 @@ pub fn encrypt(
         + 4;
     let mut token = String::with_capacity(length);
     base64url::encode_into(&json, &mut token);
-    let mut iv = [0u8; IV_BYTES];
-    rand::fill(&mut iv).map_err(|_| JweError::Failed)?;
     let mut sealed = Zeroizing::new(plaintext.to_vec());
-    let tag = key
-        .seal_in_place_separate_tag(
-            Nonce::assume_unique_for_key(iv),
-            Aad::from(token.as_bytes()),
-            &mut sealed,
-        )
+    let (iv, tag) = RandomizedNonceKey::new(&AES_256_GCM, &key[..])
+        .and_then(|key| key.seal_in_place_separate_tag(Aad::from(token.as_bytes()), &mut sealed))
         .map_err(|_| JweError::Failed)?;
     token.push_str("..");
-    base64url::encode_into(&iv, &mut token);
+    base64url::encode_into(iv.as_ref(), &mut token);
     token.push('.');
     base64url::encode_into(&sealed, &mut token);
     token.push('.');
@@ -185,13 +170,11 @@ fn encryption_header(header: &EncryptionHeader<'_>, x: &[u8], y: &[u8]) -> Vec<u
     json
 }
 
-fn content_key(secret: &SharedSecret, apu: &[u8], apv: &[u8]) -> Option<LessSafeKey> {
+fn content_key(secret: &SharedSecret, apu: &[u8], apv: &[u8]) -> Result<Zeroizing<[u8; KEY_BYTES]>, JweError> {
     let mut key = Zeroizing::new([0u8; KEY_BYTES]);
     // Direct key agreement: the AlgorithmID is the `enc` value (RFC 7518 §4.6.2).
-    kdf::derive(secret, b"A256GCM", apu, apv, &mut key[..])?;
-    UnboundKey::new(&AES_256_GCM, &key[..])
-        .ok()
-        .map(LessSafeKey::new)
+    kdf::derive(secret, b"A256GCM", apu, apv, &mut key[..]).ok_or(JweError::Failed)?;
+    Ok(key)
 }
 
 /// The protected header; `alg` is `ECDH-ES` and `enc` is `A256GCM`, or it would not have been parsed. `crit`, `zip`,
@@ -245,9 +228,7 @@ pub struct UnverifiedJwe {
 /// [`JweError`].
 pub fn parse(token: &str, limits: &Limits) -> Result<UnverifiedJwe, JweError> {
     if token.len() > limits.bytes {
-        return Err(JweError::TooLong {
-            limit: limits.bytes,
-        });
+        return Err(JweError::TooLong { limit: limits.bytes });
     }
     let mut segments = token.split('.');
     let (Some(protected), Some(encrypted_key), Some(iv), Some(ciphertext), Some(tag), None) = (
@@ -280,18 +261,13 @@ fn parse_header(segment: &str, limits: &Limits) -> Result<Header, JweError> {
             name: header::algorithm_label(&raw.alg),
         });
     }
-    let enc = raw
-        .take_string("enc")?
-        .ok_or(HeaderError::Missing { member: "enc" })?;
+    let enc = raw.take_string("enc")?.ok_or(HeaderError::Missing { member: "enc" })?;
     if enc != "A256GCM" {
         return Err(JweError::EncryptionRefused {
             name: header::algorithm_label(&enc),
         });
     }
-    let epk = raw
-        .other
-        .remove("epk")
-        .ok_or(HeaderError::Missing { member: "epk" })?;
+    let epk = raw.other.remove("epk").ok_or(HeaderError::Missing { member: "epk" })?;
     Ok(Header {
         epk: Jwk::from_value(&epk).map_err(JweError::EphemeralKey)?.key,
         version: raw.take_string("version")?,
@@ -306,9 +282,7 @@ fn parse_header(segment: &str, limits: &Limits) -> Result<Header, JweError> {
 fn party_info(value: Option<Value>, member: &'static str) -> Result<Vec<u8>, JweError> {
     match value {
         None => Ok(Vec::new()),
-        Some(Value::String(text))
-            if text.len() <= base64url::encoded_length(MAX_PARTY_INFO_BYTES) =>
-        {
+        Some(Value::String(text)) if text.len() <= base64url::encoded_length(MAX_PARTY_INFO_BYTES) => {
             base64url::decode(&text).map_err(|_| JweError::PartyInfo { member })
         }
         Some(_) => Err(JweError::PartyInfo { member }),
@@ -327,20 +301,19 @@ impl UnverifiedJwe {
     /// # Errors
     /// [`JweError::KeyAgreement`], [`JweError::NotDecrypted`].
     pub fn decrypt(&self, recipient: &dyn KeyAgreement) -> Result<Zeroizing<Vec<u8>>, JweError> {
-        let secret = recipient
-            .agree(&self.header.epk)
-            .map_err(|_| JweError::KeyAgreement)?;
-        let key =
-            content_key(&secret, &self.header.apu, &self.header.apv).ok_or(JweError::Failed)?;
+        let secret = recipient.agree(&self.header.epk).map_err(|_| JweError::KeyAgreement)?;
+        let key = content_key(&secret, &self.header.apu, &self.header.apv)?;
+        let key = UnboundKey::new(&AES_256_GCM, &key[..]).map_err(|_| JweError::Failed)?;
         let mut plaintext = Zeroizing::new(vec![0u8; self.ciphertext.len()]);
-        key.open_separate_gather(
-            Nonce::assume_unique_for_key(self.iv),
-            Aad::from(self.protected.as_bytes()),
-            &self.ciphertext,
-            &self.tag,
-            &mut plaintext,
-        )
-        .map_err(|_| JweError::NotDecrypted)?;
+        LessSafeKey::new(key)
+            .open_separate_gather(
+                Nonce::assume_unique_for_key(self.iv),
+                Aad::from(self.protected.as_bytes()),
+                &self.ciphertext,
+                &self.tag,
+                &mut plaintext,
+            )
+            .map_err(|_| JweError::NotDecrypted)?;
         Ok(plaintext)
     }
 }

@@ -144,9 +144,8 @@ impl Jwk {
         if required(members, "crv")? != "P-256" {
             return Err(JwkError::Curve);
         }
-        let key =
-            P256PublicKey::from_coordinates(&coordinate(members, "x")?, &coordinate(members, "y")?)
-                .map_err(|_| JwkError::NotOnCurve)?;
+        let key = P256PublicKey::from_coordinates(&coordinate(members, "x")?, &coordinate(members, "y")?)
+            .map_err(|_| JwkError::NotOnCurve)?;
         let key_use = match optional(members, "use")? {
             None => None,
             Some("sig") => Some(KeyUse::Signature),
@@ -190,10 +189,7 @@ impl Jwk {
             KeyUse::Encryption => "ECDH-ES",
         };
         self.key_use.is_none_or(|key_use| key_use == purpose)
-            && self
-                .alg
-                .as_deref()
-                .is_none_or(|published| published == algorithm)
+            && self.alg.as_deref().is_none_or(|published| published == algorithm)
     }
 
     fn each_member(&self, mut visit: impl FnMut(&'static str, Member<'_>)) {
@@ -210,12 +206,7 @@ impl Jwk {
         if !self.x5c.is_empty() {
             visit(
                 "x5c",
-                Member::List(
-                    self.x5c
-                        .iter()
-                        .map(|der| header::certificate_text(der))
-                        .collect(),
-                ),
+                Member::List(self.x5c.iter().map(|der| header::certificate_text(der)).collect()),
             );
         }
         if let Some(alg) = &self.alg {
@@ -258,8 +249,7 @@ impl Serialize for Jwk {
 impl<'de> Deserialize<'de> for Jwk {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let tree = tree(deserializer)?;
-        Self::from_value(&tree)
-            .map_err(|error| D::Error::custom(format_args!("{JWK_MESSAGE}{error}")))
+        Self::from_value(&tree).map_err(|error| D::Error::custom(format_args!("{JWK_MESSAGE}{error}")))
     }
 }
 
@@ -276,10 +266,7 @@ fn tree<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
         })
 }
 
-fn optional<'a>(
-    members: &'a Map<String, Value>,
-    member: &'static str,
-) -> Result<Option<&'a str>, JwkError> {
+fn optional<'a>(members: &'a Map<String, Value>, member: &'static str) -> Result<Option<&'a str>, JwkError> {
     match members.get(member) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -287,16 +274,12 @@ fn optional<'a>(
     }
 }
 
-fn required<'a>(
-    members: &'a Map<String, Value>,
-    member: &'static str,
-) -> Result<&'a str, JwkError> {
+fn required<'a>(members: &'a Map<String, Value>, member: &'static str) -> Result<&'a str, JwkError> {
     optional(members, member)?.ok_or(JwkError::Missing { member })
 }
 
 fn coordinate(members: &Map<String, Value>, member: &'static str) -> Result<[u8; 32], JwkError> {
-    base64url::decode_array(required(members, member)?)
-        .map_err(|reason| JwkError::Coordinate { member, reason })
+    base64url::decode_array(required(members, member)?).map_err(|reason| JwkError::Coordinate { member, reason })
 }
 
 #[cfg(test)]

@@ -123,17 +123,12 @@ pub struct VerifiedPayload(Arc<Parts>);
 /// [`JwsError`], every variant but `NotVerified`.
 pub fn parse(token: &str, limits: &Limits) -> Result<UnverifiedJws, JwsError> {
     if token.len() > limits.bytes {
-        return Err(JwsError::TooLong {
-            limit: limits.bytes,
-        });
+        return Err(JwsError::TooLong { limit: limits.bytes });
     }
     let mut segments = token.split('.');
-    let (Some(header), Some(payload), Some(signature), None) = (
-        segments.next(),
-        segments.next(),
-        segments.next(),
-        segments.next(),
-    ) else {
+    let (Some(header), Some(payload), Some(signature), None) =
+        (segments.next(), segments.next(), segments.next(), segments.next())
+    else {
         return Err(JwsError::NotThreeParts);
     };
     let signing_input_end = header.len() + 1 + payload.len();
@@ -275,11 +270,7 @@ pub struct SigningHeader<'a> {
 ///
 /// # Errors
 /// [`SignError`].
-pub fn sign(
-    header: &SigningHeader<'_>,
-    payload: &[u8],
-    signer: &dyn Signer,
-) -> Result<String, SignError> {
+pub fn sign(header: &SigningHeader<'_>, payload: &[u8], signer: &dyn Signer) -> Result<String, SignError> {
     let json = signing_header(header, signer.kid())?;
     let length = base64url::encoded_length(json.len())
         + base64url::encoded_length(payload.len())
@@ -306,11 +297,7 @@ fn signing_header(header: &SigningHeader<'_>, kid: &str) -> Result<Vec<u8>, Sign
         }
     }
     for (index, der) in header.x5c.iter().enumerate() {
-        json.extend_from_slice(if index == 0 {
-            br#","x5c":[""#
-        } else {
-            br#"",""#
-        });
+        json.extend_from_slice(if index == 0 { br#","x5c":[""# } else { br#"",""# });
         json.extend_from_slice(header::certificate_text(der).as_bytes());
     }
     if !header.x5c.is_empty() {
@@ -320,10 +307,7 @@ fn signing_header(header: &SigningHeader<'_>, kid: &str) -> Result<Vec<u8>, Sign
         if let Some(member) = header::reserved_member(name) {
             return Err(SignError::ReservedHeaderMember { member });
         }
-        if header.extra[..index]
-            .iter()
-            .any(|(earlier, _)| earlier == name)
-        {
+        if header.extra[..index].iter().any(|(earlier, _)| earlier == name) {
             return Err(SignError::DuplicateHeaderMember);
         }
         push_member(name, value, &mut json);

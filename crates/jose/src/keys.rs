@@ -12,6 +12,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use zeroize::Zeroizing;
 
+use crate::header;
 use crate::jwk::{Jwk, KeyUse, P256PublicKey};
 
 /// Why a signature was not made.
@@ -43,9 +44,7 @@ pub enum KeyError {
     #[error("not a P-256 private key in PKCS#8 (RFC 5958, RFC 5915)")]
     NotP256Pkcs8,
     /// The scalar is zero or not below the group's order.
-    #[error(
-        "not a P-256 private scalar, expected 32 bytes, from 1 to the group's order less 1 (SEC 1 section 3.2.1)"
-    )]
+    #[error("not a P-256 private scalar, expected 32 bytes, from 1 to the group's order less 1 (SEC 1 section 3.2.1)")]
     NotAScalar,
     /// The cryptography library failed.
     #[error("the key could not be made")]
@@ -117,9 +116,8 @@ impl fmt::Debug for SharedSecret {
 /// Everything in PKCS#8 before the scalar: version, id-ecPublicKey, prime256v1, ECPrivateKey version 1
 /// (RFC 5958 §2, RFC 5915 §3).
 const PKCS8_BEFORE_SCALAR: [u8; 36] = [
-    0x30, 0x81, 0x87, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02,
-    0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x04, 0x6d, 0x30, 0x6b, 0x02,
-    0x01, 0x01, 0x04, 0x20,
+    0x30, 0x81, 0x87, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08,
+    0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x04, 0x6d, 0x30, 0x6b, 0x02, 0x01, 0x01, 0x04, 0x20,
 ];
 
 /// Between the scalar and the point: `[1]`, BIT STRING of 66 bytes.
@@ -143,8 +141,7 @@ impl SoftwareKey {
     /// # Errors
     /// [`KeyError::Failed`] when the library has no randomness.
     pub fn generate(kid: impl Into<String>) -> Result<Self, KeyError> {
-        let agreement =
-            agreement::PrivateKey::generate(&ECDH_P256).map_err(|_| KeyError::Failed)?;
+        let agreement = agreement::PrivateKey::generate(&ECDH_P256).map_err(|_| KeyError::Failed)?;
         let scalar: EcPrivateKeyBin<'_> = agreement.as_be_bytes().map_err(|_| KeyError::Failed)?;
         Self::assemble(kid.into(), scalar.as_ref(), agreement)
     }
@@ -154,8 +151,8 @@ impl SoftwareKey {
     /// # Errors
     /// [`KeyError::NotAScalar`] when it is zero or too large.
     pub fn from_scalar(kid: impl Into<String>, scalar: &[u8; 32]) -> Result<Self, KeyError> {
-        let agreement = agreement::PrivateKey::from_private_key(&ECDH_P256, scalar)
-            .map_err(|_| KeyError::NotAScalar)?;
+        let agreement =
+            agreement::PrivateKey::from_private_key(&ECDH_P256, scalar).map_err(|_| KeyError::NotAScalar)?;
         Self::assemble(kid.into(), scalar, agreement).map_err(|_| KeyError::NotAScalar)
     }
 
@@ -164,14 +161,15 @@ impl SoftwareKey {
     /// # Errors
     /// [`KeyError::NotP256Pkcs8`].
     pub fn from_pkcs8_der(kid: impl Into<String>, der: &[u8]) -> Result<Self, KeyError> {
-        let parsed = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der)
-            .map_err(|_| KeyError::NotP256Pkcs8)?;
-        let scalar: EcPrivateKeyBin<'_> = parsed
-            .private_key()
-            .as_be_bytes()
-            .map_err(|_| KeyError::NotP256Pkcs8)?;
-        let agreement = agreement::PrivateKey::from_private_key(&ECDH_P256, scalar.as_ref())
-            .map_err(|_| KeyError::NotP256Pkcs8)?;
+        // The library reads one structure and lets bytes follow it.
+        if !header::is_one_sequence(der) {
+            return Err(KeyError::NotP256Pkcs8);
+        }
+        let parsed =
+            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).map_err(|_| KeyError::NotP256Pkcs8)?;
+        let scalar: EcPrivateKeyBin<'_> = parsed.private_key().as_be_bytes().map_err(|_| KeyError::NotP256Pkcs8)?;
+        let agreement =
+            agreement::PrivateKey::from_private_key(&ECDH_P256, scalar.as_ref()).map_err(|_| KeyError::NotP256Pkcs8)?;
         Self::assemble(kid.into(), scalar.as_ref(), agreement).map_err(|_| KeyError::NotP256Pkcs8)
     }
 
@@ -216,16 +214,9 @@ impl SoftwareKey {
         }
     }
 
-    fn assemble(
-        kid: String,
-        scalar: &[u8],
-        agreement: agreement::PrivateKey,
-    ) -> Result<Self, KeyError> {
-        let point = agreement
-            .compute_public_key()
-            .map_err(|_| KeyError::Failed)?;
-        let public =
-            P256PublicKey::from_uncompressed(point.as_ref()).map_err(|_| KeyError::Failed)?;
+    fn assemble(kid: String, scalar: &[u8], agreement: agreement::PrivateKey) -> Result<Self, KeyError> {
+        let point = agreement.compute_public_key().map_err(|_| KeyError::Failed)?;
+        let public = P256PublicKey::from_uncompressed(point.as_ref()).map_err(|_| KeyError::Failed)?;
         let signing = EcdsaKeyPair::from_private_key_and_public_key(
             &ECDSA_P256_SHA256_FIXED_SIGNING,
             scalar,
@@ -262,10 +253,7 @@ impl Signer for SoftwareKey {
             .signing
             .sign(&SystemRandom::new(), message)
             .map_err(|_| SignError::KeyFailed)?;
-        signature
-            .as_ref()
-            .try_into()
-            .map_err(|_| SignError::KeyFailed)
+        signature.as_ref().try_into().map_err(|_| SignError::KeyFailed)
     }
 }
 
@@ -289,10 +277,7 @@ impl fmt::Debug for SoftwareKey {
     }
 }
 
-pub(crate) fn agree(
-    own: &agreement::PrivateKey,
-    peer: &P256PublicKey,
-) -> Result<SharedSecret, AgreementError> {
+pub(crate) fn agree(own: &agreement::PrivateKey, peer: &P256PublicKey) -> Result<SharedSecret, AgreementError> {
     let peer = UnparsedPublicKey::new(&ECDH_P256, peer.uncompressed());
     agreement::agree(own, peer, AgreementError, SharedSecret::from_agreement)
 }

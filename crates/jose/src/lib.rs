@@ -23,10 +23,6 @@ mod keys;
 mod p256;
 mod time;
 
-pub use header::{
-    CertificatesError, HeaderError, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, MAX_HEADER_BYTES,
-};
-pub use keys::{
-    AgreementError, KeyAgreement, KeyError, SharedSecret, SignError, Signer, SoftwareKey,
-};
+pub use header::{CertificatesError, HeaderError, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, MAX_HEADER_BYTES};
+pub use keys::{AgreementError, KeyAgreement, KeyError, SharedSecret, SignError, Signer, SoftwareKey};
 pub use time::UnixTime;

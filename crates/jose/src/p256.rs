@@ -17,8 +17,8 @@ pub(crate) const POINT_BYTES: usize = 1 + 2 * COORDINATE_BYTES;
 
 /// `SubjectPublicKeyInfo` up to the point: id-ecPublicKey, prime256v1, BIT STRING of 66 bytes (RFC 5480 §2).
 const SPKI_PREFIX: [u8; 26] = [
-    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
-    0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
+    0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 
 /// Why bytes are not a P-256 public key.
@@ -60,8 +60,8 @@ impl P256PublicKey {
         uncompressed[0] = 0x04;
         uncompressed[1..=COORDINATE_BYTES].copy_from_slice(x);
         uncompressed[1 + COORDINATE_BYTES..].copy_from_slice(y);
-        let parsed = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, uncompressed)
-            .map_err(|_| PublicKeyError::NotOnCurve)?;
+        let parsed =
+            ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, uncompressed).map_err(|_| PublicKeyError::NotOnCurve)?;
         Ok(Self(Arc::new(Point {
             x: *x,
             y: *y,
@@ -81,8 +81,7 @@ impl P256PublicKey {
         let (x, y) = coordinates
             .split_first_chunk::<COORDINATE_BYTES>()
             .ok_or(PublicKeyError::NotUncompressed)?;
-        let y: &[u8; COORDINATE_BYTES] =
-            y.try_into().map_err(|_| PublicKeyError::NotUncompressed)?;
+        let y: &[u8; COORDINATE_BYTES] = y.try_into().map_err(|_| PublicKeyError::NotUncompressed)?;
         Self::from_coordinates(x, y)
     }
 
@@ -91,10 +90,7 @@ impl P256PublicKey {
     /// # Errors
     /// [`PublicKeyError`].
     pub fn from_spki_der(der: &[u8]) -> Result<Self, PublicKeyError> {
-        Self::from_uncompressed(
-            der.strip_prefix(&SPKI_PREFIX)
-                .ok_or(PublicKeyError::NotP256Spki)?,
-        )
+        Self::from_uncompressed(der.strip_prefix(&SPKI_PREFIX).ok_or(PublicKeyError::NotP256Spki)?)
     }
 
     /// 65 bytes: 0x04, x, y.

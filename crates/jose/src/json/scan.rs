@@ -42,9 +42,9 @@ impl Refusal {
 fn member_label(name: &str) -> String {
     let protocol_like = name.len() <= LABEL_BYTES
         && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name.bytes().all(|byte| {
-            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.:#".contains(&byte)
-        });
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.:#".contains(&byte));
     if protocol_like {
         name.to_owned()
     } else {

@@ -101,7 +101,6 @@ impl Serialize for JwkSet {
 impl<'de> Deserialize<'de> for JwkSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let tree = tree(deserializer)?;
-        Self::from_value(&tree)
-            .map_err(|error| D::Error::custom(format_args!("{JWK_MESSAGE}{error}")))
+        Self::from_value(&tree).map_err(|error| D::Error::custom(format_args!("{JWK_MESSAGE}{error}")))
     }
 }
