@@ -153,8 +153,7 @@ impl Ik {
     #[must_use]
     pub fn check_digit_fits(&self) -> bool {
         let [_, _, counted @ .., check] = &self.0;
-        weighted_cross_sum(counted.iter().map(|digit| digit - b'0'), [2, 1]) % 10
-            == u32::from(check - b'0')
+        weighted_cross_sum(counted.iter().map(|digit| digit - b'0'), [2, 1]) % 10 == u32::from(check - b'0')
     }
 }
 

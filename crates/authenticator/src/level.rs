@@ -102,9 +102,7 @@ pub enum Method {
 }
 
 /// ID token version both sides agreed on by `ti_features_supported` (gematik digest 6.7).
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub enum IdTokenVersion {
     /// `1.0.0`, spoken where nothing is announced.
     #[default]
@@ -167,12 +165,7 @@ mod tests {
         ] {
             assert_eq!(Amr::parse(text), None, "{text}");
         }
-        for text in [
-            "gematik-ehealth-loa-low",
-            "high",
-            "",
-            "GEMATIK-EHEALTH-LOA-HIGH",
-        ] {
+        for text in ["gematik-ehealth-loa-low", "high", "", "GEMATIK-EHEALTH-LOA-HIGH"] {
             assert_eq!(Acr::parse(text), None, "{text}");
         }
         assert_eq!(IdTokenVersion::parse("2.0"), None);

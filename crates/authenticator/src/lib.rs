@@ -6,9 +6,14 @@
 //! Does not: read a clock, draw randomness, open files or sockets, keep state, log. Single use of a challenge is
 //! enforced where the login is redeemed, on [`challenge::Challenge::login_id`].
 
+pub mod challenge;
+pub mod device;
+pub mod health_card;
 pub mod identifier;
 pub mod level;
+mod person;
 pub mod policy;
 
 pub use identifier::{Ik, IkError, Kvnr, KvnrError};
 pub use level::{Acr, Amr, IdTokenVersion, Method};
+pub use person::{AuthenticatedPerson, Subject};

@@ -11,9 +11,7 @@ use crate::level::{Acr, Method};
 
 pub mod decision;
 
-pub use decision::{
-    Demand, LevelOutcome, LevelRefusal, LevelRequest, Performed, Session, SsoRefusal, amr_for,
-};
+pub use decision::{Demand, LevelOutcome, LevelRefusal, LevelRequest, Performed, Session, SsoRefusal, amr_for};
 
 /// Shortest interval after which a device key must be confirmed by card again: 24 hours.
 pub const MIN_RECONFIRM_SECONDS: u64 = 24 * 3600;
@@ -95,12 +93,7 @@ impl DeviceClassRule {
         };
         vec![
             class("secure-element", Acr::High, 184, DeviceEvidence::Attested),
-            class(
-                "hardware-keystore",
-                Acr::Substantial,
-                30,
-                DeviceEvidence::Attested,
-            ),
+            class("hardware-keystore", Acr::Substantial, 30, DeviceEvidence::Attested),
             class("software", Acr::Substantial, 1, DeviceEvidence::Claimed),
         ]
     }
@@ -201,9 +194,7 @@ impl AuthenticationPolicy {
             if again || !(1..=64).contains(&class.name.chars().count()) {
                 return Err(PolicyError::ClassName(class.name.clone()));
             }
-            if !(MIN_RECONFIRM_SECONDS..=MAX_RECONFIRM_SECONDS)
-                .contains(&class.reconfirm_after_seconds)
-            {
+            if !(MIN_RECONFIRM_SECONDS..=MAX_RECONFIRM_SECONDS).contains(&class.reconfirm_after_seconds) {
                 return Err(PolicyError::Interval(class.name.clone()));
             }
         }
@@ -275,10 +266,7 @@ mod tests {
             with(|p| p.device_classes[2].reconfirm_after_seconds = u64::MAX),
             Err(PolicyError::Interval("software".into()))
         );
-        assert_eq!(
-            with(|p| p.sso.max_age_seconds = 43_201),
-            Err(PolicyError::SsoAge)
-        );
+        assert_eq!(with(|p| p.sso.max_age_seconds = 43_201), Err(PolicyError::SsoAge));
         assert_eq!(
             with(|p| p.sso.allowed_clients = vec![String::new(); 257]),
             Err(PolicyError::TooManyEntries)

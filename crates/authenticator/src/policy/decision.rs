@@ -134,8 +134,9 @@ pub enum LevelRefusal {
 pub fn amr_for(method: Method, level: Acr, session: Session, version: IdTokenVersion) -> Amr {
     match (version, level, session) {
         (IdTokenVersion::V1, Acr::Substantial, _) => Amr::WithConsent,
-        (IdTokenVersion::V2, Acr::Substantial, _)
-        | (IdTokenVersion::V2, Acr::High, Session::SingleSignOn) => Amr::Other,
+        (IdTokenVersion::V2, Acr::Substantial, _) | (IdTokenVersion::V2, Acr::High, Session::SingleSignOn) => {
+            Amr::Other
+        }
         (IdTokenVersion::V1, Acr::High, Session::SingleSignOn) => Amr::Sso,
         (_, Acr::High, Session::Fresh) => match method {
             Method::HealthCard => Amr::HealthCard,
@@ -170,9 +171,7 @@ impl LevelRequest {
         if method == Method::GuestHealthCard {
             return guest_asked;
         }
-        self.amr_demand == Demand::Voluntary
-            || self.amr_values.is_empty()
-            || self.amr_values.contains(&amr)
+        self.amr_demand == Demand::Voluntary || self.amr_values.is_empty() || self.amr_values.contains(&amr)
     }
 }
 
@@ -213,12 +212,7 @@ impl AuthenticationPolicy {
     ///
     /// # Errors
     /// [`SsoRefusal`]; the person then authenticates as if there were no session.
-    pub fn check_sso(
-        &self,
-        request: &LevelRequest,
-        performed: &Performed,
-        now: UnixTime,
-    ) -> Result<(), SsoRefusal> {
+    pub fn check_sso(&self, request: &LevelRequest, performed: &Performed, now: UnixTime) -> Result<(), SsoRefusal> {
         if request.demands_fresh_login() {
             return Err(SsoRefusal::FreshLoginDemanded);
         }
@@ -230,9 +224,7 @@ impl AuthenticationPolicy {
         }
         let limit = request
             .max_age_seconds
-            .map_or(self.sso.max_age_seconds, |age| {
-                age.min(self.sso.max_age_seconds)
-            });
+            .map_or(self.sso.max_age_seconds, |age| age.min(self.sso.max_age_seconds));
         if performed.auth_time > now || now.seconds_since(performed.auth_time) > limit {
             return Err(SsoRefusal::TooOld);
         }
@@ -257,9 +249,7 @@ impl AuthenticationPolicy {
         performed: &Performed,
         now: UnixTime,
     ) -> Result<LevelOutcome, LevelRefusal> {
-        let admitted = self
-            .level_of(performed.method)
-            .ok_or(LevelRefusal::MethodNotAdmitted)?;
+        let admitted = self.level_of(performed.method).ok_or(LevelRefusal::MethodNotAdmitted)?;
         if performed.level > admitted {
             return Err(LevelRefusal::MethodNotAdmitted);
         }
@@ -269,21 +259,14 @@ impl AuthenticationPolicy {
         if performed.level == Acr::Substantial && !performed.consented_to_substantial {
             return Err(LevelRefusal::ConsentMissing);
         }
-        let amr = amr_for(
-            performed.method,
-            performed.level,
-            performed.session,
-            request.version,
-        );
+        let amr = amr_for(performed.method, performed.level, performed.session, request.version);
         if !request.admits(performed.method, amr) {
             return Err(LevelRefusal::OtherMethodDemanded);
         }
         // A fresh login happened after the request and meets every `max_age`; reading the consent page must not undo it.
         let single_sign_on = performed.session == Session::SingleSignOn;
         let age_seconds = now.seconds_since(performed.auth_time);
-        let too_old = request
-            .max_age_seconds
-            .is_some_and(|limit| age_seconds > limit);
+        let too_old = request.max_age_seconds.is_some_and(|limit| age_seconds > limit);
         if single_sign_on && (too_old || request.demands_fresh_login()) {
             return Err(LevelRefusal::TooOld);
         }

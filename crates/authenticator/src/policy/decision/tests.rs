@@ -75,10 +75,7 @@ fn essential_high_needs_a_step_up_from_substantial() {
         decide(asks(&[Acr::High], Demand::Essential)),
         Err(LevelRefusal::StepUpNeeded)
     );
-    assert_eq!(
-        decide(asks(&[], Demand::Essential)),
-        Err(LevelRefusal::StepUpNeeded)
-    );
+    assert_eq!(decide(asks(&[], Demand::Essential)), Err(LevelRefusal::StepUpNeeded));
     assert_eq!(
         decide(asks(&[Acr::High], Demand::Voluntary)),
         Ok((Acr::Substantial, Amr::WithConsent))
@@ -93,11 +90,7 @@ fn essential_high_needs_a_step_up_from_substantial() {
 fn substantial_without_consent_is_refused() {
     let policy = AuthenticationPolicy::default();
     let performed = performed(Method::DeviceKey, Acr::Substantial);
-    let refused = policy.decide_level(
-        &asks(&[Acr::Substantial], Demand::Voluntary),
-        &performed,
-        NOW,
-    );
+    let refused = policy.decide_level(&asks(&[Acr::Substantial], Demand::Voluntary), &performed, NOW);
     assert_eq!(refused, Err(LevelRefusal::ConsentMissing));
 }
 
@@ -125,26 +118,14 @@ fn amr_follows_the_version_table() {
         (Method::HealthCard, High, Fresh, V1, Amr::HealthCard),
         (Method::HealthCard, High, Fresh, V2, Amr::HealthCard),
         (Method::IdentityCard, High, Fresh, V1, Amr::IdentityCard),
-        (
-            Method::GuestHealthCard,
-            High,
-            Fresh,
-            V2,
-            Amr::GuestHealthCard,
-        ),
+        (Method::GuestHealthCard, High, Fresh, V2, Amr::GuestHealthCard),
         (Method::DeviceKey, High, Fresh, V1, Amr::Other),
         (Method::DeviceKey, High, Fresh, V2, Amr::Other),
         (Method::DeviceKey, Substantial, Fresh, V1, Amr::WithConsent),
         (Method::DeviceKey, Substantial, Fresh, V2, Amr::Other),
         (Method::HealthCard, High, SingleSignOn, V1, Amr::Sso),
         (Method::HealthCard, High, SingleSignOn, V2, Amr::Other),
-        (
-            Method::DeviceKey,
-            Substantial,
-            SingleSignOn,
-            V1,
-            Amr::WithConsent,
-        ),
+        (Method::DeviceKey, Substantial, SingleSignOn, V1, Amr::WithConsent),
         (Method::DeviceKey, Substantial, SingleSignOn, V2, Amr::Other),
     ] {
         assert_eq!(
@@ -174,20 +155,13 @@ fn a_guest_login_happens_only_where_it_is_asked_for() {
     let policy = AuthenticationPolicy::default();
     let guest = performed(Method::GuestHealthCard, Acr::High);
     let plain = asks(&[Acr::High], Demand::Voluntary);
-    assert!(
-        !policy
-            .permitted_methods(&plain)
-            .contains(&Method::GuestHealthCard)
-    );
+    assert!(!policy.permitted_methods(&plain).contains(&Method::GuestHealthCard));
     assert_eq!(
         policy.decide_level(&plain, &guest, NOW),
         Err(LevelRefusal::OtherMethodDemanded)
     );
     let request = demands_method(Amr::GuestHealthCard);
-    assert_eq!(
-        policy.permitted_methods(&request),
-        [Method::GuestHealthCard]
-    );
+    assert_eq!(policy.permitted_methods(&request), [Method::GuestHealthCard]);
     assert_eq!(
         policy.decide_level(&request, &guest, NOW).unwrap().amr,
         Amr::GuestHealthCard
@@ -288,18 +262,12 @@ fn a_fresh_login_demanded_excludes_single_sign_on() {
         policy.check_sso(&ten, &session, NOW.plus_seconds(11)),
         Err(SsoRefusal::TooOld)
     );
-    assert_eq!(
-        policy.check_sso(&ten, &session, NOW.plus_seconds(10)),
-        Ok(())
-    );
+    assert_eq!(policy.check_sso(&ten, &session, NOW.plus_seconds(10)), Ok(()));
     let silent = Performed {
         session: Session::SingleSignOn,
         ..session
     };
-    assert_eq!(
-        policy.decide_level(&prompt, &silent, NOW),
-        Err(LevelRefusal::TooOld)
-    );
+    assert_eq!(policy.decide_level(&prompt, &silent, NOW), Err(LevelRefusal::TooOld));
 }
 
 #[test]
@@ -339,9 +307,7 @@ fn a_session_keeps_the_time_of_the_real_login() {
             version,
             ..asks(&[Acr::High], Demand::Essential)
         };
-        let outcome = policy
-            .decide_level(&request, &session, NOW.plus_seconds(60))
-            .unwrap();
+        let outcome = policy.decide_level(&request, &session, NOW.plus_seconds(60)).unwrap();
         assert_eq!(
             (outcome.amr, outcome.states_silent, outcome.auth_time),
             (amr, silent, NOW)

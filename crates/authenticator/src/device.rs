@@ -1,0 +1,387 @@
+//! Device keys: binding one after a card login, and logging in with it until the card is due again.
+//!
+//! The key lives in the person's device and is unlocked there (PIN, biometry). The provider keeps the record
+//! [`DeviceKey`] and sees signatures only: at binding over the login's identifier, at each login over
+//! `{challenge, decision, time, counter}`.
+//!
+//! Trusted for: an assertion was made by the bound key, for exactly this challenge, while the card confirmation is
+//! recent enough. Does not: judge the platform's key attestation (a class that demands it cannot be bound here yet),
+//! store the record, or notice a cloned key before the counter does.
+
+use std::fmt;
+
+use jose::json::{self, Limits};
+use jose::jwk::P256PublicKey;
+use jose::{UnixTime, base64url, jws};
+use serde::{Deserialize, Serialize};
+
+use crate::challenge::VerifiedChallenge;
+use crate::level::{Acr, Method};
+use crate::person::{AuthenticatedPerson, Subject};
+use crate::policy::{AuthenticationPolicy, DeviceEvidence, Performed, Session};
+
+/// JOSE header member `typ` of an assertion.
+pub const ASSERTION_TYP: &str = "healthid-device-assertion+jwt";
+/// JOSE header member `typ` of a binding proof.
+pub const BINDING_TYP: &str = "healthid-device-binding+jwt";
+/// Largest assertion or proof read.
+pub const LIMITS: Limits = Limits {
+    bytes: 12 * 1024,
+    depth: 4,
+};
+/// Longest device name, in characters.
+pub const MAX_NAME_CHARS: usize = 64;
+/// How far the device's clock may be off, in seconds, either way.
+pub const CLOCK_SKEW_SECONDS: u64 = 300;
+/// How long after a card login a device may be bound to it, in seconds.
+pub const BINDING_WINDOW_SECONDS: u64 = 600;
+
+/// A bound key, as the provider stores it (sealed).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceKey {
+    /// Handle of the device.
+    pub device_id: [u8; 16],
+    /// The person it is bound to.
+    pub person_id: [u8; 16],
+    /// The key, stored as its uncompressed point in base64url.
+    key: StoredKey,
+    /// What the person calls the device.
+    pub name: String,
+    /// Device class, a name the policy knows.
+    pub class: String,
+    /// When the key was bound.
+    pub bound_at: UnixTime,
+    /// When a card login last confirmed it; the interval of the class counts from here.
+    pub confirmed_at: UnixTime,
+    /// Whether the person consented, informed, to logins below high with this device (A_27593).
+    pub consented_to_substantial: bool,
+    /// The last counter seen; the next assertion's must be greater.
+    pub counter: u64,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct StoredKey(P256PublicKey);
+
+/// What the person wants bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BindingRequest {
+    /// Handle the provider drew for the device.
+    pub device_id: [u8; 16],
+    /// The person who just logged in by card.
+    pub person_id: [u8; 16],
+    /// The new key.
+    pub public_key: P256PublicKey,
+    /// What the person calls the device, at most [`MAX_NAME_CHARS`] characters.
+    pub name: String,
+    /// Claimed device class.
+    pub class: String,
+    /// Whether she consents to logins below high.
+    pub consented_to_substantial: bool,
+}
+
+/// Why a key is not bound.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BindingError {
+    /// Only a card vouches for a device; a guest's does not.
+    #[error("device: binding needs a fresh login with the person's own health card or identity card")]
+    CardLoginNeeded,
+    /// Too long after the card login.
+    #[error("device: binding must happen within {BINDING_WINDOW_SECONDS} seconds of the card login")]
+    TooLate,
+    /// Name.
+    #[error("device: name must have 1 to {MAX_NAME_CHARS} characters and no control characters")]
+    Name,
+    /// Class.
+    #[error("device: class is not admitted by the insurer's policy")]
+    Class,
+    /// The class demands an attestation.
+    #[error("device: this class demands a key attestation")]
+    EvidenceMissing,
+    /// A class below high is useless without the consent.
+    #[error("device: this class reaches substantial only, which needs consent_to_substantial")]
+    ConsentMissing,
+    /// The proof cannot be read or has another form.
+    #[error("device: proof must be a JWS with typ {BINDING_TYP} and exactly the member challenge_id")]
+    ProofForm,
+    /// The proof is over another login.
+    #[error("device: proof is over another challenge_id")]
+    ProofChallenge,
+    /// Not signed with the key to be bound.
+    #[error("device: proof is not signed with the key to be bound")]
+    ProofSignature,
+}
+
+/// The person's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// Log in.
+    Approve,
+    /// Do not.
+    Decline,
+}
+
+/// Payload of an assertion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssertionClaims {
+    /// The challenge's token.
+    pub challenge: String,
+    /// The answer.
+    pub decision: Decision,
+    /// The device's clock.
+    pub time: UnixTime,
+    /// Counts every assertion of this key.
+    pub counter: u64,
+}
+
+/// Payload of a binding proof.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BindingClaims {
+    /// [`crate::challenge::Challenge::login_id`], base64url.
+    pub challenge_id: String,
+}
+
+/// An assertion, well formed, nothing else.
+#[derive(Debug)]
+pub struct UnverifiedAssertion {
+    jws: jws::UnverifiedJws,
+    claims: AssertionClaims,
+}
+
+/// A device login that succeeded.
+#[derive(Debug)]
+pub struct VerifiedAssertion {
+    /// Who it was.
+    pub person: AuthenticatedPerson,
+    /// To be stored in [`DeviceKey::counter`] with the login's commit.
+    pub counter: u64,
+}
+
+/// Why a device login fails.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DeviceError {
+    /// No JWS of the expected form.
+    #[error("device response: {0}")]
+    Jws(#[from] jws::JwsError),
+    /// Header.
+    #[error("device response: header typ must be {ASSERTION_TYP} and alg ES256")]
+    Header,
+    /// Payload.
+    #[error("device response: expected exactly the members challenge, decision, time, counter")]
+    Payload,
+    /// Not over this challenge.
+    #[error("device response: challenge is not the challenge of this login")]
+    ChallengeMismatch,
+    /// Not by this key.
+    #[error("device response: the signature is not the bound key's")]
+    Signature,
+    /// Seen before, or a clone of the key counts too.
+    #[error("device response: counter must be greater than the last one")]
+    Counter,
+    /// The device's clock is off.
+    #[error("device response: time must be within {CLOCK_SKEW_SECONDS} seconds of the provider's")]
+    Clock,
+    /// The person said no.
+    #[error("device response: the person declined")]
+    Declined,
+    /// The class is not admitted any more.
+    #[error("device: its class is no longer admitted by the insurer's policy")]
+    ClassNotAdmitted,
+    /// The card is due.
+    #[error("device: a card login is due to confirm it again")]
+    ReconfirmationDue,
+    /// The class reaches substantial only, and the person has not consented to that.
+    #[error("device: logins below high need the person's consent")]
+    ConsentMissing,
+}
+
+/// Binds a key to the person of a card login.
+///
+/// # Errors
+/// [`BindingError`], the first check that fails.
+pub fn bind(
+    request: &BindingRequest,
+    proof: &str,
+    login_id: &[u8; 16],
+    performed: &Performed,
+    policy: &AuthenticationPolicy,
+    now: UnixTime,
+) -> Result<DeviceKey, BindingError> {
+    let by_card = matches!(performed.method, Method::HealthCard | Method::IdentityCard);
+    if !by_card || performed.session != Session::Fresh {
+        return Err(BindingError::CardLoginNeeded);
+    }
+    if now < performed.auth_time || now.seconds_since(performed.auth_time) > BINDING_WINDOW_SECONDS {
+        return Err(BindingError::TooLate);
+    }
+    let name_fits = (1..=MAX_NAME_CHARS).contains(&request.name.chars().count());
+    if !name_fits || request.name.chars().any(char::is_control) {
+        return Err(BindingError::Name);
+    }
+    let class = policy.device_class(&request.class).ok_or(BindingError::Class)?;
+    if class.evidence == DeviceEvidence::Attested {
+        return Err(BindingError::EvidenceMissing);
+    }
+    if class.level == Acr::Substantial && !request.consented_to_substantial {
+        return Err(BindingError::ConsentMissing);
+    }
+    check_proof(proof, login_id, &request.public_key)?;
+    Ok(DeviceKey {
+        device_id: request.device_id,
+        person_id: request.person_id,
+        key: StoredKey(request.public_key.clone()),
+        name: request.name.clone(),
+        class: request.class.clone(),
+        bound_at: now,
+        confirmed_at: performed.auth_time,
+        consented_to_substantial: request.consented_to_substantial,
+        counter: 0,
+    })
+}
+
+fn check_proof(proof: &str, login_id: &[u8; 16], key: &P256PublicKey) -> Result<(), BindingError> {
+    let unverified = jws::parse(proof, &LIMITS).map_err(|_| BindingError::ProofForm)?;
+    if unverified.header().typ.as_deref() != Some(BINDING_TYP) {
+        return Err(BindingError::ProofForm);
+    }
+    let verified = unverified.verify(key).map_err(|_| BindingError::ProofSignature)?;
+    let claims: BindingClaims = verified.claims(&LIMITS).map_err(|_| BindingError::ProofForm)?;
+    if claims.challenge_id != base64url::encode(login_id) {
+        return Err(BindingError::ProofChallenge);
+    }
+    Ok(())
+}
+
+/// Reads an assertion. Total; verifies nothing.
+///
+/// # Errors
+/// [`DeviceError::Jws`], [`DeviceError::Header`], [`DeviceError::Payload`].
+pub fn parse_assertion(token: &str) -> Result<UnverifiedAssertion, DeviceError> {
+    let jws = jws::parse(token, &LIMITS)?;
+    let header = jws.header();
+    if header.typ.as_deref() != Some(ASSERTION_TYP) || header.alg != jws::Algorithm::Es256 {
+        return Err(DeviceError::Header);
+    }
+    let claims = json::parse_as(jws.unverified_payload(), &LIMITS).map_err(|_| DeviceError::Payload)?;
+    Ok(UnverifiedAssertion { jws, claims })
+}
+
+impl UnverifiedAssertion {
+    /// The challenge it claims to answer.
+    #[must_use]
+    pub fn challenge_token(&self) -> &str {
+        &self.claims.challenge
+    }
+}
+
+/// Verifies a device login.
+///
+/// The signature comes first: nobody but the key's holder learns whether a device is due or its class admitted.
+///
+/// # Errors
+/// [`DeviceError`], the first check that fails. After [`DeviceError::ReconfirmationDue`] a card login followed by
+/// [`DeviceKey::confirm`] makes the device usable again.
+pub fn verify(
+    assertion: &UnverifiedAssertion,
+    challenge: &VerifiedChallenge,
+    device: &DeviceKey,
+    policy: &AuthenticationPolicy,
+    now: UnixTime,
+) -> Result<VerifiedAssertion, DeviceError> {
+    let claims = &assertion.claims;
+    if claims.challenge != challenge.token() {
+        return Err(DeviceError::ChallengeMismatch);
+    }
+    assertion
+        .jws
+        .verify(&device.key.0)
+        .map_err(|_| DeviceError::Signature)?;
+    if claims.counter <= device.counter {
+        return Err(DeviceError::Counter);
+    }
+    if now.seconds_since(claims.time).max(claims.time.seconds_since(now)) > CLOCK_SKEW_SECONDS {
+        return Err(DeviceError::Clock);
+    }
+    if claims.decision == Decision::Decline {
+        return Err(DeviceError::Declined);
+    }
+    let class = policy
+        .device_class(&device.class)
+        .ok_or(DeviceError::ClassNotAdmitted)?;
+    let bound = policy
+        .level_of(Method::DeviceKey)
+        .ok_or(DeviceError::ClassNotAdmitted)?;
+    if now > device.valid_until(policy).ok_or(DeviceError::ClassNotAdmitted)? {
+        return Err(DeviceError::ReconfirmationDue);
+    }
+    let level = class.level.min(bound);
+    if level == Acr::Substantial && !device.consented_to_substantial {
+        return Err(DeviceError::ConsentMissing);
+    }
+    let subject = Subject::Registered {
+        person_id: device.person_id,
+    };
+    let consented = device.consented_to_substantial;
+    let person = AuthenticatedPerson::new(subject, Method::DeviceKey, level, now, consented);
+    Ok(VerifiedAssertion {
+        person,
+        counter: claims.counter,
+    })
+}
+
+impl DeviceKey {
+    /// The bound key.
+    #[must_use]
+    pub fn public_key(&self) -> &P256PublicKey {
+        &self.key.0
+    }
+
+    /// Last second in which the device logs in without the card; `None` where its class is not admitted any more.
+    #[must_use]
+    pub fn valid_until(&self, policy: &AuthenticationPolicy) -> Option<UnixTime> {
+        let class = policy.device_class(&self.class)?;
+        Some(self.confirmed_at.plus_seconds(class.reconfirm_after_seconds))
+    }
+
+    /// Restarts the interval after a fresh card login of the same person.
+    ///
+    /// # Errors
+    /// [`BindingError::CardLoginNeeded`] for any other login.
+    pub fn confirm(&mut self, performed: &Performed) -> Result<(), BindingError> {
+        let by_card = matches!(performed.method, Method::HealthCard | Method::IdentityCard);
+        if !by_card || performed.session != Session::Fresh {
+            return Err(BindingError::CardLoginNeeded);
+        }
+        self.confirmed_at = self.confirmed_at.max(performed.auth_time);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for DeviceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DeviceKey")
+    }
+}
+
+impl Serialize for StoredKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&base64url::encode(&self.0.to_uncompressed()))
+    }
+}
+
+impl<'de> Deserialize<'de> for StoredKey {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        let text = String::deserialize(deserializer)?;
+        let point = base64url::decode(&text).map_err(|_| D::Error::custom("key: expected base64url"))?;
+        let key =
+            P256PublicKey::from_uncompressed(&point).map_err(|_| D::Error::custom("key: expected a P-256 point"))?;
+        Ok(Self(key))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,341 @@
+#![allow(clippy::unwrap_used)]
+use jose::SoftwareKey;
+use jose::jwk::{JwkSet, KeyUse};
+
+use super::*;
+use crate::challenge::{self, Challenge, Purpose};
+use crate::policy::DeviceClassRule;
+
+const NOW: UnixTime = UnixTime(1_800_000_000);
+const DAY: u64 = 86_400;
+const LOGIN: [u8; 16] = [7; 16];
+
+fn challenge_at(now: UnixTime) -> VerifiedChallenge {
+    let key = SoftwareKey::generate("idp").unwrap();
+    let challenge = Challenge {
+        iss: "https://idp.example".into(),
+        login_id: LOGIN,
+        client_id: "https://epa.example".into(),
+        client_name: "Patient record".into(),
+        request_hash: "aGFzaA".into(),
+        purpose: Purpose::Login,
+        iat: now,
+        exp: now.plus_seconds(challenge::LIFETIME_SECONDS),
+    };
+    let token = challenge::issue(&challenge, &key).unwrap();
+    challenge::verify(
+        &token,
+        &JwkSet {
+            keys: vec![key.jwk(KeyUse::Signature)],
+        },
+        now,
+    )
+    .unwrap()
+}
+
+fn card_login() -> Performed {
+    Performed {
+        method: Method::HealthCard,
+        level: Acr::High,
+        auth_time: NOW,
+        consented_to_substantial: false,
+        session: Session::Fresh,
+    }
+}
+
+fn request(key: &SoftwareKey) -> BindingRequest {
+    BindingRequest {
+        device_id: [1; 16],
+        person_id: [2; 16],
+        public_key: key.public_key().clone(),
+        name: "Ada's phone".into(),
+        class: "software".into(),
+        consented_to_substantial: true,
+    }
+}
+
+fn sign<T: Serialize>(typ: &str, claims: &T, key: &SoftwareKey) -> String {
+    let header = jws::SigningHeader {
+        typ: Some(typ),
+        ..Default::default()
+    };
+    jws::sign(&header, &serde_json::to_vec(claims).unwrap(), key).unwrap()
+}
+
+fn proof(key: &SoftwareKey, login_id: &[u8]) -> String {
+    sign(
+        BINDING_TYP,
+        &BindingClaims {
+            challenge_id: base64url::encode(login_id),
+        },
+        key,
+    )
+}
+
+fn bound(key: &SoftwareKey) -> DeviceKey {
+    bind(
+        &request(key),
+        &proof(key, &LOGIN),
+        &LOGIN,
+        &card_login(),
+        &AuthenticationPolicy::default(),
+        NOW,
+    )
+    .unwrap()
+}
+
+struct Login {
+    key: SoftwareKey,
+    device: DeviceKey,
+    policy: AuthenticationPolicy,
+    challenge: VerifiedChallenge,
+    now: UnixTime,
+}
+
+impl Login {
+    fn at(now: UnixTime) -> Self {
+        let key = SoftwareKey::generate("device").unwrap();
+        let policy = AuthenticationPolicy::default();
+        Self {
+            device: bound(&key),
+            key,
+            policy,
+            challenge: challenge_at(now),
+            now,
+        }
+    }
+
+    fn claims(&self) -> AssertionClaims {
+        let challenge = self.challenge.token().to_owned();
+        AssertionClaims {
+            challenge,
+            decision: Decision::Approve,
+            time: self.now,
+            counter: 1,
+        }
+    }
+
+    fn verify(&self, claims: &AssertionClaims) -> Result<VerifiedAssertion, DeviceError> {
+        let assertion = parse_assertion(&sign(ASSERTION_TYP, claims, &self.key))?;
+        verify(&assertion, &self.challenge, &self.device, &self.policy, self.now)
+    }
+}
+
+#[test]
+fn a_bound_device_logs_its_person_in() {
+    let login = Login::at(NOW.plus_seconds(DAY));
+    let verified = login.verify(&login.claims()).unwrap();
+    assert_eq!(verified.counter, 1);
+    let person = verified.person;
+    assert_eq!((person.method(), person.level()), (Method::DeviceKey, Acr::Substantial));
+    assert_eq!((person.person_id(), person.auth_time()), (Some([2; 16]), login.now));
+    assert!(person.kvnr().is_none() && person.ik().is_none());
+    assert!(person.performed().consented_to_substantial);
+}
+
+#[test]
+fn a_device_is_refused_when_the_card_is_due_and_welcome_after_confirmation() {
+    let mut login = Login::at(NOW.plus_seconds(DAY + 1));
+    assert_eq!(
+        login.verify(&login.claims()).unwrap_err(),
+        DeviceError::ReconfirmationDue
+    );
+    let device_login = Performed {
+        method: Method::DeviceKey,
+        ..card_login()
+    };
+    assert_eq!(login.device.confirm(&device_login), Err(BindingError::CardLoginNeeded));
+    let guest = Performed {
+        method: Method::GuestHealthCard,
+        auth_time: login.now,
+        ..card_login()
+    };
+    assert_eq!(login.device.confirm(&guest), Err(BindingError::CardLoginNeeded));
+    login
+        .device
+        .confirm(&Performed {
+            auth_time: login.now,
+            ..card_login()
+        })
+        .unwrap();
+    assert_eq!(
+        login.device.valid_until(&login.policy),
+        Some(login.now.plus_seconds(DAY))
+    );
+    assert!(login.verify(&login.claims()).is_ok());
+}
+
+#[test]
+fn an_assertion_counts_once_and_only_for_its_challenge() {
+    let mut login = Login::at(NOW);
+    let claims = login.claims();
+    login.device.counter = login.verify(&claims).unwrap().counter;
+    assert_eq!(login.verify(&claims).unwrap_err(), DeviceError::Counter);
+    let claims = AssertionClaims { counter: 2, ..claims };
+    assert!(login.verify(&claims).is_ok());
+    let other = AssertionClaims {
+        challenge: challenge_at(NOW).token().to_owned(),
+        ..claims
+    };
+    assert_eq!(login.verify(&other).unwrap_err(), DeviceError::ChallengeMismatch);
+}
+
+#[test]
+fn declining_and_wrong_clocks_are_refused() {
+    let login = Login::at(NOW);
+    let declined = AssertionClaims {
+        decision: Decision::Decline,
+        ..login.claims()
+    };
+    assert_eq!(login.verify(&declined).unwrap_err(), DeviceError::Declined);
+    for time in [
+        NOW.plus_seconds(301),
+        NOW.minus_seconds(301),
+        UnixTime(0),
+        UnixTime(u64::MAX),
+    ] {
+        let claims = AssertionClaims { time, ..login.claims() };
+        assert_eq!(login.verify(&claims).unwrap_err(), DeviceError::Clock);
+    }
+}
+
+#[test]
+fn another_key_or_another_kind_of_token_is_refused() {
+    let login = Login::at(NOW);
+    let stranger = SoftwareKey::generate("device").unwrap();
+    let forged = parse_assertion(&sign(ASSERTION_TYP, &login.claims(), &stranger)).unwrap();
+    let refused = verify(&forged, &login.challenge, &login.device, &login.policy, NOW).unwrap_err();
+    assert_eq!(refused, DeviceError::Signature);
+    let parsed = |token: &str| parse_assertion(token).unwrap_err();
+    assert_eq!(parsed(&sign("JWT", &login.claims(), &login.key)), DeviceError::Header);
+    assert_eq!(
+        parsed(&sign(BINDING_TYP, &login.claims(), &login.key)),
+        DeviceError::Header
+    );
+    assert_eq!(
+        parsed(&sign(ASSERTION_TYP, &serde_json::json!({"counter": 1}), &login.key)),
+        DeviceError::Payload
+    );
+    assert!(matches!(parsed("a.b"), DeviceError::Jws(_)));
+}
+
+#[test]
+fn policy_decides_about_bound_devices_at_each_login() {
+    let mut login = Login::at(NOW);
+    login.policy.device_classes.retain(|class| class.name != "software");
+    assert_eq!(
+        login.verify(&login.claims()).unwrap_err(),
+        DeviceError::ClassNotAdmitted
+    );
+    login.policy = AuthenticationPolicy::default();
+    login.policy.methods.retain(|rule| rule.method != Method::DeviceKey);
+    assert_eq!(
+        login.verify(&login.claims()).unwrap_err(),
+        DeviceError::ClassNotAdmitted
+    );
+    login.policy = AuthenticationPolicy::default();
+    login.device.consented_to_substantial = false;
+    assert_eq!(login.verify(&login.claims()).unwrap_err(), DeviceError::ConsentMissing);
+}
+
+#[test]
+fn a_class_of_the_high_level_reaches_high_without_consent() {
+    let mut login = Login::at(NOW);
+    let high = DeviceClassRule {
+        name: "sandbox".into(),
+        level: Acr::High,
+        reconfirm_after_seconds: DAY,
+        evidence: DeviceEvidence::Claimed,
+    };
+    login.policy.device_classes.push(high);
+    login.device.class = "sandbox".into();
+    login.device.consented_to_substantial = false;
+    assert_eq!(login.verify(&login.claims()).unwrap().person.level(), Acr::High);
+}
+
+#[test]
+fn only_a_fresh_login_with_ones_own_card_binds() {
+    let key = SoftwareKey::generate("device").unwrap();
+    let policy = AuthenticationPolicy::default();
+    let attempt =
+        |performed: Performed, now| bind(&request(&key), &proof(&key, &LOGIN), &LOGIN, &performed, &policy, now);
+    for performed in [
+        Performed {
+            method: Method::GuestHealthCard,
+            ..card_login()
+        },
+        Performed {
+            method: Method::DeviceKey,
+            ..card_login()
+        },
+        Performed {
+            session: Session::SingleSignOn,
+            ..card_login()
+        },
+    ] {
+        assert_eq!(attempt(performed, NOW), Err(BindingError::CardLoginNeeded));
+    }
+    assert_eq!(attempt(card_login(), NOW.plus_seconds(601)), Err(BindingError::TooLate));
+    assert_eq!(attempt(card_login(), NOW.minus_seconds(1)), Err(BindingError::TooLate));
+    assert!(attempt(card_login(), NOW.plus_seconds(600)).is_ok());
+}
+
+#[test]
+fn a_binding_request_is_checked_against_name_class_and_consent() {
+    let key = SoftwareKey::generate("device").unwrap();
+    let policy = AuthenticationPolicy::default();
+    let attempt = |request: BindingRequest| bind(&request, &proof(&key, &LOGIN), &LOGIN, &card_login(), &policy, NOW);
+    for name in [String::new(), "x".repeat(65), "line\nbreak".into()] {
+        assert_eq!(
+            attempt(BindingRequest { name, ..request(&key) }),
+            Err(BindingError::Name)
+        );
+    }
+    let class = |class: &str| {
+        attempt(BindingRequest {
+            class: class.into(),
+            ..request(&key)
+        })
+    };
+    assert_eq!(class("toaster"), Err(BindingError::Class));
+    assert_eq!(class("secure-element"), Err(BindingError::EvidenceMissing));
+    let silent = BindingRequest {
+        consented_to_substantial: false,
+        ..request(&key)
+    };
+    assert_eq!(attempt(silent), Err(BindingError::ConsentMissing));
+}
+
+#[test]
+fn the_proof_is_by_the_new_key_over_this_login() {
+    let key = SoftwareKey::generate("device").unwrap();
+    let stranger = SoftwareKey::generate("device").unwrap();
+    let policy = AuthenticationPolicy::default();
+    let attempt = |proof: &str| bind(&request(&key), proof, &LOGIN, &card_login(), &policy, NOW);
+    assert_eq!(attempt(&proof(&stranger, &LOGIN)), Err(BindingError::ProofSignature));
+    assert_eq!(attempt(&proof(&key, &[8; 16])), Err(BindingError::ProofChallenge));
+    assert_eq!(attempt(&proof(&key, b"")), Err(BindingError::ProofChallenge));
+    assert_eq!(attempt("not a token"), Err(BindingError::ProofForm));
+    let wrong_typ = sign(
+        "JWT",
+        &BindingClaims {
+            challenge_id: base64url::encode(&LOGIN),
+        },
+        &key,
+    );
+    assert_eq!(attempt(&wrong_typ), Err(BindingError::ProofForm));
+}
+
+#[test]
+fn a_record_survives_storage_and_never_shows_itself() {
+    let key = SoftwareKey::generate("device").unwrap();
+    let device = bound(&key);
+    let stored = serde_json::to_string(&device).unwrap();
+    let loaded: DeviceKey = serde_json::from_str(&stored).unwrap();
+    assert!(loaded == device);
+    assert_eq!(format!("{device:?}"), "DeviceKey");
+    assert!(
+        serde_json::from_str::<DeviceKey>(&stored.replacen("\"key\":\"BA", "\"key\":\"BB", 1)).is_err()
+            || !stored.contains("\"key\":\"BA")
+    );
+}
