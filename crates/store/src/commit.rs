@@ -47,9 +47,7 @@ impl OperationId {
 impl fmt::Debug for OperationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("OperationId(")?;
-        self.to_bytes()
-            .iter()
-            .try_for_each(|b| write!(f, "{b:02x}"))?;
+        self.to_bytes().iter().try_for_each(|b| write!(f, "{b:02x}"))?;
         f.write_str(")")
     }
 }
@@ -137,10 +135,7 @@ pub fn check_commit(conditions: &[Condition], writes: &[Write]) -> Result<(), St
         return Err(too_many("writes", MAX_WRITES, writes.len()));
     }
     for (index, write) in writes.iter().enumerate() {
-        if writes[..index]
-            .iter()
-            .any(|earlier| earlier.key() == write.key())
-        {
+        if writes[..index].iter().any(|earlier| earlier.key() == write.key()) {
             return Err(StoreError::KeyWrittenTwice(index));
         }
         let Write::Put {

@@ -62,9 +62,7 @@ pub enum StoreError {
     #[error("store is damaged or is not a store: {0}")]
     Corrupt(String),
     /// The store was written by a newer release.
-    #[error(
-        "store has schema {found}, this release knows up to {supported}; use the newer release"
-    )]
+    #[error("store has schema {found}, this release knows up to {supported}; use the newer release")]
     SchemaTooNew {
         /// Version found.
         found: u32,

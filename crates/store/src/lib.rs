@@ -25,8 +25,7 @@ mod store;
 pub mod suite;
 
 pub use commit::{
-    Condition, MAX_CONDITIONS, MAX_WRITES, OPERATION_RETENTION_SECONDS, OperationId, Outcome,
-    Write, check_commit,
+    Condition, MAX_CONDITIONS, MAX_WRITES, OPERATION_RETENTION_SECONDS, OperationId, Outcome, Write, check_commit,
 };
 pub use error::StoreError;
 pub use key::{BlindIndex, Key, Kind, Lifetime, MAX_ID_BYTES, TenantId};

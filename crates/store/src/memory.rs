@@ -5,8 +5,8 @@ use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::{
-    BoxFuture, Condition, Key, Kind, Lifetime, OPERATION_RETENTION_SECONDS, OperationId, Outcome,
-    Row, Store, StoreError, TenantId, UnixSeconds, Write, check_commit, check_list, check_load,
+    BoxFuture, Condition, Key, Kind, Lifetime, OPERATION_RETENTION_SECONDS, OperationId, Outcome, Row, Store,
+    StoreError, TenantId, UnixSeconds, Write, check_commit, check_list, check_load,
 };
 
 /// Records in a map behind one lock. Gone when dropped.
@@ -40,31 +40,21 @@ impl State {
         self.rows.get(key).map(|row| row.version)
     }
 
-    fn commit(
-        &mut self,
-        operation: OperationId,
-        conditions: &[Condition],
-        writes: &[Write],
-    ) -> Outcome {
+    fn commit(&mut self, operation: OperationId, conditions: &[Condition], writes: &[Write]) -> Outcome {
         if operation.began_at() < self.forgotten_before {
             return Outcome::Unknown(operation);
         }
         if self.operations.contains(&operation) {
             return Outcome::Committed;
         }
-        if let Some(failed) = conditions
-            .iter()
-            .position(|c| !c.holds(self.version(c.key())))
-        {
+        if let Some(failed) = conditions.iter().position(|c| !c.holds(self.version(c.key()))) {
             return Outcome::Conflict(failed);
         }
         for write in writes {
             let Write::Put { key, .. } = write else {
                 continue;
             };
-            if matches!(key.kind().lifetime(), Lifetime::Slots { .. })
-                && self.rows.contains_key(key)
-            {
+            if matches!(key.kind().lifetime(), Lifetime::Slots { .. }) && self.rows.contains_key(key) {
                 return Outcome::Refused(StoreError::WrittenOnce(key.kind()));
             }
         }
@@ -99,19 +89,12 @@ impl Store for MemoryStore {
     fn load<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>> {
         let answer = check_load(keys).map(|()| {
             let state = self.state();
-            keys.iter()
-                .map(|key| state.rows.get(key).cloned())
-                .collect()
+            keys.iter().map(|key| state.rows.get(key).cloned()).collect()
         });
         Box::pin(std::future::ready(answer))
     }
 
-    fn commit(
-        &self,
-        operation: OperationId,
-        conditions: &[Condition],
-        writes: &[Write],
-    ) -> BoxFuture<'_, Outcome> {
+    fn commit(&self, operation: OperationId, conditions: &[Condition], writes: &[Write]) -> BoxFuture<'_, Outcome> {
         let outcome = match check_commit(conditions, writes) {
             Err(error) => Outcome::Refused(error),
             Ok(()) => self.state().commit(operation, conditions, writes),
@@ -145,17 +128,13 @@ impl Store for MemoryStore {
             let Some(start) = start else {
                 return Vec::new();
             };
-            let listed = |key: &Key| {
-                key.kind() == kind && key.tenant() == &tenant && key.id().starts_with(prefix)
-            };
+            let listed = |key: &Key| key.kind() == kind && key.tenant() == &tenant && key.id().starts_with(prefix);
             let state = self.state();
             let rows = state
                 .rows
                 .range((start, Bound::Unbounded))
                 .take_while(|(key, _)| listed(key));
-            rows.take(limit)
-                .map(|(key, row)| (*key, row.clone()))
-                .collect()
+            rows.take(limit).map(|(key, row)| (*key, row.clone())).collect()
         });
         Box::pin(std::future::ready(answer))
     }

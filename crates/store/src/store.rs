@@ -2,9 +2,7 @@
 
 use std::pin::Pin;
 
-use crate::{
-    Condition, Key, Kind, OperationId, Outcome, Row, StoreError, TenantId, UnixSeconds, Write,
-};
+use crate::{Condition, Key, Kind, OperationId, Outcome, Row, StoreError, TenantId, UnixSeconds, Write};
 
 /// Most keys in one [`Store::load`].
 pub const MAX_KEYS_PER_LOAD: usize = 256;
@@ -49,12 +47,7 @@ pub trait Store: Send + Sync {
     /// Versions: see [`Row::version`] and [`Write::Put`]. Kinds kept in slots ([`Kind::lifetime`]) are written once: a
     /// second put of the same key and expiry without [`Condition::Absent`] is refused
     /// ([`StoreError::WrittenOnce`]); with it, the answer is a conflict whatever the expiry.
-    fn commit(
-        &self,
-        operation: OperationId,
-        conditions: &[Condition],
-        writes: &[Write],
-    ) -> BoxFuture<'_, Outcome>;
+    fn commit(&self, operation: OperationId, conditions: &[Condition], writes: &[Write]) -> BoxFuture<'_, Outcome>;
 
     /// Whether the commit of this id happened. Waits for commits handed over earlier.
     ///

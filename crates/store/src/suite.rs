@@ -17,8 +17,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
 use crate::{
-    BlindIndex, BoxFuture, Condition, Key, Kind, OperationId, Outcome, Row, SealedBytes, Store,
-    StoreError, TenantId, Write,
+    BlindIndex, BoxFuture, Condition, Key, Kind, OperationId, Outcome, Row, SealedBytes, Store, StoreError, TenantId,
+    Write,
 };
 
 pub mod crash;

@@ -23,10 +23,7 @@ fn single_use_record_is_written_once(open: Open<'_>) {
         &[],
         &[put(person(1), "x"), put_until(login(1), "second", NOW + 60)],
     );
-    assert_eq!(
-        again,
-        Outcome::Refused(StoreError::WrittenOnce(Kind::SingleUse))
-    );
+    assert_eq!(again, Outcome::Refused(StoreError::WrittenOnce(Kind::SingleUse)));
     assert_eq!(body(&*store, login(1)).as_deref(), Some("first"));
     assert_eq!(load(&*store, person(1)), None);
 }
@@ -87,19 +84,10 @@ fn drop_expired_takes_what_expired_a_slot_ago(open: Open<'_>) {
     ];
     must_commit(&*store, &[], &writes);
     block_on(store.drop_expired(NOW + 3_600)).unwrap();
-    assert_eq!(
-        block_on(store.load(&[login(1), device])).unwrap(),
-        [None, None]
-    );
+    assert_eq!(block_on(store.load(&[login(1), device])).unwrap(), [None, None]);
     block_on(store.drop_expired(NOW + 3_600 + 30 * DAY)).unwrap();
-    assert_eq!(
-        block_on(store.load(&[login(2), audit])).unwrap(),
-        [None, None]
-    );
-    assert_eq!(
-        block_on(store.list(Kind::SingleUse, TENANT, &[], 10)).unwrap(),
-        []
-    );
+    assert_eq!(block_on(store.load(&[login(2), audit])).unwrap(), [None, None]);
+    assert_eq!(block_on(store.list(Kind::SingleUse, TENANT, &[], 10)).unwrap(), []);
 }
 
 fn drop_expired_leaves_records_without_expiry(open: Open<'_>) {

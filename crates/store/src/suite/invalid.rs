@@ -36,9 +36,7 @@ fn ids_of_wrong_length_are_refused(_: Open<'_>) {
     for (kind, lengths) in wrong {
         for &found in lengths {
             let error = Key::new(kind, TENANT, vec![0; found]).unwrap_err();
-            assert!(
-                matches!(error, StoreError::IdLength { kind: k, found: f, .. } if k == kind && f == found)
-            );
+            assert!(matches!(error, StoreError::IdLength { kind: k, found: f, .. } if k == kind && f == found));
         }
     }
 }
@@ -66,9 +64,7 @@ fn record_above_its_limit_is_refused_and_nothing_written(open: Open<'_>) {
 
 fn too_many_writes_are_refused(open: Open<'_>) {
     let store = open();
-    let writes: Vec<_> = (0..=MAX_WRITES as u64)
-        .map(|n| put(person(n), "x"))
-        .collect();
+    let writes: Vec<_> = (0..=MAX_WRITES as u64).map(|n| put(person(n), "x")).collect();
     assert!(matches!(
         refused(commit(&*store, &[], &writes)),
         StoreError::BatchTooLarge { what: "writes", .. }
@@ -83,10 +79,7 @@ fn too_many_conditions_are_refused(open: Open<'_>) {
         .collect();
     assert!(matches!(
         refused(commit(&*store, &conditions, &[])),
-        StoreError::BatchTooLarge {
-            what: "conditions",
-            ..
-        }
+        StoreError::BatchTooLarge { what: "conditions", .. }
     ));
 }
 
@@ -116,22 +109,11 @@ fn too_long_a_listing_is_refused(open: Open<'_>) {
 fn key_written_twice_in_one_commit_is_refused(open: Open<'_>) {
     let store = open();
     let twice: [[Write; 3]; 2] = [
-        [
-            put(person(1), "x"),
-            put(person(2), "x"),
-            put(person(1), "y"),
-        ],
-        [
-            put(person(1), "x"),
-            put(person(2), "x"),
-            Write::Delete(person(1)),
-        ],
+        [put(person(1), "x"), put(person(2), "x"), put(person(1), "y")],
+        [put(person(1), "x"), put(person(2), "x"), Write::Delete(person(1))],
     ];
     for writes in twice {
-        assert_eq!(
-            refused(commit(&*store, &[], &writes)),
-            StoreError::KeyWrittenTwice(2)
-        );
+        assert_eq!(refused(commit(&*store, &[], &writes)), StoreError::KeyWrittenTwice(2));
         assert_eq!(load(&*store, person(1)), None);
     }
 }
@@ -149,15 +131,9 @@ fn largest_batch_is_accepted(open: Open<'_>) {
     let conditions: Vec<_> = (0..MAX_CONDITIONS as u64)
         .map(|n| Condition::Absent(person(n)))
         .collect();
-    let writes: Vec<_> = (0..MAX_WRITES as u64)
-        .map(|n| put(person(n), "x"))
-        .collect();
+    let writes: Vec<_> = (0..MAX_WRITES as u64).map(|n| put(person(n), "x")).collect();
     must_commit(&*store, &conditions, &writes);
     let keys: Vec<_> = (0..MAX_KEYS_PER_LOAD as u64).map(person).collect();
-    let found = block_on(store.load(&keys))
-        .unwrap()
-        .into_iter()
-        .flatten()
-        .count();
+    let found = block_on(store.load(&keys)).unwrap().into_iter().flatten().count();
     assert_eq!(found, MAX_WRITES);
 }

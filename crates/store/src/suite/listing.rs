@@ -11,13 +11,7 @@ pub(super) const PROMISES: &[Promise] = list![
     list_with_impossible_prefix_is_empty,
 ];
 
-fn ids(
-    store: &dyn Store,
-    kind: Kind,
-    prefix: &[u8],
-    after: Option<&[u8]>,
-    limit: usize,
-) -> Vec<Vec<u8>> {
+fn ids(store: &dyn Store, kind: Kind, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Vec<Vec<u8>> {
     let rows = block_on(store.list_after(kind, TENANT, prefix, after, limit)).unwrap();
     assert!(
         rows.iter()
@@ -48,26 +42,12 @@ fn list_gives_one_persons_records_in_order(open: Open<'_>) {
 fn list_is_paged_by_the_last_id(open: Open<'_>) {
     let store = open();
     for device in 0..25 {
-        must_commit(
-            &*store,
-            &[],
-            &[put(Key::device(TENANT, &[1; 16], &[device; 16]), "x")],
-        );
+        must_commit(&*store, &[], &[put(Key::device(TENANT, &[1; 16], &[device; 16]), "x")]);
     }
-    must_commit(
-        &*store,
-        &[],
-        &[put(Key::device(TENANT, &[2; 16], &[0; 16]), "x")],
-    );
+    must_commit(&*store, &[], &[put(Key::device(TENANT, &[2; 16], &[0; 16]), "x")]);
     let mut seen = Vec::new();
     loop {
-        let page = ids(
-            &*store,
-            Kind::Device,
-            &[1; 16],
-            seen.last().map(Vec::as_slice),
-            10,
-        );
+        let page = ids(&*store, Kind::Device, &[1; 16], seen.last().map(Vec::as_slice), 10);
         assert!(page.len() <= 10);
         if page.is_empty() {
             break;
@@ -77,10 +57,7 @@ fn list_is_paged_by_the_last_id(open: Open<'_>) {
     let devices: Vec<u8> = seen.iter().map(|id| id[16]).collect();
     assert_eq!(devices, (0..25).collect::<Vec<u8>>());
     // An `after` that lies before everything of the prefix changes nothing.
-    assert_eq!(
-        ids(&*store, Kind::Device, &[1; 16], Some(&[0]), 100).len(),
-        25
-    );
+    assert_eq!(ids(&*store, Kind::Device, &[1; 16], Some(&[0]), 100).len(), 25);
     assert!(ids(&*store, Kind::Device, &[1; 16], Some(&[9; 32]), 100).is_empty());
 }
 
@@ -89,27 +66,16 @@ fn list_with_a_prefix_of_all_ones_ends(open: Open<'_>) {
     let last = Key::device(TENANT, &[0xff; 16], &[0xff; 16]);
     let other = Key::device(TENANT, &[0xfe; 16], &[0; 16]);
     must_commit(&*store, &[], &[put(last, "x"), put(other, "x")]);
-    assert_eq!(
-        ids(&*store, Kind::Device, &[0xff; 16], None, 10),
-        [vec![0xff; 32]]
-    );
-    assert_eq!(
-        ids(&*store, Kind::Device, &[0xff; 32], None, 10),
-        [vec![0xff; 32]]
-    );
+    assert_eq!(ids(&*store, Kind::Device, &[0xff; 16], None, 10), [vec![0xff; 32]]);
+    assert_eq!(ids(&*store, Kind::Device, &[0xff; 32], None, 10), [vec![0xff; 32]]);
 }
 
 fn list_knows_ids_of_different_length(open: Open<'_>) {
     let store = open();
     for name in ["b", "a", "ab", "abc", "aa"] {
-        must_commit(
-            &*store,
-            &[],
-            &[put(Key::new(Kind::Meta, TENANT, name).unwrap(), "x")],
-        );
+        must_commit(&*store, &[], &[put(Key::new(Kind::Meta, TENANT, name).unwrap(), "x")]);
     }
-    let names =
-        |prefix: &str, after: Option<&[u8]>| ids(&*store, Kind::Meta, prefix.as_bytes(), after, 10);
+    let names = |prefix: &str, after: Option<&[u8]>| ids(&*store, Kind::Meta, prefix.as_bytes(), after, 10);
     assert_eq!(names("", None), [&b"a"[..], b"aa", b"ab", b"abc", b"b"]);
     assert_eq!(names("ab", None), [&b"ab"[..], b"abc"]);
     assert_eq!(names("a", Some(b"aa")), [&b"ab"[..], b"abc"]);
@@ -120,11 +86,7 @@ fn list_sees_records_in_every_slot(open: Open<'_>) {
     let month = 31 * 24 * 3_600;
     for event in [4, 1, 3, 2] {
         let key = Key::audit(TENANT, &[1; 16], &[event; 16]);
-        must_commit(
-            &*store,
-            &[],
-            &[put_until(key, "x", NOW + u64::from(5 - event) * month)],
-        );
+        must_commit(&*store, &[], &[put_until(key, "x", NOW + u64::from(5 - event) * month)]);
     }
     let events: Vec<u8> = ids(&*store, Kind::Audit, &[1; 16], None, 10)
         .iter()
@@ -132,13 +94,7 @@ fn list_sees_records_in_every_slot(open: Open<'_>) {
         .collect();
     assert_eq!(events, [1, 2, 3, 4]);
     let page = ids(&*store, Kind::Audit, &[1; 16], None, 2);
-    let next = ids(
-        &*store,
-        Kind::Audit,
-        &[1; 16],
-        page.last().map(Vec::as_slice),
-        2,
-    );
+    let next = ids(&*store, Kind::Audit, &[1; 16], page.last().map(Vec::as_slice), 2);
     assert_eq!(next.iter().map(|id| id[16]).collect::<Vec<_>>(), [3, 4]);
 }
 

@@ -30,10 +30,7 @@ fn race<T: Send>(run: impl Fn(usize) -> T + Sync) -> Vec<T> {
                 })
             })
             .collect();
-        racers
-            .into_iter()
-            .map(|racer| racer.join().unwrap())
-            .collect()
+        racers.into_iter().map(|racer| racer.join().unwrap()).collect()
     })
 }
 
@@ -55,11 +52,7 @@ fn of_racing_claims_exactly_one_wins(open: Open<'_>) {
             .into_iter()
             .partition(|(_, outcome)| *outcome == Outcome::Committed);
         assert_eq!(winners.len(), 1);
-        assert!(
-            losers
-                .iter()
-                .all(|(_, outcome)| *outcome == Outcome::Conflict(1))
-        );
+        assert!(losers.iter().all(|(_, outcome)| *outcome == Outcome::Conflict(1)));
         assert_eq!(body(&*store, key).as_ref(), Some(&winners[0].0));
     }
 }
@@ -72,16 +65,9 @@ fn racing_updates_lose_nothing(open: Open<'_>) {
         for _ in 0..EACH {
             loop {
                 let row = load(&*store, person(1)).unwrap();
-                let count: u64 = std::str::from_utf8(row.sealed.as_bytes())
-                    .unwrap()
-                    .parse()
-                    .unwrap();
+                let count: u64 = std::str::from_utf8(row.sealed.as_bytes()).unwrap().parse().unwrap();
                 let condition = [Condition::VersionIs(person(1), row.version)];
-                match commit(
-                    &*store,
-                    &condition,
-                    &[put(person(1), &(count + 1).to_string())],
-                ) {
+                match commit(&*store, &condition, &[put(person(1), &(count + 1).to_string())]) {
                     Outcome::Committed => break,
                     Outcome::Conflict(0) => {}
                     other => panic!("{other:?}"),
@@ -99,10 +85,7 @@ fn conflict_of_one_does_not_fail_its_neighbours(open: Open<'_>) {
     must_commit(
         &*store,
         &[],
-        &[
-            put(person(0), "taken"),
-            put_until(login(0), "taken", NOW + 60),
-        ],
+        &[put(person(0), "taken"), put_until(login(0), "taken", NOW + 60)],
     );
     let mut expected = Vec::new();
     let mut running: Vec<BoxFuture<'_, Outcome>> = Vec::new();
@@ -125,10 +108,7 @@ fn conflict_of_one_does_not_fail_its_neighbours(open: Open<'_>) {
                 store.commit(
                     fresh_operation(),
                     &[],
-                    &[
-                        put(person(number), "x"),
-                        put_until(login(0), "again", NOW + 60),
-                    ],
+                    &[put(person(number), "x"), put_until(login(0), "again", NOW + 60)],
                 ),
             ),
         };
@@ -150,11 +130,7 @@ fn thousand_concurrent_commits_are_all_kept(open: Open<'_>) {
                 put(person(number), &number.to_string()),
                 put_until(login(number), "x", NOW + 60),
             ];
-            store.commit(
-                fresh_operation(),
-                &[Condition::Absent(login(number))],
-                &writes,
-            )
+            store.commit(fresh_operation(), &[Condition::Absent(login(number))], &writes)
         })
         .collect();
     for outcome in running.into_iter().map(block_on) {
@@ -192,8 +168,7 @@ fn committed_is_seen_by_the_next_load_of_anyone(open: Open<'_>) {
         for round in 0..30 {
             let key = person(racer as u64 * 1_000 + round);
             must_commit(&*store, &[], &[put(key, "x")]);
-            let seen =
-                std::thread::scope(|scope| scope.spawn(|| version(&*store, key)).join().unwrap());
+            let seen = std::thread::scope(|scope| scope.spawn(|| version(&*store, key)).join().unwrap());
             assert_eq!(seen, Some(1));
         }
     });
@@ -204,11 +179,7 @@ fn racing_repetitions_of_one_operation_write_once(open: Open<'_>) {
     for round in 0..20 {
         let operation = fresh_operation();
         let outcomes = race(|_| block_on(store.commit(operation, &[], &[put(person(round), "x")])));
-        assert!(
-            outcomes
-                .iter()
-                .all(|outcome| *outcome == Outcome::Committed)
-        );
+        assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Committed));
         assert_eq!(version(&*store, person(round)), Some(1));
     }
 }

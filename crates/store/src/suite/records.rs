@@ -24,10 +24,7 @@ pub(super) const PROMISES: &[Promise] = list![
 fn empty_store_has_nothing(open: Open<'_>) {
     let store = open();
     assert_eq!(block_on(store.load(&[])).unwrap(), []);
-    assert_eq!(
-        block_on(store.load(&[person(1), login(1)])).unwrap(),
-        [None, None]
-    );
+    assert_eq!(block_on(store.load(&[person(1), login(1)])).unwrap(), [None, None]);
 }
 
 fn record_is_read_back_as_written(open: Open<'_>) {
@@ -56,11 +53,7 @@ fn answers_come_in_the_order_of_the_keys(open: Open<'_>) {
     must_commit(
         &*store,
         &[],
-        &[
-            put(person(1), "one"),
-            put(person(2), "two"),
-            put(lookup, "three"),
-        ],
+        &[put(person(1), "one"), put(person(2), "two"), put(lookup, "three")],
     );
     let keys = [lookup, person(9), person(2), person(1), person(2), login(3)];
     let rows = block_on(store.load(&keys)).unwrap();
@@ -68,14 +61,7 @@ fn answers_come_in_the_order_of_the_keys(open: Open<'_>) {
         .iter()
         .map(|row| row.as_ref().map(|row| row.sealed.as_bytes()))
         .collect();
-    let expected: [Option<&[u8]>; 6] = [
-        Some(b"three"),
-        None,
-        Some(b"two"),
-        Some(b"one"),
-        Some(b"two"),
-        None,
-    ];
+    let expected: [Option<&[u8]>; 6] = [Some(b"three"), None, Some(b"two"), Some(b"one"), Some(b"two"), None];
     assert_eq!(texts, expected);
 }
 
@@ -146,21 +132,13 @@ fn version_counts_writes_and_restarts_after_deletion(open: Open<'_>) {
     }
     must_commit(&*store, &[], &[Write::Delete(person(1))]);
     assert_eq!(version(&*store, person(1)), None);
-    must_commit(
-        &*store,
-        &[Condition::Absent(person(1))],
-        &[put(person(1), "y")],
-    );
+    must_commit(&*store, &[Condition::Absent(person(1))], &[put(person(1), "y")]);
     assert_eq!(version(&*store, person(1)), Some(1));
 }
 
 fn deleting_what_is_not_there_is_committed(open: Open<'_>) {
     let store = open();
-    must_commit(
-        &*store,
-        &[],
-        &[Write::Delete(person(1)), Write::Delete(login(1))],
-    );
+    must_commit(&*store, &[], &[Write::Delete(person(1)), Write::Delete(login(1))]);
 }
 
 fn absent_holds_only_for_what_is_not_there(open: Open<'_>) {
@@ -168,11 +146,7 @@ fn absent_holds_only_for_what_is_not_there(open: Open<'_>) {
     let enrol = [put(person(1), "first")];
     must_commit(&*store, &[Condition::Absent(person(1))], &enrol);
     assert_eq!(
-        commit(
-            &*store,
-            &[Condition::Absent(person(1))],
-            &[put(person(1), "second")]
-        ),
+        commit(&*store, &[Condition::Absent(person(1))], &[put(person(1), "second")]),
         Outcome::Conflict(0)
     );
     assert_eq!(body(&*store, person(1)).as_deref(), Some("first"));
@@ -182,14 +156,8 @@ fn version_condition_holds_only_for_that_version(open: Open<'_>) {
     let store = open();
     let key = person(1);
     let condition = |version| [Condition::VersionIs(key, version)];
-    assert_eq!(
-        commit(&*store, &condition(0), &[put(key, "x")]),
-        Outcome::Conflict(0)
-    );
-    assert_eq!(
-        commit(&*store, &condition(1), &[put(key, "x")]),
-        Outcome::Conflict(0)
-    );
+    assert_eq!(commit(&*store, &condition(0), &[put(key, "x")]), Outcome::Conflict(0));
+    assert_eq!(commit(&*store, &condition(1), &[put(key, "x")]), Outcome::Conflict(0));
     must_commit(&*store, &[], &[put(key, "one")]);
     must_commit(&*store, &condition(1), &[put(key, "two")]);
     for wrong in [0, 1, 3, u64::MAX] {
@@ -199,10 +167,7 @@ fn version_condition_holds_only_for_that_version(open: Open<'_>) {
         );
     }
     must_commit(&*store, &condition(2), &[Write::Delete(key)]);
-    assert_eq!(
-        commit(&*store, &condition(2), &[put(key, "x")]),
-        Outcome::Conflict(0)
-    );
+    assert_eq!(commit(&*store, &condition(2), &[put(key, "x")]), Outcome::Conflict(0));
 }
 
 fn conflict_names_the_first_failed_condition(open: Open<'_>) {
@@ -219,11 +184,7 @@ fn conflict_names_the_first_failed_condition(open: Open<'_>) {
 
 fn conflict_writes_nothing_at_all(open: Open<'_>) {
     let store = open();
-    must_commit(
-        &*store,
-        &[],
-        &[put(person(1), "kept"), put(person(2), "kept")],
-    );
+    must_commit(&*store, &[], &[put(person(1), "kept"), put(person(2), "kept")]);
     let writes = [
         put(person(3), "new"),
         put(person(1), "changed"),
@@ -245,28 +206,16 @@ fn conditions_look_at_the_state_before_the_writes(open: Open<'_>) {
         Condition::Absent(person(1)),
         Condition::Absent(person(2)),
     ];
-    must_commit(
-        &*store,
-        &conditions,
-        &[put(person(1), "x"), put(person(2), "x")],
-    );
+    must_commit(&*store, &conditions, &[put(person(1), "x"), put(person(2), "x")]);
 }
 
 fn condition_may_speak_of_a_key_that_is_not_written(open: Open<'_>) {
     let store = open();
     must_commit(&*store, &[], &[put(person(1), "device owner")]);
     let device = Key::device(TENANT, &id(1), &id(2));
-    must_commit(
-        &*store,
-        &[Condition::VersionIs(person(1), 1)],
-        &[put(device, "bound")],
-    );
+    must_commit(&*store, &[Condition::VersionIs(person(1), 1)], &[put(device, "bound")]);
     assert_eq!(
-        commit(
-            &*store,
-            &[Condition::VersionIs(person(1), 2)],
-            &[Write::Delete(device)]
-        ),
+        commit(&*store, &[Condition::VersionIs(person(1), 2)], &[Write::Delete(device)]),
         Outcome::Conflict(0)
     );
     assert_eq!(version(&*store, person(1)), Some(1));
@@ -295,10 +244,7 @@ fn tenants_never_see_each_other(open: Open<'_>) {
     }
     for key in one_of_each_kind(OTHER_TENANT) {
         assert_eq!(load(&*store, key), None);
-        assert_eq!(
-            block_on(store.list(key.kind(), OTHER_TENANT, &[], 10)).unwrap(),
-            []
-        );
+        assert_eq!(block_on(store.list(key.kind(), OTHER_TENANT, &[], 10)).unwrap(), []);
         must_commit(&*store, &[Condition::Absent(key)], &[Write::Delete(key)]);
         let write = Write::Put {
             key,
@@ -309,11 +255,6 @@ fn tenants_never_see_each_other(open: Open<'_>) {
     }
     for key in one_of_each_kind(TENANT) {
         assert_eq!(body(&*store, key).as_deref(), Some("first tenant"));
-        assert_eq!(
-            block_on(store.list(key.kind(), TENANT, &[], 10))
-                .unwrap()
-                .len(),
-            1
-        );
+        assert_eq!(block_on(store.list(key.kind(), TENANT, &[], 10)).unwrap().len(), 1);
     }
 }
