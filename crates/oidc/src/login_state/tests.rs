@@ -1,0 +1,106 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+use proptest::prelude::*;
+
+fn request() -> impl Strategy<Value = LoginRequest> {
+    (
+        (any::<[u8; 16]>(), any::<[u8; 12]>(), any::<[u8; 8]>(), any::<[u8; 32]>()),
+        ("[ -~]{1,512}", "[0-9a-f]{32}|[ -~]{1,64}"),
+        (0u16..1024, 0u16..1024, 0u8..64),
+        (any::<bool>(), any::<bool>(), proptest::option::of(any::<bool>()), proptest::option::of(any::<u32>())),
+        prop_oneof![Just("login"), Just("none"), Just("consent login")],
+        0u64..1 << 40,
+    )
+        .prop_map(|(ids, texts, sets, wishes, prompt, expires)| LoginRequest {
+            login_id: LoginId(ids.0),
+            client: ClientTag(ids.1),
+            redirect: RedirectTag(ids.2),
+            code_challenge: ids.3,
+            nonce: texts.0,
+            state: texts.1,
+            essential: ClaimSet::from_bits(sets.0).unwrap(),
+            voluntary: ClaimSet::from_bits(sets.1).unwrap(),
+            acr: level(wishes.0),
+            essential_acr: wishes.2.map(level),
+            essential_amr: AmrSet::from_bits(sets.2).unwrap(),
+            prompts: Prompts::parse(prompt).unwrap(),
+            max_age: wishes.3,
+            version: version(wishes.1),
+            expires_at: UnixTime(expires),
+        })
+}
+
+fn performed() -> impl Strategy<Value = Performed> {
+    (0u8..4, any::<bool>(), any::<bool>(), any::<bool>(), 0u64..1 << 40).prop_map(|(byte, high, consent, sso, time)| Performed {
+        method: method(byte).unwrap(),
+        level: level(high),
+        consented_to_substantial: consent,
+        session: if sso { Session::SingleSignOn } else { Session::Fresh },
+        auth_time: UnixTime(time),
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_state_survives_its_travel(request in request(), performed in performed(), person in any::<[u8; 16]>(),
+        browser in proptest::option::of(any::<[u8; 8]>()), digest in proptest::option::of(any::<[u8; 32]>()),
+        device in proptest::option::of(any::<([u8; 16], u64)>()), expires in 0u64..1 << 40, remember in any::<bool>()) {
+        let (person, browser, expires_at) = (PersonHandle(person), browser.map(BrowserTag), UnixTime(expires));
+        prop_assert_eq!(&LoginRequest::from_pushed_bytes(&request.to_pushed_bytes()).unwrap(), &request);
+        let device = device.map(|(device_id, counter)| DeviceUse { device_id, counter });
+        let pending = PendingLogin { request: request.clone(), browser, challenge_digest: digest, expires_at };
+        prop_assert_eq!(PendingLogin::from_bytes(&pending.to_bytes()).unwrap(), pending);
+        let login = AuthenticatedLogin { request: request.clone(), browser, person, performed: performed.clone(), device, expires_at };
+        prop_assert_eq!(AuthenticatedLogin::from_bytes(&login.to_bytes()).unwrap(), login);
+        let code = AuthorizationCode {
+            login_id: request.login_id, client: request.client, redirect: request.redirect, code_challenge: request.code_challenge,
+            nonce: request.nonce.clone(), requested: request.voluntary, released: request.essential, person, performed: performed.clone(), device,
+            version: request.version, remember: if remember { Remember::Yes } else { Remember::No }, expires_at,
+        };
+        prop_assert_eq!(AuthorizationCode::from_bytes(&code.to_bytes()).unwrap(), code);
+        let session = SessionState { person, performed, device, expires_at };
+        prop_assert_eq!(SessionState::from_bytes(&session.to_bytes()).unwrap(), session);
+    }
+
+    #[test]
+    fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), kind in 0u8..7) {
+        let bytes = [&[kind][..], &bytes].concat();
+        let _ = LoginRequest::from_pushed_bytes(&bytes);
+        let _ = PendingLogin::from_bytes(&bytes);
+        let _ = AuthenticatedLogin::from_bytes(&bytes);
+        let _ = AuthorizationCode::from_bytes(&bytes);
+        let _ = SessionState::from_bytes(&bytes);
+    }
+
+    #[test]
+    fn a_shortened_or_lengthened_state_is_refused(request in request(), cut in 1usize..20) {
+        let bytes = request.to_pushed_bytes();
+        prop_assert!(LoginRequest::from_pushed_bytes(&bytes[..bytes.len() - cut]).is_err());
+        prop_assert!(LoginRequest::from_pushed_bytes(&[&bytes[..], &[0]].concat()).is_err());
+        prop_assert!(PendingLogin::from_bytes(&bytes).is_err(), "one kind is never another");
+    }
+}
+
+#[test]
+fn an_ordinary_request_stays_small_enough_for_a_link() {
+    let request = LoginRequest {
+        login_id: LoginId([1; 16]),
+        client: ClientTag([2; 12]),
+        redirect: RedirectTag([3; 8]),
+        code_challenge: [4; 32],
+        nonce: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".into(),
+        state: "n0NVeLWuwAbQdLhz0Tk6f5l5FqVjXqvGgWmMYbVrpSU".into(),
+        essential: ClaimSet::EMPTY,
+        voluntary: ClaimSet::all(),
+        acr: Acr::High,
+        essential_acr: None,
+        essential_amr: AmrSet::default(),
+        prompts: Prompts::default(),
+        max_age: Some(3600),
+        version: IdTokenVersion::V2,
+        expires_at: UnixTime(1_795_262_400),
+    };
+    // 32 bytes go to the seal; three bytes become four characters.
+    let characters = (request.to_pushed_bytes().len() + 32).div_ceil(3) * 4;
+    assert!(crate::push::REQUEST_URI_PREFIX.len() + characters < 300, "{characters}");
+}
