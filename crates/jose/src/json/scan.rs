@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -10,7 +11,7 @@ use serde_json::{Map, Number, Value};
 
 use super::{JsonError, Limits};
 
-/// Objects up to this size are compared pair by pair, larger ones are sorted.
+/// This many names are compared one by one; the rest of a larger object goes into a tree.
 const FEW_MEMBERS: usize = 16;
 
 /// Names up to this length are shown in an error.
@@ -229,19 +230,18 @@ impl<'de> Visitor<'de> for ScanSeed<'_> {
             depth: self.depth.enter(self.refusal)?,
             ..self
         };
-        let mut names: Vec<Cow<'de, str>> = Vec::new();
+        let mut few: Vec<Cow<'de, str>> = Vec::new();
+        let mut many: BTreeSet<Cow<'de, str>> = BTreeSet::new();
         while let Some(name) = access.next_key_seed(NameSeed)? {
-            if names.len() < FEW_MEMBERS && names.contains(&name) {
+            if few.contains(&name) || many.contains(&name) {
                 return Err(self.refusal.duplicate(&name));
             }
-            names.push(name);
-            access.next_value_seed(inner)?;
-        }
-        if names.len() > FEW_MEMBERS {
-            names.sort_unstable();
-            if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-                return Err(self.refusal.duplicate(&pair[0]));
+            if few.len() < FEW_MEMBERS {
+                few.push(name);
+            } else {
+                many.insert(name);
             }
+            access.next_value_seed(inner)?;
         }
         Ok(())
     }
