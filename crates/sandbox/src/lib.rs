@@ -1,1 +1,3 @@
-//! sandbox
+//! A whole federation in one process: openly fake data, real protocol.
+
+pub mod pki;
