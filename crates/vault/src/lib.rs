@@ -1,1 +1,51 @@
-//! vault
+//! Keys and personal data: the one room that holds either in clear.
+//!
+//! * [`Vault`] owns the key hierarchy. What lies under it is derived per tenant, purpose and generation.
+//! * [`Vault::with_person`] opens one person's record inside a scope. Her data leaves it sealed, as an encrypted token,
+//!   or as an answer to herself; two people's data cannot meet (types inside, associated data outside).
+//! * [`PersonCapability`] is the right to open a scope. It exists only after a verified authentication, out of a sealed
+//!   login state that descends from one, or for a named background task.
+//! * [`LoginStateSealer`] seals what a login carries from one request to the next.
+//! * [`TenantKey`] and [`TenantSigners`] hold a tenant's signing keys, stored sealed.
+//!
+//! Trusted for: whoever has the stored bytes but not the root learns sizes, times and access pattern, and can neither
+//! read, change nor exchange a record unnoticed. He can bring back an *older state of the same record*; noticing that is
+//! the freshness ledger's work, which is not built yet. With the `development` lock ([`Vault::lock_name`]) the operator
+//! holds the root and is not excluded from anything.
+//!
+//! Does not: touch network, HTTP, SQL or the clock; decide what may be released.
+//!
+//! What the types cannot do: Rust has no way to keep a closure from copying bytes it can read into a variable outside.
+//! The scope makes that a visible act in one closure, not an accident.
+
+mod associated_data;
+mod capability;
+mod error;
+mod hierarchy;
+mod login_state;
+#[cfg(doctest)]
+mod must_not_compile;
+mod outbound;
+mod person;
+mod person_encoding;
+mod random;
+mod scope;
+mod seal;
+mod signing_key;
+mod tenant_keys;
+mod vault;
+
+pub use capability::{BackgroundTask, PersonCapability};
+pub use error::{CapabilityError, OpenError, PersonDataError, ScopeError, SealError, StateError};
+pub use hierarchy::Generation;
+pub use login_state::{LoginStateSealer, MAX_STATE_BYTES, STATE_OVERHEAD_BYTES, SealedState, StateKind};
+pub use outbound::Outbound;
+pub use person::{
+    MAX_BIRTHDATE_BYTES, MAX_DISPLAY_NAME_BYTES, MAX_EMAIL_BYTES, MAX_NAME_BYTES, NewPerson, PersonClaims, PersonData,
+    PersonId,
+};
+pub use random::{random, uuid_v7};
+pub use scope::{EncryptedToken, Mint, PersonAnswer, PersonScope, Plaintext, RecordFacts};
+pub use seal::SealedChange;
+pub use signing_key::{KeyRole, KeyState, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, TenantKey, TenantSigners};
+pub use vault::{Vault, tenant_id};

@@ -1,0 +1,180 @@
+//! The right to open one person's record, once.
+
+use std::fmt;
+
+use authenticator::{AuthenticatedPerson, Subject};
+use jose::UnixTime;
+use store::{Key, Row, TenantId};
+
+use crate::error::{CapabilityError, OpenError, SealError};
+use crate::login_state::{Bearing, StateKind};
+use crate::{PersonId, Vault};
+
+/// Bytes a person takes in a state that carries her.
+pub(crate) const PERSON_BYTES: usize = 16;
+
+/// Work on a person's record without her being there. A closed list: a new task is a change to the vault, seen in review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BackgroundTask {
+    /// The insurer's register brings new data of a person.
+    Import,
+    /// Records move to a new key generation.
+    Reseal,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Login,
+    Background(BackgroundTask),
+}
+
+/// The right to open the scope of one person of one tenant, for one purpose, once: [`Vault::with_person`] takes it away.
+///
+/// Three ways lead to one. [`Vault::capability_for`]: she authenticated just now. [`Vault::open_login`]: a sealed login
+/// state that somebody with a capability sealed for her. [`Vault::background_capability`]: a task of a closed list, which
+/// can neither mint a token nor answer.
+///
+/// ```compile_fail
+/// fn twice(capability: &vault::PersonCapability) -> vault::PersonCapability {
+///     capability.clone()
+/// }
+/// ```
+pub struct PersonCapability {
+    pub(crate) tenant: TenantId,
+    pub(crate) person: PersonId,
+    pub(crate) purpose: Purpose,
+}
+
+impl PersonCapability {
+    /// Whose it is.
+    #[must_use]
+    pub const fn person_id(&self) -> PersonId {
+        self.person
+    }
+
+    /// Which tenant's.
+    #[must_use]
+    pub const fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+}
+
+impl fmt::Debug for PersonCapability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PersonCapability")
+    }
+}
+
+impl Vault {
+    /// The capability of somebody who authenticated.
+    ///
+    /// By card, the record found under [`Vault::blind_index`] of her number ([`Key::lookup`]) says which person it is: give it
+    /// as `lookup`. By device key the proof says so itself, and `lookup` is not needed.
+    ///
+    /// # Errors
+    /// [`CapabilityError::OtherPerson`] if the lookup record is missing or not the one of the number on the card.
+    pub fn capability_for(
+        &self,
+        tenant: TenantId,
+        proof: &AuthenticatedPerson,
+        lookup: Option<&Row>,
+    ) -> Result<PersonCapability, CapabilityError> {
+        let person = match proof.subject() {
+            Subject::Registered { person_id } => PersonId::from_bytes(*person_id),
+            Subject::Card { kvnr, .. } => {
+                let row = lookup.ok_or(CapabilityError::OtherPerson)?;
+                let key = Key::lookup(tenant, &self.blind_index(tenant, kvnr));
+                self.open_lookup(&key, row).map_err(|_| CapabilityError::OtherPerson)?
+            }
+        };
+        Ok(PersonCapability {
+            tenant,
+            person,
+            purpose: Purpose::Login,
+        })
+    }
+
+    /// A capability for a task nobody logged in for.
+    #[must_use]
+    pub fn background_capability(&self, tenant: TenantId, person: PersonId, task: BackgroundTask) -> PersonCapability {
+        PersonCapability {
+            tenant,
+            person,
+            purpose: Purpose::Background(task),
+        }
+    }
+
+    /// Seals a login state that carries the right to open the person's scope later, on any instance. `kind` must be a step
+    /// after authentication: Authenticated, Code, Session. Opened only by [`open_login`](Self::open_login).
+    ///
+    /// # Errors
+    /// [`SealError`]; [`SealError::Failed`] for a background capability or a step before authentication.
+    pub fn seal_login(
+        &self,
+        capability: &PersonCapability,
+        kind: StateKind,
+        now: UnixTime,
+        content: &[u8],
+    ) -> Result<String, SealError> {
+        if capability.purpose != Purpose::Login || !follows_authentication(kind) {
+            return Err(SealError::Failed);
+        }
+        let person = capability.person.as_bytes();
+        self.login_states()
+            .seal_bearing(Bearing::Person, capability.tenant, kind, now, person, content)
+    }
+
+    /// Opens what [`seal_login`](Self::seal_login) sealed: the right to the person's scope, and the content.
+    ///
+    /// # Errors
+    /// [`CapabilityError`].
+    pub fn open_login(
+        &self,
+        tenant: TenantId,
+        kind: StateKind,
+        now: UnixTime,
+        sealed: &str,
+    ) -> Result<(PersonCapability, Vec<u8>), CapabilityError> {
+        if !follows_authentication(kind) {
+            return Err(CapabilityError::NotAfterAuthentication);
+        }
+        let mut content = self
+            .login_states()
+            .open_bearing(Bearing::Person, tenant, kind, now, sealed)?;
+        let person: [u8; PERSON_BYTES] = match content.first_chunk() {
+            Some(person) => *person,
+            None => return Err(CapabilityError::State(crate::StateError::TooShort)),
+        };
+        content.drain(..PERSON_BYTES);
+        let person = PersonId::from_bytes(person);
+        Ok((
+            PersonCapability {
+                tenant,
+                person,
+                purpose: Purpose::Login,
+            },
+            content,
+        ))
+    }
+
+    /// The person a lookup record leads to.
+    ///
+    /// # Errors
+    /// [`OpenError`]; [`OpenError::WrongKey`] for a key of another kind.
+    pub fn open_lookup(&self, key: &Key, row: &Row) -> Result<PersonId, OpenError> {
+        if key.kind() != store::Kind::Lookup {
+            return Err(OpenError::WrongKey {
+                expected: "lookup record",
+            });
+        }
+        let content = self.open_tenant_record(key, row)?;
+        content[..]
+            .try_into()
+            .map(PersonId::from_bytes)
+            .map_err(|_| OpenError::Content)
+    }
+}
+
+const fn follows_authentication(kind: StateKind) -> bool {
+    matches!(kind, StateKind::Authenticated | StateKind::Code | StateKind::Session)
+}
