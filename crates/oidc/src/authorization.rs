@@ -7,7 +7,10 @@ use thiserror::Error;
 use crate::{
     client::ClientTag,
     form::{Form, FormError},
-    login_state::{AUTHENTICATED_LIFETIME_SECONDS, AuthenticatedLogin, BrowserTag, LoginRequest, PENDING_LIFETIME_SECONDS, PendingLogin, SessionState},
+    login_state::{
+        AUTHENTICATED_LIFETIME_SECONDS, AuthenticatedLogin, BrowserTag, LoginRequest, PENDING_LIFETIME_SECONDS,
+        PendingLogin, SessionState,
+    },
     push::{MAX_CLIENT_ID_BYTES, REQUEST_URI_PREFIX},
     refusal::{ErrorCode, Refusal},
 };
@@ -82,7 +85,11 @@ impl AuthorizationQuery {
         let form = Form::parse(query)?;
         let required = |name: &'static str, max: usize| {
             let value = form.value(name).ok_or(AuthorizationError::Missing(name))?;
-            if value.len() > max { Err(AuthorizationError::TooLong(name)) } else { Ok(value) }
+            if value.len() > max {
+                Err(AuthorizationError::TooLong(name))
+            } else {
+                Ok(value)
+            }
         };
         let client_id = required("client_id", MAX_CLIENT_ID_BYTES)?;
         let request_uri = required("request_uri", MAX_REQUEST_URI_BYTES)?;
@@ -143,7 +150,12 @@ pub fn check_authenticated(
     Ok(())
 }
 
-fn check_step(client_id: &str, request: &LoginRequest, expires_at: UnixTime, now: UnixTime) -> Result<(), AuthorizationError> {
+fn check_step(
+    client_id: &str,
+    request: &LoginRequest,
+    expires_at: UnixTime,
+    now: UnixTime,
+) -> Result<(), AuthorizationError> {
     if request.client != ClientTag::of(client_id) {
         return Err(AuthorizationError::OtherClient);
     }
@@ -183,7 +195,6 @@ pub fn decide_next_step(
             return NextStep::SignedOn(AuthenticatedLogin {
                 request,
                 browser,
-                person: session.person,
                 performed,
                 device: session.device,
                 expires_at: now.plus_seconds(AUTHENTICATED_LIFETIME_SECONDS),

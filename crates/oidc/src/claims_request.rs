@@ -75,7 +75,11 @@ impl AmrSet {
 
     /// A set from bits; `None` when a bit means nothing.
     pub const fn from_bits(bits: u8) -> Option<Self> {
-        if bits >> AMR_BITS.len() == 0 { Some(Self(bits)) } else { None }
+        if bits >> AMR_BITS.len() == 0 {
+            Some(Self(bits))
+        } else {
+            None
+        }
     }
 }
 
@@ -201,7 +205,8 @@ impl ClaimsRequest {
 
     /// `mEW` reaches only the substantial level (gematik digest 8.2).
     fn check_consistent(&self) -> Result<(), ClaimsError> {
-        let only_substantial = !self.essential_amr.is_empty() && self.essential_amr.iter().all(|amr| amr == Amr::WithConsent);
+        let only_substantial =
+            !self.essential_amr.is_empty() && self.essential_amr.iter().all(|amr| amr == Amr::WithConsent);
         if self.essential_acr == Some(Acr::High) && only_substantial {
             return Err(ClaimsError::Contradiction);
         }
@@ -261,13 +266,18 @@ mod tests {
         assert_eq!(request.essential, ClaimSet::EMPTY.with(Claim::HealthInsuranceNumber));
         assert_eq!(
             request.voluntary,
-            ClaimSet::EMPTY.with(Claim::Email).with(Claim::BirthDate).with(Claim::Age)
+            ClaimSet::EMPTY
+                .with(Claim::Email)
+                .with(Claim::BirthDate)
+                .with(Claim::Age)
         );
     }
 
     #[test]
     fn acr_and_amr_count_only_when_essential() {
-        let request = ClaimsRequest::parse(r#"{"id_token":{"acr":{"value":"urn:unknown"},"amr":{"values":["nonsense"]}}}"#).unwrap();
+        let request =
+            ClaimsRequest::parse(r#"{"id_token":{"acr":{"value":"urn:unknown"},"amr":{"values":["nonsense"]}}}"#)
+                .unwrap();
         assert_eq!(request, ClaimsRequest::default());
         let guest = ClaimsRequest::parse(
             r#"{"id_token":{"acr":{"essential":true,"value":"gematik-ehealth-loa-high"},
@@ -285,14 +295,21 @@ mod tests {
             r#"["gematik-ehealth-loa-high","gematik-ehealth-loa-substantial"]"#,
             r#"["gematik-ehealth-loa-substantial","gematik-ehealth-loa-high"]"#,
         ] {
-            let request = ClaimsRequest::parse(&format!(r#"{{"id_token":{{"acr":{{"essential":true,"values":{values}}}}}}}"#)).unwrap();
+            let request = ClaimsRequest::parse(&format!(
+                r#"{{"id_token":{{"acr":{{"essential":true,"values":{values}}}}}}}"#
+            ))
+            .unwrap();
             assert_eq!(request.essential_acr, Some(Acr::Substantial));
         }
     }
 
     #[test]
     fn broken_requests_are_refused_by_name() {
-        let deep = format!("{{\"id_token\":{{\"birthdate\":{}1{}}}}}", "[".repeat(20), "]".repeat(20));
+        let deep = format!(
+            "{{\"id_token\":{{\"birthdate\":{}1{}}}}}",
+            "[".repeat(20),
+            "]".repeat(20)
+        );
         let large = format!("{{\"id_token\":{{}},\"x\":\"{}\"}}", "a".repeat(MAX_CLAIMS_BYTES));
         let cases: [(&str, ClaimsError); 19] = [
             ("", ClaimsError::NotJson),
@@ -306,26 +323,43 @@ mod tests {
             ("{\"id_token\":[]}", ClaimsError::IdTokenMissing),
             ("{\"id_token\":{\"name\":null}}", ClaimsError::UnknownClaim),
             ("{\"id_token\":{\"birthdate\":true}}", ClaimsError::Shape("birthdate")),
-            ("{\"id_token\":{\"birthdate\":{\"essential\":\"yes\"}}}", ClaimsError::Shape("birthdate")),
+            (
+                "{\"id_token\":{\"birthdate\":{\"essential\":\"yes\"}}}",
+                ClaimsError::Shape("birthdate"),
+            ),
             (
                 "{\"id_token\":{\"birthdate\":{\"value\":\"1984-02-29\"}}}",
                 ClaimsError::ValueNotAllowed("birthdate"),
             ),
             ("{\"id_token\":{\"acr\":{\"essential\":true}}}", ClaimsError::UnknownAcr),
-            ("{\"id_token\":{\"acr\":{\"essential\":true,\"values\":[]}}}", ClaimsError::UnknownAcr),
-            ("{\"id_token\":{\"acr\":{\"essential\":true,\"value\":\"low\"}}}", ClaimsError::UnknownAcr),
+            (
+                "{\"id_token\":{\"acr\":{\"essential\":true,\"values\":[]}}}",
+                ClaimsError::UnknownAcr,
+            ),
+            (
+                "{\"id_token\":{\"acr\":{\"essential\":true,\"value\":\"low\"}}}",
+                ClaimsError::UnknownAcr,
+            ),
             (
                 "{\"id_token\":{\"amr\":{\"essential\":true,\"value\":\"urn:telematik:auth:nPA\"}}}",
                 ClaimsError::UnknownAmr,
             ),
-            ("{\"id_token\":{\"amr\":{\"essential\":true,\"value\":7}}}", ClaimsError::UnknownAmr),
+            (
+                "{\"id_token\":{\"amr\":{\"essential\":true,\"value\":7}}}",
+                ClaimsError::UnknownAmr,
+            ),
             (
                 "{\"id_token\":{\"acr\":{\"essential\":true,\"value\":\"gematik-ehealth-loa-high\"},\"amr\":{\"essential\":true,\"value\":\"urn:telematik:auth:mEW\"}}}",
                 ClaimsError::Contradiction,
             ),
         ];
         for (text, expected) in cases {
-            assert_eq!(ClaimsRequest::parse(text), Err(expected), "{}", &text[..text.len().min(80)]);
+            assert_eq!(
+                ClaimsRequest::parse(text),
+                Err(expected),
+                "{}",
+                &text[..text.len().min(80)]
+            );
         }
     }
 }

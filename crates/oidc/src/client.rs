@@ -62,7 +62,7 @@ impl RelyingParty {
     ///
     /// Redirect URIs and scopes are the Federation Master's, not the party's own (gematik digest 3.2).
     pub fn from_verified(verified: &VerifiedRelyingParty) -> Self {
-        let client_id = verified.client_id().to_owned();
+        let client_id = verified.client_id().as_str().to_owned();
         Self {
             tag: ClientTag::of(&client_id),
             client_id,
@@ -156,7 +156,9 @@ pub struct PresentedCertificate<'a> {
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum ClientError {
     /// The handshake brought no certificate.
-    #[error("no TLS client certificate was presented; expected one of those in the client's published keys (RFC 8705 section 2.2, A_22991)")]
+    #[error(
+        "no TLS client certificate was presented; expected one of those in the client's published keys (RFC 8705 section 2.2, A_22991)"
+    )]
     CertificateMissing,
     /// The certificate is none of those the client publishes.
     #[error(
@@ -178,7 +180,9 @@ impl ClientError {
     pub fn refusal(&self) -> Refusal {
         match self {
             Self::CertificateMissing => Refusal::new(400, ErrorCode::InvalidRequest, self),
-            Self::CertificateUnknown { .. } | Self::CertificateNotValidNow => Refusal::new(401, ErrorCode::InvalidClient, self),
+            Self::CertificateUnknown { .. } | Self::CertificateNotValidNow => {
+                Refusal::new(401, ErrorCode::InvalidClient, self)
+            }
         }
     }
 }
@@ -248,7 +252,9 @@ pub(crate) mod tests {
             name: "Patient record".to_owned(),
             logo_uri: None,
             redirect_uris: vec![(RedirectTag::of(uri), uri.to_owned())],
-            scopes: ScopeSet::known_in("openid urn:telematik:geburtsdatum urn:telematik:email urn:telematik:versicherter"),
+            scopes: ScopeSet::known_in(
+                "openid urn:telematik:geburtsdatum urn:telematik:email urn:telematik:versicherter",
+            ),
             tls_certificates: vec![CERTIFICATE.to_vec(), NEXT_CERTIFICATE.to_vec()],
             encryption_key: SoftwareKey::generate("enc").unwrap().jwk(KeyUse::Encryption),
             version: Some(IdTokenVersion::V2),
@@ -256,7 +262,10 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn party_without_common_version() -> RelyingParty {
-        RelyingParty { version: None, ..party() }
+        RelyingParty {
+            version: None,
+            ..party()
+        }
     }
 
     pub(crate) fn presented(der: &[u8]) -> PresentedCertificate<'_> {
@@ -290,7 +299,10 @@ pub(crate) mod tests {
                 expected: format!("{} or {}", thumbprint(CERTIFICATE), thumbprint(NEXT_CERTIFICATE)),
             }
         );
-        assert_eq!((error.refusal().status, error.refusal().code), (401, ErrorCode::InvalidClient));
+        assert_eq!(
+            (error.refusal().status, error.refusal().code),
+            (401, ErrorCode::InvalidClient)
+        );
     }
 
     #[test]
@@ -298,7 +310,10 @@ pub(crate) mod tests {
         let party = party();
         let error = check_client_certificate(&party, None, NOW).unwrap_err();
         assert_eq!(error, ClientError::CertificateMissing);
-        assert_eq!((error.refusal().status, error.refusal().code), (400, ErrorCode::InvalidRequest));
+        assert_eq!(
+            (error.refusal().status, error.refusal().code),
+            (400, ErrorCode::InvalidRequest)
+        );
     }
 
     #[test]
@@ -306,12 +321,27 @@ pub(crate) mod tests {
         let party = party();
         let good = presented(CERTIFICATE);
         for bad in [
-            PresentedCertificate { not_before: Some(NOW.plus_seconds(1)), ..good },
-            PresentedCertificate { not_after: Some(NOW.minus_seconds(1)), ..good },
-            PresentedCertificate { not_before: None, ..good },
-            PresentedCertificate { not_after: None, ..good },
+            PresentedCertificate {
+                not_before: Some(NOW.plus_seconds(1)),
+                ..good
+            },
+            PresentedCertificate {
+                not_after: Some(NOW.minus_seconds(1)),
+                ..good
+            },
+            PresentedCertificate {
+                not_before: None,
+                ..good
+            },
+            PresentedCertificate {
+                not_after: None,
+                ..good
+            },
         ] {
-            assert_eq!(check_client_certificate(&party, Some(bad), NOW).unwrap_err(), ClientError::CertificateNotValidNow);
+            assert_eq!(
+                check_client_certificate(&party, Some(bad), NOW).unwrap_err(),
+                ClientError::CertificateNotValidNow
+            );
         }
     }
 }

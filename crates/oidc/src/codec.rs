@@ -103,7 +103,12 @@ fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes
         .iter()
-        .flat_map(|byte| [DIGITS[usize::from(byte >> 4)] as char, DIGITS[usize::from(byte & 15)] as char])
+        .flat_map(|byte| {
+            [
+                DIGITS[usize::from(byte >> 4)] as char,
+                DIGITS[usize::from(byte & 15)] as char,
+            ]
+        })
         .collect()
 }
 
@@ -154,7 +159,14 @@ impl<'a> Reader<'a> {
             TEXT_HEX => Ok(hex(packed)),
             _ if packed.len() == 16 => {
                 let digits = hex(packed);
-                Ok([&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-"))
+                Ok([
+                    &digits[..8],
+                    &digits[8..12],
+                    &digits[12..16],
+                    &digits[16..20],
+                    &digits[20..],
+                ]
+                .join("-"))
             }
             _ => Err(MalformedState),
         }

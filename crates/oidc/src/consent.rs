@@ -87,7 +87,6 @@ pub fn decide(
         nonce: request.nonce.clone(),
         requested: request.requested(),
         released: request.essential.union(voluntary),
-        person: login.person,
         performed: login.performed.clone(),
         device: login.device,
         version: request.version,

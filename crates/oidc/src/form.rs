@@ -86,7 +86,13 @@ impl Form {
 fn shown(name: &str) -> String {
     name.chars()
         .take(MAX_NAME_SHOWN)
-        .map(|c| if c.is_ascii_graphic() && c != '\'' && c != '"' && c != '\\' { c } else { '?' })
+        .map(|c| {
+            if c.is_ascii_graphic() && c != '\'' && c != '"' && c != '\\' {
+                c
+            } else {
+                '?'
+            }
+        })
         .collect()
 }
 

@@ -108,7 +108,11 @@ impl IdToken<'_> {
             Claim::HealthInsuranceNumber => person.health_insurance_number,
             Claim::Insurer => person.insurer,
         };
-        if text.is_empty() { Ok(()) } else { body.serialize_entry(claim.as_str(), text) }
+        if text.is_empty() {
+            Ok(())
+        } else {
+            body.serialize_entry(claim.as_str(), text)
+        }
     }
 }
 

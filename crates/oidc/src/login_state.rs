@@ -3,6 +3,9 @@
 //!
 //! Trusted for: whoever opens a sealed state gets back exactly what an earlier step decided, or nothing. What holds across steps (one
 //! token per login) hangs on [`LoginId`], claimed once in the store at redemption.
+//!
+//! Who the person is stands in none of these: from authentication on, the vault seals her into the state beside this content, and hands
+//! out the right to her record only to whoever opens it.
 
 use authenticator::{
     Acr, IdTokenVersion, Method,
@@ -21,16 +24,6 @@ use crate::{
 /// Names one login from the pushed request to the token; random. Single use is enforced on it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct LoginId(pub [u8; 16]);
-
-/// A person inside one tenant; random, never derived from anything about her.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PersonHandle(pub [u8; 16]);
-
-impl std::fmt::Debug for PersonHandle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PersonHandle")
-    }
-}
 
 /// Binds a login to the browser that began it: a hash over the cookie it was given (A_22325-01).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,17 +205,25 @@ const fn method_byte(method: Method) -> u8 {
 }
 
 fn method(byte: u8) -> Result<Method, MalformedState> {
-    [Method::HealthCard, Method::GuestHealthCard, Method::IdentityCard, Method::DeviceKey]
-        .into_iter()
-        .find(|method| method_byte(*method) == byte)
-        .ok_or(MalformedState)
+    [
+        Method::HealthCard,
+        Method::GuestHealthCard,
+        Method::IdentityCard,
+        Method::DeviceKey,
+    ]
+    .into_iter()
+    .find(|method| method_byte(*method) == byte)
+    .ok_or(MalformedState)
 }
 
 fn write_performed(writer: Writer, performed: &Performed) -> Writer {
     let flags = u8::from(performed.level == Acr::High)
         | u8::from(performed.consented_to_substantial) << 1
         | u8::from(performed.session == Session::SingleSignOn) << 2;
-    writer.byte(method_byte(performed.method)).byte(flags).time(performed.auth_time)
+    writer
+        .byte(method_byte(performed.method))
+        .byte(flags)
+        .time(performed.auth_time)
 }
 
 fn read_performed(reader: &mut Reader<'_>) -> Result<Performed, MalformedState> {
@@ -232,7 +233,11 @@ fn read_performed(reader: &mut Reader<'_>) -> Result<Performed, MalformedState> 
         method,
         level: level(flags & 1 != 0),
         consented_to_substantial: flags & 2 != 0,
-        session: if flags & 4 != 0 { Session::SingleSignOn } else { Session::Fresh },
+        session: if flags & 4 != 0 {
+            Session::SingleSignOn
+        } else {
+            Session::Fresh
+        },
         auth_time: reader.time()?,
     })
 }
@@ -254,7 +259,10 @@ fn read_browser(reader: &mut Reader<'_>) -> Result<Option<BrowserTag>, Malformed
 
 fn write_device(writer: Writer, device: Option<DeviceUse>) -> Writer {
     match device {
-        Some(device) => writer.byte(1).bytes(&device.device_id).bytes(&device.counter.to_be_bytes()),
+        Some(device) => writer
+            .byte(1)
+            .bytes(&device.device_id)
+            .bytes(&device.counter.to_be_bytes()),
         None => writer.byte(0),
     }
 }
@@ -322,8 +330,6 @@ pub struct AuthenticatedLogin {
     pub request: LoginRequest,
     /// The browser it belongs to.
     pub browser: Option<BrowserTag>,
-    /// Who she is.
-    pub person: PersonHandle,
     /// How she proved it.
     pub performed: Performed,
     /// With which device, where it was one.
@@ -335,7 +341,7 @@ pub struct AuthenticatedLogin {
 impl AuthenticatedLogin {
     /// As carried between pages and apps.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let writer = write_browser(self.request.write(Writer::new(KIND_AUTHENTICATED)), self.browser).bytes(&self.person.0);
+        let writer = write_browser(self.request.write(Writer::new(KIND_AUTHENTICATED)), self.browser);
         write_device(write_performed(writer, &self.performed), self.device)
             .time(self.expires_at)
             .finish()
@@ -350,7 +356,6 @@ impl AuthenticatedLogin {
         let login = Self {
             request: LoginRequest::read(&mut reader)?,
             browser: read_browser(&mut reader)?,
-            person: PersonHandle(reader.array()?),
             performed: read_performed(&mut reader)?,
             device: read_device(&mut reader)?,
             expires_at: reader.time()?,
@@ -386,8 +391,6 @@ pub struct AuthorizationCode {
     pub requested: ClaimSet,
     /// What the person released.
     pub released: ClaimSet,
-    /// Who released it.
-    pub person: PersonHandle,
     /// How she proved who she is.
     pub performed: Performed,
     /// With which device, where it was one.
@@ -411,8 +414,7 @@ impl AuthorizationCode {
             .bytes(&self.code_challenge)
             .text(&self.nonce)
             .u16(self.requested.bits())
-            .u16(self.released.bits())
-            .bytes(&self.person.0);
+            .u16(self.released.bits());
         write_device(write_performed(writer, &self.performed), self.device)
             .byte(flags)
             .time(self.expires_at)
@@ -432,7 +434,6 @@ impl AuthorizationCode {
         let nonce = reader.text()?;
         let requested = ClaimSet::from_bits(reader.u16()?).ok_or(MalformedState)?;
         let released = ClaimSet::from_bits(reader.u16()?).ok_or(MalformedState)?;
-        let person = PersonHandle(reader.array()?);
         let performed = read_performed(&mut reader)?;
         let device = read_device(&mut reader)?;
         let flags = reader.byte()?;
@@ -446,7 +447,6 @@ impl AuthorizationCode {
             nonce,
             requested,
             released,
-            person,
             performed,
             device,
             version: version(flags & 1 != 0),
@@ -459,8 +459,6 @@ impl AuthorizationCode {
 /// A single sign-on session, carried in a cookie of the provider's own origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionState {
-    /// Who she is.
-    pub person: PersonHandle,
     /// How and when she really proved it.
     pub performed: Performed,
     /// With which device, where it was one.
@@ -472,10 +470,8 @@ pub struct SessionState {
 impl SessionState {
     /// As carried in the cookie.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let writer = write_performed(Writer::new(KIND_SESSION).bytes(&self.person.0), &self.performed);
-        write_device(writer, self.device)
-            .time(self.expires_at)
-            .finish()
+        let writer = write_performed(Writer::new(KIND_SESSION), &self.performed);
+        write_device(writer, self.device).time(self.expires_at).finish()
     }
 
     /// Reads what [`Self::to_bytes`] wrote.
@@ -485,7 +481,6 @@ impl SessionState {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, MalformedState> {
         let mut reader = Reader::new(KIND_SESSION, bytes)?;
         let session = Self {
-            person: PersonHandle(reader.array()?),
             performed: read_performed(&mut reader)?,
             device: read_device(&mut reader)?,
             expires_at: reader.time()?,

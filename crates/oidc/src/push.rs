@@ -40,19 +40,25 @@ pub enum PushError {
     #[error("parameter '{0}' must not be used in a pushed authorization request (RFC 9126 section 2.1)")]
     NotHere(&'static str),
     /// `client_id` is too long.
-    #[error("parameter 'client_id' is longer than {MAX_CLIENT_ID_BYTES} bytes; expected the client's entity identifier")]
+    #[error(
+        "parameter 'client_id' is longer than {MAX_CLIENT_ID_BYTES} bytes; expected the client's entity identifier"
+    )]
     ClientIdTooLong,
     /// Another response type than `code`.
     #[error("parameter 'response_type' must be 'code'")]
     ResponseType,
     /// A scope nobody knows.
-    #[error("parameter 'scope' holds a scope that does not exist; expected openid and scopes of A_22989-01, separated by single spaces")]
+    #[error(
+        "parameter 'scope' holds a scope that does not exist; expected openid and scopes of A_22989-01, separated by single spaces"
+    )]
     ScopeUnknown,
     /// `openid` is not among the scopes.
     #[error("parameter 'scope' must contain 'openid' (OpenID Connect Core section 3.1.2.1)")]
     ScopeWithoutOpenId,
     /// More scopes than the Federation Master registered.
-    #[error("parameter 'scope' goes beyond the client's registration: '{beyond}' is not registered (registered: '{registered}')")]
+    #[error(
+        "parameter 'scope' goes beyond the client's registration: '{beyond}' is not registered (registered: '{registered}')"
+    )]
     ScopeNotRegistered {
         /// What was asked for too much.
         beyond: ScopeSet,
@@ -90,10 +96,14 @@ pub enum PushError {
     #[error(transparent)]
     Claims(#[from] ClaimsError),
     /// The redirect URI is not registered.
-    #[error("parameter 'redirect_uri' is not registered: expected one of the redirect_uris in the Federation Master's statement, character by character")]
+    #[error(
+        "parameter 'redirect_uri' is not registered: expected one of the redirect_uris in the Federation Master's statement, character by character"
+    )]
     RedirectUri,
     /// No common version.
-    #[error("no common ID token version: this provider issues 1.0.0 and 2.0.0 (ti_features_supported.id_token_version_supported)")]
+    #[error(
+        "no common ID token version: this provider issues 1.0.0 and 2.0.0 (ti_features_supported.id_token_version_supported)"
+    )]
     IdTokenVersion,
     /// The client could not be authenticated.
     #[error(transparent)]
@@ -106,9 +116,10 @@ impl PushError {
         match self {
             Self::Client(error) => error.refusal(),
             Self::ResponseType => Refusal::new(400, ErrorCode::UnsupportedResponseType, self),
-            Self::ScopeUnknown | Self::ScopeWithoutOpenId | Self::ScopeNotRegistered { .. } | Self::ClaimNotRegistered(_) => {
-                Refusal::new(400, ErrorCode::InvalidScope, self)
-            }
+            Self::ScopeUnknown
+            | Self::ScopeWithoutOpenId
+            | Self::ScopeNotRegistered { .. }
+            | Self::ClaimNotRegistered(_) => Refusal::new(400, ErrorCode::InvalidScope, self),
             Self::Form(_)
             | Self::Missing(_)
             | Self::NotHere(_)
@@ -168,7 +179,8 @@ impl PushedRequest {
         let scopes = parse_scopes(required("scope")?)?;
         let state = printable(required("state")?, MAX_STATE_BYTES).ok_or(PushError::State)?;
         let nonce = printable(required("nonce")?, MAX_NONCE_BYTES).ok_or(PushError::Nonce)?;
-        let code_challenge = base64url::decode_array::<32>(required("code_challenge")?).map_err(|_| PushError::CodeChallenge)?;
+        let code_challenge =
+            base64url::decode_array::<32>(required("code_challenge")?).map_err(|_| PushError::CodeChallenge)?;
         if required("code_challenge_method")? != "S256" {
             return Err(PushError::CodeChallengeMethod);
         }
@@ -176,9 +188,17 @@ impl PushedRequest {
         if form.value("amr").is_some_and(|amr| Amr::parse(amr).is_none()) {
             return Err(PushError::Amr);
         }
-        let prompts = form.value("prompt").map(Prompts::parse).transpose()?.unwrap_or_default();
+        let prompts = form
+            .value("prompt")
+            .map(Prompts::parse)
+            .transpose()?
+            .unwrap_or_default();
         let max_age = form.value("max_age").map(parse_max_age).transpose()?;
-        let claims = form.value("claims").map(ClaimsRequest::parse).transpose()?.unwrap_or_default();
+        let claims = form
+            .value("claims")
+            .map(ClaimsRequest::parse)
+            .transpose()?
+            .unwrap_or_default();
         Ok(Self {
             client_id: client_id.to_owned(),
             redirect_uri: redirect_uri.to_owned(),
@@ -214,7 +234,10 @@ fn parse_max_age(text: &str) -> Result<u32, PushError> {
     if text.is_empty() || text.len() > 20 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(PushError::MaxAge);
     }
-    Ok(text.parse::<u32>().unwrap_or(MAX_MAX_AGE_SECONDS).min(MAX_MAX_AGE_SECONDS))
+    Ok(text
+        .parse::<u32>()
+        .unwrap_or(MAX_MAX_AGE_SECONDS)
+        .min(MAX_MAX_AGE_SECONDS))
 }
 
 /// Holds a well-formed request against the client's registration and decides what to remember.
@@ -254,7 +277,10 @@ pub fn decide(
 }
 
 /// The redirect URI must be one the Federation Master registered, character by character (gematik digest 3.2, RFC 6749 §3.1.2.3).
-fn check_redirect_uri(request: &PushedRequest, client: &AuthenticatedClient<'_>) -> Result<crate::client::RedirectTag, PushError> {
+fn check_redirect_uri(
+    request: &PushedRequest,
+    client: &AuthenticatedClient<'_>,
+) -> Result<crate::client::RedirectTag, PushError> {
     client
         .party()
         .registered_redirect_uri(&request.redirect_uri)

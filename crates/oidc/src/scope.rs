@@ -172,7 +172,8 @@ impl Scope {
 impl ScopeSet {
     /// Every claim these scopes ask for.
     pub fn claims(self) -> ClaimSet {
-        self.iter().fold(ClaimSet::EMPTY, |claims, scope| claims.union(scope.claims()))
+        self.iter()
+            .fold(ClaimSet::EMPTY, |claims, scope| claims.union(scope.claims()))
     }
 
     /// Reads a space-separated list; unknown names are left out. For lists somebody else is responsible for (the Federation Master's).

@@ -46,10 +46,14 @@ pub enum TokenError {
     #[error("parameter 'code' was not issued to this client_id")]
     OtherClient,
     /// Not the redirect URI of the pushed request.
-    #[error("parameter 'redirect_uri' differs from the one in the pushed authorization request (RFC 6749 section 4.1.3)")]
+    #[error(
+        "parameter 'redirect_uri' differs from the one in the pushed authorization request (RFC 6749 section 4.1.3)"
+    )]
     RedirectUri,
     /// The verifier does not hash to the challenge; the code is burnt.
-    #[error("parameter 'code_verifier' does not match the code_challenge (RFC 7636 section 4.6, A_22321); the code is used up")]
+    #[error(
+        "parameter 'code_verifier' does not match the code_challenge (RFC 7636 section 4.6, A_22321); the code is used up"
+    )]
     Verifier,
     /// A second redemption (A_23162).
     #[error("parameter 'code' has been used already (A_23162)")]
@@ -170,7 +174,11 @@ pub fn check(
     Ok(RedeemableCode(code))
 }
 
-fn check_client(request: &TokenRequest, client: &AuthenticatedClient<'_>, code: &AuthorizationCode) -> Result<(), TokenError> {
+fn check_client(
+    request: &TokenRequest,
+    client: &AuthenticatedClient<'_>,
+    code: &AuthorizationCode,
+) -> Result<(), TokenError> {
     if code.client == client.party().tag() && code.client == ClientTag::of(&request.client_id) {
         Ok(())
     } else {
@@ -179,7 +187,11 @@ fn check_client(request: &TokenRequest, client: &AuthenticatedClient<'_>, code: 
 }
 
 fn check_lifetime(code: &AuthorizationCode, now: UnixTime) -> Result<(), TokenError> {
-    if now > code.expires_at { Err(TokenError::ExpiredCode) } else { Ok(()) }
+    if now > code.expires_at {
+        Err(TokenError::ExpiredCode)
+    } else {
+        Ok(())
+    }
 }
 
 /// The string of the pushed request, which was registered then; a registration withdrawn since does not matter for the comparison.

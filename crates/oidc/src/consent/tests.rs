@@ -3,7 +3,7 @@ use super::*;
 use crate::{
     authorization::tests::{CLIENT, performed, request},
     client::tests::NOW,
-    login_state::{LoginRequest, PersonHandle},
+    login_state::LoginRequest,
     prompt::Prompts,
     scope::Claim,
 };
@@ -13,7 +13,6 @@ fn login() -> AuthenticatedLogin {
     AuthenticatedLogin {
         request: request(),
         browser: None,
-        person: PersonHandle([9; 16]),
         performed: performed(),
         device: None,
         expires_at: NOW,
@@ -21,7 +20,10 @@ fn login() -> AuthenticatedLogin {
 }
 
 fn approve(voluntary: ClaimSet) -> Decision {
-    Decision::Approve { voluntary, remember: Remember::No }
+    Decision::Approve {
+        voluntary,
+        remember: Remember::No,
+    }
 }
 
 fn decide_now(login: &AuthenticatedLogin, decision: Decision) -> Result<ConsentOutcome, ConsentError> {
@@ -30,8 +32,14 @@ fn decide_now(login: &AuthenticatedLogin, decision: Decision) -> Result<ConsentO
 
 #[test]
 fn essential_claims_are_released_and_voluntary_ones_only_where_left_on() {
-    for voluntary in [ClaimSet::EMPTY, ClaimSet::EMPTY.with(Claim::Email), login().request.voluntary] {
-        let ConsentOutcome::Code(code) = decide_now(&login(), approve(voluntary)).unwrap() else { panic!() };
+    for voluntary in [
+        ClaimSet::EMPTY,
+        ClaimSet::EMPTY.with(Claim::Email),
+        login().request.voluntary,
+    ] {
+        let ConsentOutcome::Code(code) = decide_now(&login(), approve(voluntary)).unwrap() else {
+            panic!()
+        };
         assert_eq!(code.released, login().request.essential.union(voluntary));
         assert_eq!(code.expires_at, NOW.plus_seconds(60));
     }
@@ -48,17 +56,31 @@ fn nothing_beyond_the_request_can_be_released() {
 
 #[test]
 fn declining_releases_nothing() {
-    assert_eq!(decide_now(&login(), Decision::Decline).unwrap(), ConsentOutcome::Declined);
+    assert_eq!(
+        decide_now(&login(), Decision::Decline).unwrap(),
+        ConsentOutcome::Declined
+    );
 }
 
 #[test]
 fn a_login_too_weak_for_the_demand_gets_no_code() {
     let weak = AuthenticatedLogin {
-        request: LoginRequest { essential_acr: Some(Acr::High), ..request() },
-        performed: Performed { method: Method::DeviceKey, level: Acr::Substantial, consented_to_substantial: true, ..performed() },
+        request: LoginRequest {
+            essential_acr: Some(Acr::High),
+            ..request()
+        },
+        performed: Performed {
+            method: Method::DeviceKey,
+            level: Acr::Substantial,
+            consented_to_substantial: true,
+            ..performed()
+        },
         ..login()
     };
-    assert_eq!(decide_now(&weak, approve(ClaimSet::EMPTY)), Err(ConsentError::Level(LevelRefusal::StepUpNeeded)));
+    assert_eq!(
+        decide_now(&weak, approve(ClaimSet::EMPTY)),
+        Err(ConsentError::Level(LevelRefusal::StepUpNeeded))
+    );
 }
 
 #[test]
@@ -68,13 +90,22 @@ fn a_remembered_decision_answers_the_same_question_only() {
         released: request().essential.with(Claim::Email),
         decided_at: NOW,
     };
-    assert_eq!(remembered.answers(&login()), Some(approve(ClaimSet::EMPTY.with(Claim::Email))));
+    assert_eq!(
+        remembered.answers(&login()),
+        Some(approve(ClaimSet::EMPTY.with(Claim::Email)))
+    );
     let asks_more = AuthenticatedLogin {
-        request: LoginRequest { voluntary: request().voluntary.with(Claim::Age), ..request() },
+        request: LoginRequest {
+            voluntary: request().voluntary.with(Claim::Age),
+            ..request()
+        },
         ..login()
     };
     let asks_anew = AuthenticatedLogin {
-        request: LoginRequest { prompts: Prompts::parse("consent").unwrap(), ..request() },
+        request: LoginRequest {
+            prompts: Prompts::parse("consent").unwrap(),
+            ..request()
+        },
         ..login()
     };
     let demands_what_was_refused = AuthenticatedLogin {
@@ -92,7 +123,11 @@ fn a_remembered_decision_answers_the_same_question_only() {
 
 #[test]
 fn a_remembered_decision_survives_its_record_and_nothing_else_is_one() {
-    let remembered = RememberedConsent { requested: ClaimSet::all(), released: ClaimSet::EMPTY, decided_at: NOW };
+    let remembered = RememberedConsent {
+        requested: ClaimSet::all(),
+        released: ClaimSet::EMPTY,
+        decided_at: NOW,
+    };
     assert_eq!(RememberedConsent::from_bytes(&remembered.to_bytes()), Some(remembered));
     for bytes in [&[][..], &[0; 11], &[0; 13], &[0xff; 12]] {
         assert_eq!(RememberedConsent::from_bytes(bytes), None);

@@ -78,14 +78,27 @@ fn the_health_insurance_number_appears_only_in_the_claim_that_releases_it() {
 
 #[test]
 fn a_partial_date_of_birth_releases_the_year_and_no_age() {
-    let body = token(ClaimSet::all(), &outcome(), PersonFacts { birthdate: "1950-00-00", ..ADA });
+    let body = token(
+        ClaimSet::all(),
+        &outcome(),
+        PersonFacts {
+            birthdate: "1950-00-00",
+            ..ADA
+        },
+    );
     assert_eq!(body["birthdate"], "1950");
     assert_eq!(body.get("urn:telematik:claims:alter"), None);
 }
 
 #[test]
 fn consent_to_a_lower_level_and_silence_are_stated_where_decided() {
-    let lowered = LevelOutcome { acr: Acr::Substantial, amr: Amr::Other, states_consent: true, states_silent: true, ..outcome() };
+    let lowered = LevelOutcome {
+        acr: Acr::Substantial,
+        amr: Amr::Other,
+        states_consent: true,
+        states_silent: true,
+        ..outcome()
+    };
     let body = token(ClaimSet::EMPTY, &lowered, ADA);
     assert_eq!(body["urn:telematik:auth:consent"], json!(["loa-substantial"]));
     assert_eq!(body["urn:telematik:auth:interactive"], "silent");

@@ -4,10 +4,20 @@ use proptest::prelude::*;
 
 fn request() -> impl Strategy<Value = LoginRequest> {
     (
-        (any::<[u8; 16]>(), any::<[u8; 12]>(), any::<[u8; 8]>(), any::<[u8; 32]>()),
+        (
+            any::<[u8; 16]>(),
+            any::<[u8; 12]>(),
+            any::<[u8; 8]>(),
+            any::<[u8; 32]>(),
+        ),
         ("[ -~]{1,512}", "[0-9a-f]{32}|[ -~]{1,64}"),
         (0u16..1024, 0u16..1024, 0u8..64),
-        (any::<bool>(), any::<bool>(), proptest::option::of(any::<bool>()), proptest::option::of(any::<u32>())),
+        (
+            any::<bool>(),
+            any::<bool>(),
+            proptest::option::of(any::<bool>()),
+            proptest::option::of(any::<u32>()),
+        ),
         prop_oneof![Just("login"), Just("none"), Just("consent login")],
         0u64..1 << 40,
     )
@@ -31,34 +41,36 @@ fn request() -> impl Strategy<Value = LoginRequest> {
 }
 
 fn performed() -> impl Strategy<Value = Performed> {
-    (0u8..4, any::<bool>(), any::<bool>(), any::<bool>(), 0u64..1 << 40).prop_map(|(byte, high, consent, sso, time)| Performed {
-        method: method(byte).unwrap(),
-        level: level(high),
-        consented_to_substantial: consent,
-        session: if sso { Session::SingleSignOn } else { Session::Fresh },
-        auth_time: UnixTime(time),
+    (0u8..4, any::<bool>(), any::<bool>(), any::<bool>(), 0u64..1 << 40).prop_map(|(byte, high, consent, sso, time)| {
+        Performed {
+            method: method(byte).unwrap(),
+            level: level(high),
+            consented_to_substantial: consent,
+            session: if sso { Session::SingleSignOn } else { Session::Fresh },
+            auth_time: UnixTime(time),
+        }
     })
 }
 
 proptest! {
     #[test]
-    fn every_state_survives_its_travel(request in request(), performed in performed(), person in any::<[u8; 16]>(),
+    fn every_state_survives_its_travel(request in request(), performed in performed(),
         browser in proptest::option::of(any::<[u8; 8]>()), digest in proptest::option::of(any::<[u8; 32]>()),
         device in proptest::option::of(any::<([u8; 16], u64)>()), expires in 0u64..1 << 40, remember in any::<bool>()) {
-        let (person, browser, expires_at) = (PersonHandle(person), browser.map(BrowserTag), UnixTime(expires));
+        let (browser, expires_at) = (browser.map(BrowserTag), UnixTime(expires));
         prop_assert_eq!(&LoginRequest::from_pushed_bytes(&request.to_pushed_bytes()).unwrap(), &request);
         let device = device.map(|(device_id, counter)| DeviceUse { device_id, counter });
         let pending = PendingLogin { request: request.clone(), browser, challenge_digest: digest, expires_at };
         prop_assert_eq!(PendingLogin::from_bytes(&pending.to_bytes()).unwrap(), pending);
-        let login = AuthenticatedLogin { request: request.clone(), browser, person, performed: performed.clone(), device, expires_at };
+        let login = AuthenticatedLogin { request: request.clone(), browser, performed: performed.clone(), device, expires_at };
         prop_assert_eq!(AuthenticatedLogin::from_bytes(&login.to_bytes()).unwrap(), login);
         let code = AuthorizationCode {
             login_id: request.login_id, client: request.client, redirect: request.redirect, code_challenge: request.code_challenge,
-            nonce: request.nonce.clone(), requested: request.voluntary, released: request.essential, person, performed: performed.clone(), device,
+            nonce: request.nonce.clone(), requested: request.voluntary, released: request.essential, performed: performed.clone(), device,
             version: request.version, remember: if remember { Remember::Yes } else { Remember::No }, expires_at,
         };
         prop_assert_eq!(AuthorizationCode::from_bytes(&code.to_bytes()).unwrap(), code);
-        let session = SessionState { person, performed, device, expires_at };
+        let session = SessionState { performed, device, expires_at };
         prop_assert_eq!(SessionState::from_bytes(&session.to_bytes()).unwrap(), session);
     }
 

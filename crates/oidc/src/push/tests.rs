@@ -68,7 +68,10 @@ fn essential_claims_are_kept_apart_from_what_the_scopes_imply() {
 fn unknown_parameters_and_hints_are_ignored() {
     for (name, value) in [
         ("foo", "bar"),
-        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:self_signed_tls_client_auth"),
+        (
+            "client_assertion_type",
+            "urn:ietf:params:oauth:client-assertion-type:self_signed_tls_client_auth",
+        ),
         ("amr", "urn:telematik:auth:mEW"),
         ("prompt", "login"),
         ("prompt", "none"),
@@ -89,7 +92,11 @@ fn each_required_parameter_is_missed_by_name() {
         let error = push(&body(&rest)).unwrap_err();
         assert_eq!(error, PushError::Missing(missing));
         assert_eq!(error.refusal().status, 400);
-        assert_eq!(push(&with(missing, "")).unwrap_err(), PushError::Missing(missing), "empty counts as missing");
+        assert_eq!(
+            push(&with(missing, "")).unwrap_err(),
+            PushError::Missing(missing),
+            "empty counts as missing"
+        );
     }
 }
 
@@ -101,7 +108,11 @@ fn each_broken_parameter_is_refused_for_its_own_reason() {
         ("client_id", &too_long_client, PushError::ClientIdTooLong),
         ("redirect_uri", "https://record.example/return/", PushError::RedirectUri),
         ("redirect_uri", "https://record.example/RETURN", PushError::RedirectUri),
-        ("redirect_uri", "https://record.example/return?x=1", PushError::RedirectUri),
+        (
+            "redirect_uri",
+            "https://record.example/return?x=1",
+            PushError::RedirectUri,
+        ),
         ("redirect_uri", "https://evil.example/", PushError::RedirectUri),
         ("response_type", "token", PushError::ResponseType),
         ("response_type", "code id_token", PushError::ResponseType),
@@ -116,18 +127,34 @@ fn each_broken_parameter_is_refused_for_its_own_reason() {
                 registered: party().scopes(),
             },
         ),
-        ("claims", r#"{"id_token":{"urn:telematik:claims:alter":null}}"#, PushError::ClaimNotRegistered("urn:telematik:claims:alter")),
+        (
+            "claims",
+            r#"{"id_token":{"urn:telematik:claims:alter":null}}"#,
+            PushError::ClaimNotRegistered("urn:telematik:claims:alter"),
+        ),
         ("claims", "{}", PushError::Claims(ClaimsError::IdTokenMissing)),
         ("state", &long, PushError::State),
         ("state", "line\nbreak", PushError::State),
         ("nonce", &long, PushError::Nonce),
         ("nonce", "ü", PushError::Nonce),
         ("code_challenge", "short", PushError::CodeChallenge),
-        ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM=", PushError::CodeChallenge),
-        ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cN", PushError::CodeChallenge),
+        (
+            "code_challenge",
+            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM=",
+            PushError::CodeChallenge,
+        ),
+        (
+            "code_challenge",
+            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cN",
+            PushError::CodeChallenge,
+        ),
         ("code_challenge_method", "plain", PushError::CodeChallengeMethod),
         ("code_challenge_method", "s256", PushError::CodeChallengeMethod),
-        ("acr_values", "gematik-ehealth-loa-high gematik-ehealth-loa-substantial", PushError::AcrValues),
+        (
+            "acr_values",
+            "gematik-ehealth-loa-high gematik-ehealth-loa-substantial",
+            PushError::AcrValues,
+        ),
         ("acr_values", "high", PushError::AcrValues),
         ("amr", "urn:telematik:auth:nPA", PushError::Amr),
         ("amr", "urn:gematik:auth:eID", PushError::Amr),
@@ -150,10 +177,22 @@ fn each_broken_parameter_is_refused_for_its_own_reason() {
 fn the_codes_told_are_those_of_the_table() {
     let code = |body: &str| push(body).unwrap_err().refusal().code;
     assert_eq!(code(&with("scope", "openid foo")), ErrorCode::InvalidScope);
-    assert_eq!(code(&with("scope", "openid urn:telematik:alter")), ErrorCode::InvalidScope);
-    assert_eq!(code(&with("response_type", "token")), ErrorCode::UnsupportedResponseType);
-    assert_eq!(code(&with("redirect_uri", "https://evil.example/")), ErrorCode::InvalidRequest);
-    assert_eq!(code(&format!("{}&state=twice", body(&parameters()))), ErrorCode::InvalidRequest);
+    assert_eq!(
+        code(&with("scope", "openid urn:telematik:alter")),
+        ErrorCode::InvalidScope
+    );
+    assert_eq!(
+        code(&with("response_type", "token")),
+        ErrorCode::UnsupportedResponseType
+    );
+    assert_eq!(
+        code(&with("redirect_uri", "https://evil.example/")),
+        ErrorCode::InvalidRequest
+    );
+    assert_eq!(
+        code(&format!("{}&state=twice", body(&parameters()))),
+        ErrorCode::InvalidRequest
+    );
 }
 
 #[test]
@@ -166,7 +205,14 @@ fn without_a_common_version_nothing_is_remembered() {
 
 #[test]
 fn an_error_never_echoes_what_was_sent() {
-    for name in ["redirect_uri", "scope", "state", "nonce", "acr_values", "code_challenge"] {
+    for name in [
+        "redirect_uri",
+        "scope",
+        "state",
+        "nonce",
+        "acr_values",
+        "code_challenge",
+    ] {
         let error = push(&with(name, "X110411675\u{7}SECRET")).unwrap_err();
         assert!(!error.refusal().description.contains("SECRET"), "{name}: {error}");
     }
