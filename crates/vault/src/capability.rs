@@ -79,19 +79,28 @@ impl Vault {
         proof: &AuthenticatedPerson,
         lookup: Option<&Row>,
     ) -> Result<PersonCapability, CapabilityError> {
-        let person = match proof.subject() {
-            Subject::Registered { person_id } => PersonId::from_bytes(*person_id),
-            Subject::Card { kvnr, .. } => {
-                let row = lookup.ok_or(CapabilityError::OtherPerson)?;
-                let key = Key::lookup(tenant, &self.blind_index(tenant, kvnr));
-                self.open_lookup(&key, row).map_err(|_| CapabilityError::OtherPerson)?
-            }
-        };
+        let person = self.person_of(tenant, proof.subject(), lookup)?;
         Ok(PersonCapability {
             tenant,
             person,
             purpose: Purpose::Login,
         })
+    }
+
+    fn person_of(
+        &self,
+        tenant: TenantId,
+        subject: &Subject,
+        lookup: Option<&Row>,
+    ) -> Result<PersonId, CapabilityError> {
+        match subject {
+            Subject::Registered { person_id } => Ok(PersonId::from_bytes(*person_id)),
+            Subject::Card { kvnr, .. } => {
+                let row = lookup.ok_or(CapabilityError::OtherPerson)?;
+                let key = Key::lookup(tenant, &self.blind_index(tenant, kvnr));
+                self.open_lookup(&key, row).map_err(|_| CapabilityError::OtherPerson)
+            }
+        }
     }
 
     /// A capability for a task nobody logged in for.
@@ -177,4 +186,73 @@ impl Vault {
 
 const fn follows_authentication(kind: StateKind) -> bool {
     matches!(kind, StateKind::Authenticated | StateKind::Code | StateKind::Session)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use authenticator::{Ik, Kvnr};
+    use store::Write;
+
+    use super::*;
+    use crate::{PersonData, tenant_id};
+
+    fn person(kvnr: &str) -> PersonData {
+        PersonData {
+            kvnr: Kvnr::parse(kvnr).unwrap(),
+            ik: Ik::parse("109900019").unwrap(),
+            given_name: String::new(),
+            family_name: String::new(),
+            display_name: String::new(),
+            birthdate: String::new(),
+            sex: String::new(),
+            email: String::new(),
+        }
+    }
+
+    #[test]
+    fn card_leads_only_to_the_person_of_its_number() {
+        let (vault, tenant) = (Vault::development([1; 32]), tenant_id("https://idp.example"));
+        let [one, two] = ["Q000123451", "T902100070"].map(|kvnr| {
+            let created = vault.create_person(tenant, &person(kvnr)).unwrap();
+            let Some(Write::Put { sealed, .. }) = created.writes.into_iter().nth(1) else {
+                panic!("lookup is second")
+            };
+            let card = Subject::Card {
+                kvnr: Kvnr::parse(kvnr).unwrap(),
+                ik: Ik::parse("109900019").unwrap(),
+            };
+            (
+                created.id,
+                card,
+                Row {
+                    version: 1,
+                    sealed,
+                    expires_at: None,
+                },
+            )
+        });
+        assert_eq!(vault.person_of(tenant, &one.1, Some(&one.2)), Ok(one.0));
+        let refused = Err(CapabilityError::OtherPerson);
+        assert_eq!(
+            vault.person_of(tenant, &one.1, Some(&two.2)),
+            refused,
+            "somebody else's lookup record"
+        );
+        assert_eq!(vault.person_of(tenant, &one.1, None), refused, "not enrolled");
+        assert_eq!(
+            vault.person_of(tenant_id("https://other.example"), &one.1, Some(&one.2)),
+            refused
+        );
+    }
+
+    #[test]
+    fn device_leads_to_its_person_whatever_is_looked_up() {
+        let (vault, tenant) = (Vault::development([1; 32]), tenant_id("https://idp.example"));
+        let device = Subject::Registered { person_id: [7; 16] };
+        assert_eq!(
+            vault.person_of(tenant, &device, None),
+            Ok(PersonId::from_bytes([7; 16]))
+        );
+    }
 }

@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn uuid_has_version_variant_and_order() {
         let uuid = uuid_v7(UnixTime(1_795_262_400), [0xff; 10]);
-        assert_eq!(uuid, "01a1feb0-de00-7fff-bfff-ffffffffffff");
+        assert_eq!(uuid, "01a1fdfa-4600-7fff-bfff-ffffffffffff");
         assert!(uuid < uuid_v7(UnixTime(1_795_262_401), [0; 10]));
     }
 
