@@ -54,6 +54,13 @@ impl Birthdate {
     }
 }
 
+/// `YYYY-MM-DD` of a second since 1970, in UTC; empty beyond the year 65535.
+pub fn calendar_day(time: UnixTime) -> String {
+    civil_day(time).map_or_else(String::new, |(year, month, day)| {
+        format!("{year:04}-{month:02}-{day:02}")
+    })
+}
+
 fn number(text: &str, digits: usize) -> Option<u16> {
     (text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit()))
         .then(|| text.parse().ok())

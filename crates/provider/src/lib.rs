@@ -1,1 +1,209 @@
-//! provider
+//! The sectoral identity provider: HTTP, pages, and the steps from a request to a durable answer.
+//!
+//! Each endpoint is one file: [`push`](self) → `authorize` → `authenticate` → `consent` → `token`, and beside them `statement`, `devices`, `account`. Every
+//! step goes the same way: parse (oidc), load (store), decide (oidc, authenticator), commit (store), open and mint (vault), answer.
+//!
+//! Trusted for: a code is worth one token; a client is who its handshake proves; personal data is touched only inside the vault's scopes; what is
+//! answered is what was decided. Does not: know SQL, hold private keys, choose algorithms, verify signatures itself.
+
+mod account;
+mod authenticate;
+mod authorize;
+mod browser;
+pub mod clock;
+pub mod config;
+mod consent;
+mod core;
+mod devices;
+mod keys;
+mod mtls;
+mod pages;
+mod people;
+mod push;
+mod redemption;
+mod relying_parties;
+pub mod rng;
+mod router;
+mod statement;
+mod support;
+mod tenant;
+mod token;
+
+use std::sync::Arc;
+
+use axum::Router;
+use federation::{Schemes, chain::TrustAnchor};
+use oidc::client::ClientTag;
+use store::Store;
+use thiserror::Error;
+use transport::Fetch;
+use vault::{KeyRole, PersonData, PersonId, Vault};
+
+use crate::{
+    clock::Clock,
+    core::{Core, StepProblem},
+    relying_parties::RelyingParties,
+    rng::Rng,
+};
+
+pub use devices::MAX_DEVICES;
+pub use keys::{KEYS_KEPT_SECONDS, RolloverStep, TokenCertificates};
+pub use pages::{STYLE, STYLE_PATH};
+pub use relying_parties::{FAILURE_KEPT_SECONDS, RELOAD_PAUSE_SECONDS};
+pub use tenant::{Tenant, TenantError, TenantSettings, Tenants};
+
+/// What a provider is made of.
+pub struct ProviderParts {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Names logins, people and errors.
+    pub rng: Arc<dyn Rng>,
+    /// Keeps sealed records.
+    pub store: Arc<dyn Store>,
+    /// Keys and personal data.
+    pub vault: Arc<Vault>,
+    /// Fetches federation documents.
+    pub fetch: Arc<dyn Fetch>,
+    /// Pinned Federation Masters.
+    pub anchors: Vec<TrustAnchor>,
+    /// Whether plain http on loopback may appear in federation documents: in a sandbox only.
+    pub schemes: Schemes,
+    /// The insurers.
+    pub tenants: Vec<TenantSettings>,
+    /// Certifies token keys made here; `None` where the operator brings certified keys.
+    pub token_certificates: Option<Arc<dyn TokenCertificates>>,
+    /// Whether every page says that people here are invented.
+    pub invented_people: bool,
+}
+
+/// Why an operation on the provider failed.
+#[derive(Debug, Error)]
+pub enum ProviderError {
+    /// The settings of a tenant.
+    #[error(transparent)]
+    Tenant(#[from] TenantError),
+    /// No tenant has this issuer.
+    #[error("no tenant has the issuer '{0}'")]
+    UnknownTenant(String),
+    /// What was given cannot be used.
+    #[error("{0}")]
+    Invalid(String),
+    /// Something did not answer or failed; trying again may help.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<StepProblem> for ProviderError {
+    fn from(problem: StepProblem) -> Self {
+        match problem {
+            StepProblem::Refused(refusal) => Self::Invalid(refusal.description),
+            StepProblem::Unavailable(reason) | StepProblem::Failed(reason) => Self::Failed(reason),
+        }
+    }
+}
+
+/// A sectoral identity provider. Clones share everything.
+#[derive(Clone)]
+pub struct Provider(Arc<Core>);
+
+impl Provider {
+    /// Puts the parts together. Costs no cryptography: a tenant's keys are opened when first used.
+    ///
+    /// # Errors
+    /// [`ProviderError::Tenant`].
+    pub fn new(parts: ProviderParts) -> Result<Self, ProviderError> {
+        Ok(Self(Arc::new(Core {
+            clock: parts.clock,
+            rng: parts.rng,
+            store: parts.store,
+            vault: parts.vault,
+            tenants: Tenants::new(parts.tenants)?,
+            relying_parties: RelyingParties::new(parts.anchors, parts.schemes, parts.fetch),
+            token_certificates: parts.token_certificates,
+            schemes: parts.schemes,
+            invented_people: parts.invented_people,
+        })))
+    }
+
+    /// Everything a browser, an authenticator app and the federation see.
+    pub fn public_router(&self) -> Router {
+        router::public(Arc::clone(&self.0))
+    }
+
+    /// The endpoints that ask for a client certificate: serve them with one requested and none demanded.
+    pub fn mtls_router(&self) -> Router {
+        router::mtls(Arc::clone(&self.0))
+    }
+
+    /// The insurers.
+    pub fn tenants(&self) -> &Tenants {
+        &self.0.tenants
+    }
+
+    /// The identifier of a relying party seen before, by the tag in a sealed login.
+    pub fn client_id_of(&self, tag: ClientTag) -> Option<String> {
+        self.0.relying_parties.client_id_of(tag)
+    }
+
+    fn tenant(&self, issuer: &str) -> Result<&Arc<Tenant>, ProviderError> {
+        self.0
+            .tenants
+            .by_issuer(issuer)
+            .ok_or_else(|| ProviderError::UnknownTenant(issuer.to_owned()))
+    }
+
+    /// Stores a person the insurer knows, or her changed data. Durable when this returns.
+    ///
+    /// # Errors
+    /// [`ProviderError`]; nothing is changed then.
+    pub async fn import_person(&self, issuer: &str, data: PersonData) -> Result<PersonId, ProviderError> {
+        let tenant = self.tenant(issuer)?;
+        Ok(people::import(&self.0, tenant, &data).await?)
+    }
+
+    /// The public entity keys of a tenant, for registration with the Federation Master. Makes them the first time.
+    ///
+    /// # Errors
+    /// [`ProviderError`].
+    pub async fn entity_keys(&self, issuer: &str) -> Result<Vec<jose::jwk::Jwk>, ProviderError> {
+        let tenant = self.tenant(issuer)?;
+        Ok(self.0.tenant_keys(tenant).await?.entity_keys())
+    }
+
+    /// Takes over a token key (PKCS#8) with its certificate (DER). Known ones are left as they are; a first one signs at once, a further one waits
+    /// as the next.
+    ///
+    /// # Errors
+    /// [`ProviderError`].
+    pub async fn import_token_key(
+        &self,
+        issuer: &str,
+        pkcs8: &[u8],
+        certificate: Vec<u8>,
+    ) -> Result<(), ProviderError> {
+        let tenant = self.tenant(issuer)?;
+        Ok(self.0.import_token_key(tenant, pkcs8, certificate).await?)
+    }
+
+    /// Moves a tenant's keys of one role one step: publish, switch, retire.
+    ///
+    /// # Errors
+    /// [`ProviderError`].
+    pub async fn roll_over(&self, issuer: &str, role: KeyRole, step: RolloverStep) -> Result<(), ProviderError> {
+        let tenant = self.tenant(issuer)?;
+        Ok(self.0.roll_over(tenant, role, step).await?)
+    }
+
+    /// Gives back the space of what expired. Call it every few minutes.
+    ///
+    /// # Errors
+    /// [`ProviderError::Failed`]; calling again is always safe.
+    pub async fn drop_expired(&self) -> Result<(), ProviderError> {
+        let now = self.0.now();
+        self.0
+            .store
+            .drop_expired(now.0)
+            .await
+            .map_err(|error| ProviderError::Failed(error.to_string()))
+    }
+}

@@ -1,0 +1,341 @@
+//! The person's own account: which decisions are remembered, which devices are bound, and taking either back.
+//!
+//! It is entered like a service: the provider itself asks, its issuer is the `client_id`, nothing is released and no code is issued.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+use jose::{UnixTime, base64url};
+use oidc::{
+    authorization::AuthorizationError,
+    client::{ClientTag, RedirectTag},
+    form::Form,
+    login_state::{LoginId, LoginRequest, PENDING_LIFETIME_SECONDS, PendingLogin},
+    scope::ClaimSet,
+};
+use serde::{Deserialize, Serialize};
+use store::{Key, Kind, Write};
+use vault::{ScopeError, StateKind};
+
+use crate::{
+    authenticate::{self, Service},
+    authorize::{authenticator_link, frame},
+    browser::BrowserCookie,
+    consent::{self, Authenticated},
+    core::{Core, StepProblem},
+    pages::{self, AccountPage, ConsentLine, DeviceLine, Language},
+    people::{self, ConsentRecord},
+    rng,
+    support::json_response,
+    tenant::Tenant,
+};
+
+/// Most consents and devices shown at once.
+const MAX_SHOWN: usize = 200;
+
+/// Whether this client is the account itself.
+pub(crate) fn is_account(tenant: &Tenant, client_id: &str) -> bool {
+    client_id == tenant.issuer()
+}
+
+/// The account as authenticators show it.
+pub(crate) fn service(tenant: &Tenant) -> Service {
+    Service {
+        name: tenant.settings.organization_name.clone(),
+        logo_uri: Some(format!("{}/logo.svg", tenant.settings.browser_base)),
+    }
+}
+
+/// Whether something was just done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Done {
+    No,
+    Yes,
+}
+
+/// `GET /account`: the page before the person is known.
+pub(crate) fn begin(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap) -> Response {
+    let now = core.now();
+    let cookie = BrowserCookie::from_headers(headers).unwrap_or_else(|| BrowserCookie::new(&*core.rng));
+    let pending = pending(core, tenant, Some(cookie), now);
+    let login = match core.seal(tenant, StateKind::Pending, now, &pending.to_bytes()) {
+        Ok(login) => login,
+        Err(error) => return core.problem("account_failed", error.into()).negotiated(headers),
+    };
+    let page = pages::page(
+        StatusCode::OK,
+        &AccountPage {
+            frame: frame(core, tenant, headers),
+            authenticator_link: authenticator_link(tenant, tenant.issuer(), &login),
+            login: None,
+            consents: Vec::new(),
+            devices: Vec::new(),
+            done: false,
+        },
+    );
+    cookie.set_on(page, tenant)
+}
+
+fn pending(core: &Core, tenant: &Tenant, cookie: Option<BrowserCookie>, now: UnixTime) -> PendingLogin {
+    let expires_at = now.plus_seconds(PENDING_LIFETIME_SECONDS);
+    PendingLogin {
+        request: LoginRequest {
+            login_id: LoginId(rng::bytes(&*core.rng)),
+            client: ClientTag::of(tenant.issuer()),
+            redirect: RedirectTag::of(""),
+            code_challenge: [0; 32],
+            nonce: String::new(),
+            state: String::new(),
+            essential: ClaimSet::EMPTY,
+            voluntary: ClaimSet::EMPTY,
+            acr: authenticator::Acr::Substantial,
+            essential_acr: None,
+            essential_amr: oidc::claims_request::AmrSet::default(),
+            prompts: oidc::prompt::Prompts::default(),
+            max_age: None,
+            version: authenticator::IdTokenVersion::V2,
+            expires_at,
+        },
+        browser: cookie.map(BrowserCookie::tag),
+        challenge_digest: None,
+        expires_at,
+    }
+}
+
+/// What stands in the account, for the person's eyes.
+#[derive(Serialize)]
+struct Overview {
+    consents: Vec<ConsentEntry>,
+    devices: Vec<DeviceEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ConsentEntry {
+    id: String,
+    client_id: String,
+    service: String,
+    shared: Vec<String>,
+    decided_at: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DeviceEntry {
+    id: String,
+    name: String,
+    class: String,
+    bound_at: u64,
+    valid_until: Option<u64>,
+}
+
+/// Reads everything inside the person's scope; it leaves as an answer to herself.
+async fn read(core: &Core, tenant: &Tenant, authenticated: Authenticated) -> Result<Vec<u8>, StepProblem> {
+    let capability = authenticated.capability;
+    let person = capability.person_id();
+    let identity = people::identity(core, &capability).await?;
+    let list = |kind| core.store.list(kind, tenant.id(), person.as_bytes(), MAX_SHOWN);
+    let consents = list(Kind::Consent).await?;
+    let devices = list(Kind::Device).await?;
+    let policy = &tenant.settings.policy;
+    let answer = core.vault.with_person(capability, &identity, |scope| {
+        scope.answer(|_| -> Result<Vec<u8>, ScopeError> {
+            let mut overview = Overview {
+                consents: Vec::new(),
+                devices: Vec::new(),
+            };
+            for (key, row) in &consents {
+                let record = scope.open_record(key, row)?;
+                let Ok(record) = serde_json::from_slice::<ConsentRecord>(record.bytes()) else {
+                    continue;
+                };
+                let Some(decision) = record.decision() else { continue };
+                overview.consents.push(ConsentEntry {
+                    id: base64url::encode(key.id()),
+                    client_id: record.client_id,
+                    service: record.service,
+                    shared: decision
+                        .released
+                        .iter()
+                        .map(|claim| claim.as_str().to_owned())
+                        .collect(),
+                    decided_at: decision.decided_at.0,
+                });
+            }
+            for (key, row) in &devices {
+                let record = scope.open_record(key, row)?;
+                let Ok(device) = people::read_device(record.bytes()) else {
+                    continue;
+                };
+                overview.devices.push(DeviceEntry {
+                    id: base64url::encode(key.id()),
+                    valid_until: device.valid_until(policy).map(|time| time.0),
+                    name: device.name,
+                    class: device.class,
+                    bound_at: device.bound_at.0,
+                });
+            }
+            serde_json::to_vec(&overview).map_err(|_| ScopeError::Content)
+        })
+    })??;
+    Ok(answer.into_body())
+}
+
+#[derive(Deserialize)]
+struct Read {
+    consents: Vec<ConsentEntry>,
+    devices: Vec<DeviceEntry>,
+}
+
+/// The page once the person is known.
+pub(crate) async fn home(
+    core: &Core,
+    tenant: &Arc<Tenant>,
+    headers: &HeaderMap,
+    authenticated: Authenticated,
+    done: Done,
+    now: UnixTime,
+) -> Result<Response, StepProblem> {
+    let login = core.seal_login(
+        &authenticated.capability,
+        StateKind::Authenticated,
+        now,
+        &authenticated.login.to_bytes(),
+    )?;
+    let answer = read(core, tenant, authenticated).await?;
+    let Read { consents, devices } = serde_json::from_slice(&answer).map_err(StepProblem::failed)?;
+    let language = Language::from_headers(headers);
+    let words = |shared: &[String]| {
+        let claims: ClaimSet = shared
+            .iter()
+            .filter_map(|name| oidc::scope::Claim::parse(name))
+            .collect();
+        claims.iter().map(|claim| pages::claim_label(language, claim)).collect()
+    };
+    Ok(pages::page(
+        StatusCode::OK,
+        &AccountPage {
+            frame: frame(core, tenant, headers),
+            authenticator_link: None,
+            login: Some(&login),
+            consents: consents
+                .into_iter()
+                .map(|entry| ConsentLine {
+                    shared: words(&entry.shared),
+                    decided_on: people::day(UnixTime(entry.decided_at)),
+                    id: entry.id,
+                    service: entry.service,
+                })
+                .collect(),
+            devices: devices
+                .into_iter()
+                .map(|entry| DeviceLine {
+                    id: entry.id,
+                    name: entry.name,
+                    valid_until: entry
+                        .valid_until
+                        .map(|time| people::day(UnixTime(time)))
+                        .unwrap_or_default(),
+                })
+                .collect(),
+            done: done == Done::Yes,
+        },
+    ))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountRequest {
+    login: String,
+}
+
+/// `POST /account/overview` with JSON: the account for an app.
+pub(crate) async fn overview(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap, body: &Bytes) -> Response {
+    let result = async {
+        let request: AccountRequest = authenticate::read(body)?;
+        let authenticated =
+            consent::open_authenticated(core, tenant, tenant.issuer(), &request.login, headers, core.now())?;
+        read(core, tenant, authenticated).await
+    };
+    match result.await {
+        Ok(answer) => match serde_json::from_slice::<serde_json::Value>(&answer) {
+            Ok(answer) => json_response(StatusCode::OK, &answer),
+            Err(error) => core.problem("account_failed", StepProblem::failed(error)).into_json(),
+        },
+        Err(problem) => core.problem("account_refused", problem).into_json(),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Revocation {
+    login: String,
+    #[serde(default)]
+    consent: Option<String>,
+    #[serde(default)]
+    device: Option<String>,
+}
+
+/// Takes a consent or a device back. Durable when this returns.
+async fn take_back(
+    core: &Core,
+    tenant: &Arc<Tenant>,
+    headers: &HeaderMap,
+    revocation: &Revocation,
+) -> Result<Authenticated, StepProblem> {
+    let authenticated =
+        consent::open_authenticated(core, tenant, tenant.issuer(), &revocation.login, headers, core.now())?;
+    let (kind, id, event) = match (&revocation.consent, &revocation.device) {
+        (Some(id), None) => (Kind::Consent, id, "consent_revoked"),
+        (None, Some(id)) => (Kind::Device, id, "device_removed"),
+        _ => {
+            return Err(StepProblem::invalid(
+                "exactly one of the members 'consent' and 'device' is needed",
+            ));
+        }
+    };
+    let id = base64url::decode(id).map_err(|_| StepProblem::invalid("this record does not exist"))?;
+    // Hers begin with her handle: nobody takes back what is somebody else's.
+    if !id.starts_with(authenticated.capability.person_id().as_bytes()) {
+        return Err(StepProblem::denied("this record does not belong to this health ID"));
+    }
+    let key = Key::new(kind, tenant.id(), &id).map_err(|_| StepProblem::invalid("this record does not exist"))?;
+    core.commit(&[], &[Write::Delete(key)]).await?;
+    tracing::info!(event, "taken back");
+    Ok(authenticated)
+}
+
+/// `POST /account/revoke` with a form.
+pub(crate) async fn revoke_on_page(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap, body: &Bytes) -> Response {
+    let result = async {
+        let form = Form::parse(body).map_err(AuthorizationError::from)?;
+        let revocation = Revocation {
+            login: form
+                .value("login")
+                .ok_or(AuthorizationError::Missing("login"))?
+                .to_owned(),
+            consent: form.value("consent").map(str::to_owned),
+            device: form.value("device").map(str::to_owned),
+        };
+        let authenticated = take_back(core, tenant, headers, &revocation).await?;
+        home(core, tenant, headers, authenticated, Done::Yes, core.now()).await
+    };
+    match result.await {
+        Ok(response) => response,
+        Err(problem) => core.problem("account_refused", problem).negotiated(headers),
+    }
+}
+
+/// `POST /account/revoke` with JSON.
+pub(crate) async fn revoke_in_app(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap, body: &Bytes) -> Response {
+    let result = async {
+        let revocation: Revocation = authenticate::read(body)?;
+        take_back(core, tenant, headers, &revocation).await
+    };
+    match result.await {
+        Ok(_) => json_response(StatusCode::OK, &serde_json::Map::new()),
+        Err(problem) => core.problem("account_refused", problem).into_json(),
+    }
+}

@@ -1,0 +1,323 @@
+//! The authenticator's half of a login: `POST /auth/challenge`, `/auth/card`, `/auth/device`.
+//!
+//! The wire between a provider and its own authenticator is not standardised (gematik digest 8.4); this one is JSON, and every step carries
+//! the sealed login of the step before. Only what `authenticator` verified turns a pending login into an authenticated one.
+
+use std::sync::Arc;
+
+use authenticator::{
+    AuthenticatedPerson,
+    challenge::{self, Challenge, Purpose, VerifiedChallenge},
+    device, health_card,
+};
+use aws_lc_rs::digest;
+use axum::{body::Bytes, http::StatusCode, response::Response};
+use jose::{UnixTime, base64url, json};
+use oidc::{
+    authorization::{self, AuthorizationError},
+    login_state::{
+        AUTHENTICATED_LIFETIME_SECONDS, AuthenticatedLogin, DeviceUse, PENDING_LIFETIME_SECONDS, PendingLogin,
+    },
+    scope::ClaimSet,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use vault::StateKind;
+
+use crate::{
+    account,
+    authorize::open_request,
+    consent,
+    core::{Core, StepProblem},
+    people,
+    support::json_response,
+    tenant::Tenant,
+};
+
+/// Largest JSON body of the authenticator API, in bytes: a card's answer holds a certificate and the challenge twice encoded.
+pub const BODY_LIMITS: json::Limits = json::Limits {
+    bytes: 48 * 1024,
+    depth: 4,
+};
+
+/// Reads a JSON body strictly: no duplicate, no unknown member.
+pub(crate) fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, StepProblem> {
+    json::parse_as(body, &BODY_LIMITS).map_err(|error| StepProblem::invalid(format_args!("request body: {error}")))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChallengeRequest {
+    client_id: String,
+    #[serde(default)]
+    request_uri: Option<String>,
+    #[serde(default)]
+    login: Option<String>,
+}
+
+/// The service, as the authenticator shows it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Service {
+    pub(crate) name: String,
+    pub(crate) logo_uri: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Requested {
+    acr: &'static str,
+    claims: ClaimNames,
+}
+
+/// Claim names, split as the person decides about them.
+#[derive(Debug, Serialize)]
+pub(crate) struct ClaimNames {
+    pub(crate) essential: Vec<&'static str>,
+    pub(crate) voluntary: Vec<&'static str>,
+}
+
+impl ClaimNames {
+    pub(crate) fn of(essential: ClaimSet, voluntary: ClaimSet) -> Self {
+        let names = |claims: ClaimSet| claims.iter().map(oidc::scope::Claim::as_str).collect();
+        Self {
+            essential: names(essential),
+            voluntary: names(voluntary),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ChallengeAnswer {
+    login: String,
+    challenge: String,
+    service: Service,
+    requested: Requested,
+    expires_in: u64,
+}
+
+/// Issues the challenge of one login.
+pub(crate) async fn challenge(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Response {
+    match issue_challenge(core, tenant, body).await {
+        Ok(answer) => json_response(StatusCode::OK, &answer),
+        Err(problem) => core.problem("challenge_refused", problem).into_json(),
+    }
+}
+
+async fn issue_challenge(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Result<ChallengeAnswer, StepProblem> {
+    let now = core.now();
+    let request: ChallengeRequest = read(body)?;
+    let client_id = request.client_id;
+    let pending = match (request.request_uri, request.login) {
+        (Some(request_uri), None) => {
+            let sealed = authorization::sealed_part(&request_uri)?;
+            PendingLogin {
+                request: open_request(core, tenant, &client_id, sealed, now)?,
+                browser: None,
+                challenge_digest: None,
+                expires_at: now.plus_seconds(PENDING_LIFETIME_SECONDS),
+            }
+        }
+        (None, Some(login)) => open_pending(core, tenant, &client_id, &login, now)?,
+        _ => {
+            return Err(StepProblem::invalid(
+                "exactly one of the members 'request_uri' and 'login' is needed",
+            ));
+        }
+    };
+    let (service, purpose) = if account::is_account(tenant, &client_id) {
+        (account::service(tenant), Purpose::Account)
+    } else {
+        let party = core.relying_parties.resolve(&client_id, now).await?;
+        let service = Service {
+            name: party.name().to_owned(),
+            logo_uri: party.logo_uri().map(str::to_owned),
+        };
+        (service, Purpose::Login)
+    };
+    let keys = core.tenant_keys(tenant).await?;
+    let token = challenge::issue(
+        &Challenge {
+            iss: tenant.issuer().to_owned(),
+            login_id: pending.request.login_id.0,
+            client_id,
+            client_name: service.name.clone(),
+            request_hash: request_hash(&pending),
+            purpose,
+            iat: now,
+            exp: now.plus_seconds(challenge::LIFETIME_SECONDS),
+        },
+        keys.challenge_signer(),
+    )
+    .map_err(StepProblem::failed)?;
+    let pending = PendingLogin {
+        challenge_digest: Some(challenge::digest(&token)),
+        ..pending
+    };
+    Ok(ChallengeAnswer {
+        login: core.seal(tenant, StateKind::Pending, now, &pending.to_bytes())?,
+        challenge: token,
+        service,
+        requested: Requested {
+            acr: pending.request.essential_acr.unwrap_or(pending.request.acr).as_str(),
+            claims: ClaimNames::of(pending.request.essential, pending.request.voluntary),
+        },
+        expires_in: challenge::LIFETIME_SECONDS,
+    })
+}
+
+/// Binds a challenge to everything the service asked for.
+fn request_hash(pending: &PendingLogin) -> String {
+    base64url::encode(digest::digest(&digest::SHA256, &pending.request.to_pushed_bytes()).as_ref())
+}
+
+pub(crate) fn open_pending(
+    core: &Core,
+    tenant: &Tenant,
+    client_id: &str,
+    login: &str,
+    now: UnixTime,
+) -> Result<PendingLogin, AuthorizationError> {
+    let bytes = core
+        .open(tenant, StateKind::Pending, now, login)
+        .ok_or(AuthorizationError::UnknownLogin)?;
+    let pending = PendingLogin::from_bytes(&bytes).map_err(|_| AuthorizationError::UnknownLogin)?;
+    authorization::check_pending(client_id, &pending, now)?;
+    Ok(pending)
+}
+
+/// The answer must be to the challenge issued for this very login.
+fn recognise(
+    tenant: &Tenant,
+    client_id: &str,
+    pending: &PendingLogin,
+    token: &str,
+    now: UnixTime,
+) -> Result<VerifiedChallenge, StepProblem> {
+    let digest = pending.challenge_digest.ok_or_else(|| {
+        StepProblem::invalid("member 'login': no challenge was issued for it; call /auth/challenge first")
+    })?;
+    let verified = challenge::recognise(token, &digest, now).map_err(StepProblem::invalid)?;
+    let purpose = if account::is_account(tenant, client_id) {
+        Purpose::Account
+    } else {
+        Purpose::Login
+    };
+    verified
+        .check_login(
+            tenant.issuer(),
+            &pending.request.login_id.0,
+            client_id,
+            &request_hash(pending),
+            purpose,
+        )
+        .map_err(StepProblem::invalid)?;
+    Ok(verified)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CardAnswer {
+    client_id: String,
+    login: String,
+    response: String,
+}
+
+/// Takes the health card's answer.
+pub(crate) async fn card(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Response {
+    match verify_card(core, tenant, body).await {
+        Ok(answer) => json_response(StatusCode::OK, &answer),
+        Err(problem) => core.problem("card_refused", problem).into_json(),
+    }
+}
+
+async fn verify_card(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Result<consent::Ask, StepProblem> {
+    let now = core.now();
+    let answer: CardAnswer = read(body)?;
+    let pending = open_pending(core, tenant, &answer.client_id, &answer.login, now)?;
+    let response = health_card::parse_response(&answer.response).map_err(StepProblem::invalid)?;
+    let challenge = recognise(tenant, &answer.client_id, &pending, response.challenge_token(), now)?;
+    let settings = &tenant.settings;
+    let proven = health_card::verify(&response, &challenge, &settings.card_trust, &settings.iks, now)
+        .map_err(StepProblem::denied)?;
+    let wants_guest = pending
+        .request
+        .essential_amr
+        .contains(authenticator::Amr::GuestHealthCard);
+    let proven = if wants_guest { proven.into_guest() } else { proven };
+    authenticated(core, tenant, &answer.client_id, pending, &proven, None, now).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeviceAnswer {
+    client_id: String,
+    login: String,
+    device: String,
+    response: String,
+}
+
+/// Takes a bound device's answer.
+pub(crate) async fn device(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Response {
+    match verify_device(core, tenant, body).await {
+        Ok(answer) => json_response(StatusCode::OK, &answer),
+        Err(problem) => core.problem("device_refused", problem).into_json(),
+    }
+}
+
+async fn verify_device(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Result<consent::Ask, StepProblem> {
+    let now = core.now();
+    let answer: DeviceAnswer = read(body)?;
+    let pending = open_pending(core, tenant, &answer.client_id, &answer.login, now)?;
+    let assertion = device::parse_assertion(&answer.response).map_err(StepProblem::invalid)?;
+    let challenge = recognise(tenant, &answer.client_id, &pending, assertion.challenge_token(), now)?;
+    let bound = people::device_by_handle(core, tenant, &answer.device)
+        .await?
+        .ok_or_else(|| {
+            StepProblem::denied("member 'device': not bound (any more); log in with the health card and bind it again")
+        })?;
+    let verified =
+        device::verify(&assertion, &challenge, &bound, &tenant.settings.policy, now).map_err(StepProblem::denied)?;
+    let used = DeviceUse {
+        device_id: bound.device_id,
+        counter: verified.counter,
+    };
+    authenticated(
+        core,
+        tenant,
+        &answer.client_id,
+        pending,
+        &verified.person,
+        Some(used),
+        now,
+    )
+    .await
+}
+
+/// From here on it is known who the person is.
+async fn authenticated(
+    core: &Core,
+    tenant: &Arc<Tenant>,
+    client_id: &str,
+    pending: PendingLogin,
+    proven: &AuthenticatedPerson,
+    device: Option<DeviceUse>,
+    now: UnixTime,
+) -> Result<consent::Ask, StepProblem> {
+    let performed = proven.performed();
+    let wishes = pending.request.level_request(client_id);
+    tenant
+        .settings
+        .policy
+        .decide_level(&wishes, &performed, now)
+        .map_err(StepProblem::denied)?;
+    let capability = people::capability(core, tenant, proven)
+        .await?
+        .ok_or_else(|| StepProblem::denied("this insurer has no insured person with this card or device"))?;
+    tracing::info!(event = "authenticated", method = ?performed.method, level = ?performed.level, "authenticated");
+    let login = AuthenticatedLogin {
+        request: pending.request,
+        browser: pending.browser,
+        performed,
+        device,
+        expires_at: now.plus_seconds(AUTHENTICATED_LIFETIME_SECONDS),
+    };
+    consent::ask(core, tenant, client_id, capability, &login, now).await
+}

@@ -1,0 +1,206 @@
+//! What every endpoint works with: tenants, relying parties, vault, store, clock; and how a failed step is told.
+
+use std::{fmt, sync::Arc};
+
+use authenticator::{device::BindingError, policy::LevelRefusal};
+use federation::Schemes;
+use jose::UnixTime;
+use oidc::{
+    authorization::AuthorizationError,
+    consent::ConsentError,
+    refusal::{ErrorCode, Refusal},
+    token::TokenError,
+};
+use store::{Condition, OperationId, Outcome, Store, StoreError, Write};
+use vault::{OpenError, PersonCapability, ScopeError, SealError, StateKind, Vault};
+
+use crate::{
+    clock::Clock,
+    keys::TokenCertificates,
+    relying_parties::RelyingParties,
+    rng::{self, Rng},
+    support::Problem,
+    tenant::{Tenant, Tenants},
+};
+
+/// Times a commit whose outcome is unknown is asked about before the peer is told to try again.
+const OUTCOME_QUESTIONS: u32 = 3;
+
+/// The provider's parts.
+pub(crate) struct Core {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rng: Arc<dyn Rng>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) vault: Arc<Vault>,
+    pub(crate) tenants: Tenants,
+    pub(crate) relying_parties: RelyingParties,
+    pub(crate) token_certificates: Option<Arc<dyn TokenCertificates>>,
+    pub(crate) schemes: Schemes,
+    pub(crate) invented_people: bool,
+}
+
+/// Why a step went no further.
+#[derive(Debug)]
+pub(crate) enum StepProblem {
+    /// The peer or the person asked for something that is not given.
+    Refused(Refusal),
+    /// Something we depend on does not answer; later it may.
+    Unavailable(String),
+    /// Something of ours failed.
+    Failed(String),
+}
+
+impl StepProblem {
+    /// 400 `invalid_request`.
+    pub(crate) fn invalid(reason: impl fmt::Display) -> Self {
+        Self::Refused(Refusal::invalid_request(reason))
+    }
+
+    /// 403 `access_denied`: well formed, but not good enough.
+    pub(crate) fn denied(reason: impl fmt::Display) -> Self {
+        Self::Refused(Refusal::new(403, ErrorCode::AccessDenied, reason))
+    }
+
+    /// Something of ours failed. The reason goes to the log and must not hold personal data.
+    pub(crate) fn failed(reason: impl fmt::Display) -> Self {
+        Self::Failed(reason.to_string())
+    }
+}
+
+impl From<AuthorizationError> for StepProblem {
+    fn from(error: AuthorizationError) -> Self {
+        Self::Refused(error.refusal())
+    }
+}
+
+impl From<ConsentError> for StepProblem {
+    fn from(error: ConsentError) -> Self {
+        Self::Refused(error.refusal())
+    }
+}
+
+impl From<TokenError> for StepProblem {
+    fn from(error: TokenError) -> Self {
+        Self::Refused(error.refusal())
+    }
+}
+
+impl From<LevelRefusal> for StepProblem {
+    fn from(refusal: LevelRefusal) -> Self {
+        Self::denied(refusal)
+    }
+}
+
+impl From<BindingError> for StepProblem {
+    fn from(error: BindingError) -> Self {
+        Self::invalid(error)
+    }
+}
+
+impl From<StoreError> for StepProblem {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<OpenError> for StepProblem {
+    /// A record that does not open is an incident, not the caller's fault.
+    fn from(error: OpenError) -> Self {
+        Self::Failed(format!("a stored record does not open: {error}"))
+    }
+}
+
+impl From<SealError> for StepProblem {
+    fn from(error: SealError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<ScopeError> for StepProblem {
+    fn from(error: ScopeError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// How a commit ended, once no question is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Committed {
+    /// Durable.
+    Yes,
+    /// This condition did not hold; nothing was written.
+    Conflict(usize),
+}
+
+impl Core {
+    pub(crate) fn now(&self) -> UnixTime {
+        self.clock.now()
+    }
+
+    /// Names a failed step, logs it and gives it a support code.
+    pub(crate) fn problem(&self, event: &'static str, problem: StepProblem) -> Problem {
+        match problem {
+            StepProblem::Refused(refusal) => Problem::new(event, refusal, &*self.rng),
+            StepProblem::Unavailable(reason) => Problem::unavailable(event, &reason, &*self.rng),
+            StepProblem::Failed(reason) => Problem::internal(event, &reason, &*self.rng),
+        }
+    }
+
+    /// Seals a state of a step before authentication.
+    pub(crate) fn seal(
+        &self,
+        tenant: &Tenant,
+        kind: StateKind,
+        now: UnixTime,
+        bytes: &[u8],
+    ) -> Result<String, SealError> {
+        self.vault.login_states().seal(tenant.id(), kind, now, bytes)
+    }
+
+    /// Opens a state of a step before authentication; `None` for anything that is not one of ours, of this tenant, step and time.
+    pub(crate) fn open(&self, tenant: &Tenant, kind: StateKind, now: UnixTime, sealed: &str) -> Option<Vec<u8>> {
+        self.vault.login_states().open(tenant.id(), kind, now, sealed).ok()
+    }
+
+    /// Seals a state of a step after authentication, with the right to the person's record inside.
+    pub(crate) fn seal_login(
+        &self,
+        capability: &PersonCapability,
+        kind: StateKind,
+        now: UnixTime,
+        bytes: &[u8],
+    ) -> Result<String, SealError> {
+        self.vault.seal_login(capability, kind, now, bytes)
+    }
+
+    /// Opens a state of a step after authentication.
+    pub(crate) fn open_login(
+        &self,
+        tenant: &Tenant,
+        kind: StateKind,
+        now: UnixTime,
+        sealed: &str,
+    ) -> Option<(PersonCapability, Vec<u8>)> {
+        self.vault.open_login(tenant.id(), kind, now, sealed).ok()
+    }
+
+    /// Commits once. A commit whose outcome is unknown is asked about by its operation, never repeated blindly.
+    pub(crate) async fn commit(&self, conditions: &[Condition], writes: &[Write]) -> Result<Committed, StepProblem> {
+        let operation = OperationId::new(self.now().0, rng::bytes(&*self.rng));
+        match self.store.commit(operation, conditions, writes).await {
+            Outcome::Committed => Ok(Committed::Yes),
+            Outcome::Conflict(index) => Ok(Committed::Conflict(index)),
+            Outcome::Refused(error) => Err(error.into()),
+            Outcome::Unknown(operation) => {
+                tracing::warn!(event = "commit_unknown", ?operation, "asking how a commit ended");
+                for _ in 0..OUTCOME_QUESTIONS {
+                    if self.store.outcome_of(operation).await == Some(true) {
+                        return Ok(Committed::Yes);
+                    }
+                    tokio::task::yield_now().await;
+                }
+                // It may still come true: whoever asked must not assume that it did not.
+                Err(StepProblem::Unavailable("a commit's outcome is not known".to_owned()))
+            }
+        }
+    }
+}

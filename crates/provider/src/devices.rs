@@ -1,0 +1,124 @@
+//! `POST /devices`: binds a device key to the person of a card login. Acknowledged only when it is durable.
+
+use std::sync::Arc;
+
+use authenticator::device::{self, BindingRequest};
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+use jose::jwk::Jwk;
+use serde::{Deserialize, Serialize};
+use store::Key;
+use vault::PersonId;
+
+use crate::{
+    authenticate,
+    consent::{self, Authenticated},
+    core::{Committed, Core, StepProblem},
+    people, rng,
+    support::json_response,
+    tenant::Tenant,
+};
+
+/// Most devices one person may bind.
+pub const MAX_DEVICES: usize = 16;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Binding {
+    client_id: String,
+    login: String,
+    public_key: serde_json::Value,
+    name: String,
+    class: String,
+    #[serde(default)]
+    consent_to_substantial: bool,
+    proof: String,
+}
+
+#[derive(Serialize)]
+struct Bound {
+    /// Names the device in later logins.
+    device: String,
+    /// Until then it logs in without the card, in seconds since 1970.
+    valid_until: u64,
+}
+
+/// Binds one device.
+pub(crate) async fn bind(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Response {
+    match try_bind(core, tenant, body).await {
+        Ok(bound) => json_response(StatusCode::CREATED, &bound),
+        Err(problem) => core.problem("binding_refused", problem).into_json(),
+    }
+}
+
+async fn try_bind(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Result<Bound, StepProblem> {
+    let now = core.now();
+    let binding: Binding = authenticate::read(body)?;
+    // Only apps bind devices: a login that belongs to a browser is refused here, since no cookie is looked at.
+    let Authenticated { capability, login } =
+        consent::open_authenticated(core, tenant, &binding.client_id, &binding.login, &HeaderMap::new(), now)?;
+    let person = capability.person_id();
+    let key = Jwk::from_value(&binding.public_key)
+        .map_err(|error| StepProblem::invalid(format_args!("member 'public_key': {error}")))?;
+    let request = BindingRequest {
+        device_id: rng::bytes(&*core.rng),
+        person_id: *person.as_bytes(),
+        public_key: key.key,
+        name: binding.name,
+        class: binding.class,
+        consented_to_substantial: binding.consent_to_substantial,
+    };
+    let policy = &tenant.settings.policy;
+    let device = device::bind(
+        &request,
+        &binding.proof,
+        &login.request.login_id.0,
+        &login.performed,
+        policy,
+        now,
+    )?;
+    let valid_until = device
+        .valid_until(policy)
+        .ok_or_else(|| StepProblem::failed("a class just admitted is not admitted"))?;
+    check_room(core, tenant, person).await?;
+    let identity = people::identity(core, &capability).await?;
+    let at = Key::device(tenant.id(), person.as_bytes(), &device.device_id);
+    let content = serde_json::to_vec(&device).map_err(StepProblem::failed)?;
+    let change = core.vault.with_person(capability, &identity, |scope| {
+        let content = scope.plaintext(content);
+        scope.seal_record(at, None, &content, None)
+    })??;
+    // The person's record must still be there: a closed account gets no device.
+    let conditions = [
+        change.condition,
+        store::Condition::VersionIs(person.identity_key(tenant.id()), identity.version),
+    ];
+    match core.commit(&conditions, &[change.write]).await? {
+        Committed::Yes => {
+            tracing::info!(event = "device_bound", "device bound");
+            Ok(Bound {
+                device: people::device_handle(person, &device.device_id),
+                valid_until: valid_until.0,
+            })
+        }
+        Committed::Conflict(_) => Err(StepProblem::Unavailable(
+            "the person's record is being changed".to_owned(),
+        )),
+    }
+}
+
+async fn check_room(core: &Core, tenant: &Tenant, person: PersonId) -> Result<(), StepProblem> {
+    let devices = core
+        .store
+        .list(store::Kind::Device, tenant.id(), person.as_bytes(), MAX_DEVICES + 1)
+        .await?;
+    if devices.len() >= MAX_DEVICES {
+        return Err(StepProblem::invalid(format_args!(
+            "at most {MAX_DEVICES} devices can be bound; remove one first"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,320 @@
+//! A tenant's signing keys and what is published of them: entity key, token keys with certificate, challenge key (gematik digest 2.6).
+//!
+//! Keys are born in the vault and stored sealed. During a rollover the next key is published before it signs, and the old one stays published until
+//! what it signed has expired: `next` → `active` → `retired` → gone.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jose::{
+    Signer, UnixTime,
+    jwk::{Jwk, KeyUse, P256PublicKey},
+};
+use store::{Kind, MAX_LISTED};
+use vault::{KeyRole, KeyState, TenantKey, TenantSigners};
+
+use crate::{
+    core::{Committed, Core, StepProblem},
+    tenant::Tenant,
+};
+
+/// Seconds after which an instance looks for keys another one has made or moved.
+pub const KEYS_KEPT_SECONDS: u64 = 60;
+
+/// Issues the certificate of a token key, where the provider may ask for it itself: the sandbox's component CA. Elsewhere the operator brings it.
+pub trait TokenCertificates: Send + Sync {
+    /// A certificate (DER) for the tenant's token key; `None` where it cannot be issued.
+    fn issue(&self, issuer: &str, organization_name: &str, key: &P256PublicKey, now: UnixTime) -> Option<Vec<u8>>;
+}
+
+/// One tenant's keys, opened.
+pub(crate) struct TenantKeys {
+    signers: TenantSigners,
+    entity: Arc<TenantKey>,
+    token: Arc<TenantKey>,
+    challenge: Arc<TenantKey>,
+    loaded_at: UnixTime,
+    statement: Kept,
+    key_set: Kept,
+}
+
+/// A signed document that is handed out for a while.
+#[derive(Default)]
+struct Kept(Mutex<Option<(UnixTime, Arc<str>)>>);
+
+impl Kept {
+    fn or_sign<E>(
+        &self,
+        now: UnixTime,
+        keep_seconds: u64,
+        sign: impl FnOnce() -> Result<String, E>,
+    ) -> Result<Arc<str>, E> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((signed_at, document)) = &*kept
+            && *signed_at <= now
+            && now < signed_at.plus_seconds(keep_seconds)
+        {
+            return Ok(Arc::clone(document));
+        }
+        let document: Arc<str> = sign()?.into();
+        *kept = Some((now, Arc::clone(&document)));
+        Ok(document)
+    }
+}
+
+impl TenantKeys {
+    pub(crate) const fn loaded_at(&self) -> UnixTime {
+        self.loaded_at
+    }
+
+    /// Signs entity statement and key set.
+    pub(crate) fn entity_signer(&self) -> &dyn Signer {
+        &*self.entity
+    }
+
+    /// Signs ID tokens; with its certificate.
+    pub(crate) fn token_key(&self) -> &TenantKey {
+        &self.token
+    }
+
+    /// Signs challenges.
+    pub(crate) fn challenge_signer(&self) -> &dyn Signer {
+        &*self.challenge
+    }
+
+    fn public(&self, role: KeyRole) -> Vec<Jwk> {
+        let jwk = |key: &Arc<TenantKey>| Jwk {
+            kid: Some(key.kid().to_owned()),
+            key_use: Some(KeyUse::Signature),
+            alg: None,
+            key: key.public_key().clone(),
+            x5c: key.certificates().to_vec(),
+        };
+        self.signers.published(role).map(jwk).collect()
+    }
+
+    /// Entity keys, for `jwks` of the statement.
+    pub(crate) fn entity_keys(&self) -> Vec<Jwk> {
+        self.public(KeyRole::EntityStatement)
+    }
+
+    /// Entity keys, then token keys: what the signed key set holds.
+    pub(crate) fn published(&self) -> Vec<Jwk> {
+        let mut keys = self.public(KeyRole::EntityStatement);
+        keys.extend(self.public(KeyRole::IdToken));
+        keys
+    }
+
+    /// Challenge keys, for authenticators.
+    pub(crate) fn challenge_keys(&self) -> Vec<Jwk> {
+        self.public(KeyRole::Challenge)
+    }
+
+    /// The entity statement, signed at most every `keep_seconds`.
+    pub(crate) fn statement<E>(
+        &self,
+        now: UnixTime,
+        keep_seconds: u64,
+        sign: impl FnOnce() -> Result<String, E>,
+    ) -> Result<Arc<str>, E> {
+        self.statement.or_sign(now, keep_seconds, sign)
+    }
+
+    /// The signed key set, likewise.
+    pub(crate) fn key_set<E>(
+        &self,
+        now: UnixTime,
+        keep_seconds: u64,
+        sign: impl FnOnce() -> Result<String, E>,
+    ) -> Result<Arc<str>, E> {
+        self.key_set.or_sign(now, keep_seconds, sign)
+    }
+}
+
+/// Which key an operator moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RolloverStep {
+    /// Make the next key and publish it beside the active one. The Federation Master must know a new entity key 24 hours before it signs.
+    Publish,
+    /// Sign with the next key from now on; the old one stays published.
+    Switch,
+    /// Take retired keys out of publication. Not before everything they signed has expired.
+    Retire,
+}
+
+impl Core {
+    /// A tenant's keys, made the first time they are needed.
+    pub(crate) async fn tenant_keys(&self, tenant: &Arc<Tenant>) -> Result<Arc<TenantKeys>, StepProblem> {
+        let now = self.now();
+        if let Some(keys) = tenant.kept_keys(now, KEYS_KEPT_SECONDS) {
+            return Ok(keys);
+        }
+        let keys = Arc::new(self.load_or_make_keys(tenant, now).await?);
+        tenant.keep_keys(Arc::clone(&keys));
+        Ok(keys)
+    }
+
+    async fn load_or_make_keys(&self, tenant: &Tenant, now: UnixTime) -> Result<TenantKeys, StepProblem> {
+        let mut signers = self.load_keys(tenant).await?;
+        for role in KeyRole::ALL {
+            if signers.active(role).is_none() {
+                self.make_key(tenant, role, KeyState::Active, now).await?;
+                signers = self.load_keys(tenant).await?;
+            }
+        }
+        let active = |role| {
+            signers
+                .active(role)
+                .cloned()
+                .ok_or_else(|| StepProblem::failed("a tenant has no active signing key"))
+        };
+        Ok(TenantKeys {
+            entity: active(KeyRole::EntityStatement)?,
+            token: active(KeyRole::IdToken)?,
+            challenge: active(KeyRole::Challenge)?,
+            signers,
+            loaded_at: now,
+            statement: Kept::default(),
+            key_set: Kept::default(),
+        })
+    }
+
+    async fn load_keys(&self, tenant: &Tenant) -> Result<TenantSigners, StepProblem> {
+        let rows = self.store.list(Kind::TenantKey, tenant.id(), &[], MAX_LISTED).await?;
+        Ok(TenantSigners::open(&self.vault, &rows)?)
+    }
+
+    async fn make_key(
+        &self,
+        tenant: &Tenant,
+        role: KeyRole,
+        state: KeyState,
+        now: UnixTime,
+    ) -> Result<(), StepProblem> {
+        let mut key = self.vault.generate_signing_key(tenant.id(), role, state, now)?;
+        if role == KeyRole::IdToken {
+            let certificate = self
+                .token_certificates
+                .as_ref()
+                .and_then(|authority| {
+                    let name = &tenant.settings.organization_name;
+                    authority.issue(tenant.issuer(), name, key.public_key(), now)
+                })
+                .ok_or_else(|| {
+                    StepProblem::failed(
+                        "the token key has no certificate of the TI component PKI (C.FD.SIG); import one",
+                    )
+                })?;
+            key.set_certificates(vec![certificate])?;
+        }
+        self.keep_key(&key, None).await
+    }
+
+    async fn keep_key(&self, key: &TenantKey, stored: Option<u64>) -> Result<(), StepProblem> {
+        let change = self.vault.seal_signing_key(key, stored)?;
+        match self.commit(&[change.condition], &[change.write]).await? {
+            Committed::Yes => Ok(()),
+            Committed::Conflict(_) => Err(StepProblem::Unavailable("somebody else is moving this key".to_owned())),
+        }
+    }
+
+    /// Takes over a token key that was made and certified elsewhere.
+    pub(crate) async fn import_token_key(
+        &self,
+        tenant: &Arc<Tenant>,
+        pkcs8: &[u8],
+        certificate: Vec<u8>,
+    ) -> Result<(), StepProblem> {
+        let now = self.now();
+        let known = self.load_keys(tenant).await?;
+        if known
+            .published(KeyRole::IdToken)
+            .any(|key| key.certificates().contains(&certificate))
+        {
+            return Ok(());
+        }
+        let state = if known.active(KeyRole::IdToken).is_some() {
+            KeyState::Next
+        } else {
+            KeyState::Active
+        };
+        let mut key = self
+            .vault
+            .import_signing_key(tenant.id(), KeyRole::IdToken, state, now, None, pkcs8)?;
+        key.set_certificates(vec![certificate])?;
+        self.keep_key(&key, None).await?;
+        tenant.forget_keys();
+        Ok(())
+    }
+
+    /// Moves a tenant's keys of one role one step.
+    pub(crate) async fn roll_over(
+        &self,
+        tenant: &Arc<Tenant>,
+        role: KeyRole,
+        step: RolloverStep,
+    ) -> Result<(), StepProblem> {
+        let now = self.now();
+        // Whatever is missing is made first, so that there is something to roll.
+        self.tenant_keys(tenant).await?;
+        let signers = self.load_keys(tenant).await?;
+        match step {
+            RolloverStep::Publish => self.make_key(tenant, role, KeyState::Next, now).await?,
+            RolloverStep::Switch => {
+                let next = signers
+                    .published(role)
+                    .filter(|key| key.state() == KeyState::Next)
+                    .max_by_key(|key| key.created_at())
+                    .ok_or_else(|| StepProblem::invalid("no next key is published; publish one first"))?;
+                let (_, version) = known(&signers, role, next.kid())?;
+                self.move_key(tenant, role, next.kid(), KeyState::Active, version)
+                    .await?;
+                for old in signers.published(role).filter(|key| key.state() == KeyState::Active) {
+                    let (_, version) = known(&signers, role, old.kid())?;
+                    self.move_key(tenant, role, old.kid(), KeyState::Retired, version)
+                        .await?;
+                }
+            }
+            RolloverStep::Retire => {
+                for old in signers.published(role).filter(|key| key.state() == KeyState::Retired) {
+                    let key = old
+                        .store_key()
+                        .ok_or_else(|| StepProblem::failed("a key without record"))?;
+                    self.commit(&[], &[store::Write::Delete(key)]).await?;
+                }
+            }
+        }
+        tenant.forget_keys();
+        tracing::info!(event = "key_rollover", ?role, ?step, "key moved");
+        Ok(())
+    }
+
+    async fn move_key(
+        &self,
+        tenant: &Tenant,
+        role: KeyRole,
+        kid: &str,
+        state: KeyState,
+        version: u64,
+    ) -> Result<(), StepProblem> {
+        let signers = self.load_keys(tenant).await?;
+        let (key, _) = known(&signers, role, kid)?;
+        let at = key
+            .store_key()
+            .ok_or_else(|| StepProblem::failed("a key without record"))?;
+        let rows = self.store.load(&[at]).await?;
+        let row = rows
+            .into_iter()
+            .next()
+            .flatten()
+            .ok_or_else(|| StepProblem::failed("a key without record"))?;
+        let mut key = self.vault.open_signing_key(&at, &row)?;
+        key.set_state(state, self.now());
+        self.keep_key(&key, Some(version)).await
+    }
+}
+
+fn known<'a>(signers: &'a TenantSigners, role: KeyRole, kid: &str) -> Result<(&'a Arc<TenantKey>, u64), StepProblem> {
+    signers
+        .by_kid(role, kid)
+        .ok_or_else(|| StepProblem::failed("a published key is not among the stored ones"))
+}

@@ -1,0 +1,182 @@
+//! Finding a person's records: by card, by device, and what she decided before. Everything read here is sealed and stays so.
+
+use std::sync::Arc;
+
+use authenticator::{AuthenticatedPerson, device::DeviceKey};
+use jose::{UnixTime, base64url};
+use oidc::consent::RememberedConsent;
+use serde::{Deserialize, Serialize};
+use store::{Key, Row};
+use vault::{CapabilityError, PersonCapability, PersonData, PersonId, ScopeError};
+
+use crate::{
+    core::{Committed, Core, StepProblem},
+    tenant::Tenant,
+};
+
+/// A consent as sealed for the person: the decision, and for which service, so that she can look it up.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConsentRecord {
+    /// The service.
+    pub(crate) client_id: String,
+    /// Its name when she decided.
+    pub(crate) service: String,
+    /// [`RememberedConsent::to_bytes`], base64url.
+    pub(crate) decision: String,
+}
+
+impl ConsentRecord {
+    pub(crate) fn decision(&self) -> Option<RememberedConsent> {
+        RememberedConsent::from_bytes(&base64url::decode(&self.decision).ok()?)
+    }
+}
+
+/// The right to a person's record, from what a card or device has proven; `None` where this insurer does not know her.
+pub(crate) async fn capability(
+    core: &Core,
+    tenant: &Tenant,
+    proven: &AuthenticatedPerson,
+) -> Result<Option<PersonCapability>, StepProblem> {
+    let lookup = match proven.kvnr() {
+        None => None,
+        Some(kvnr) => {
+            let index = core.vault.blind_index(tenant.id(), kvnr);
+            match load_one(core, Key::lookup(tenant.id(), &index)).await? {
+                Some(row) => Some(row),
+                None => return Ok(None),
+            }
+        }
+    };
+    match core.vault.capability_for(tenant.id(), proven, lookup.as_ref()) {
+        Ok(capability) => Ok(Some(capability)),
+        Err(CapabilityError::OtherPerson) => Ok(None),
+        Err(error) => Err(StepProblem::failed(error)),
+    }
+}
+
+async fn load_one(core: &Core, key: Key) -> Result<Option<Row>, StepProblem> {
+    Ok(core.store.load(&[key]).await?.into_iter().next().flatten())
+}
+
+/// A person's own record.
+pub(crate) async fn identity(core: &Core, capability: &PersonCapability) -> Result<Row, StepProblem> {
+    let key = capability.person_id().identity_key(capability.tenant());
+    load_one(core, key).await?.ok_or_else(account_closed)
+}
+
+/// Somebody authenticated, and her record is gone.
+pub(crate) fn account_closed() -> StepProblem {
+    StepProblem::denied("this health ID has been closed")
+}
+
+/// Where a person's decision about a service stands.
+pub(crate) fn consent_key(core: &Core, capability: &PersonCapability, client_id: &str) -> Key {
+    let (tenant, person) = (capability.tenant(), capability.person_id());
+    let service = core.vault.service_index(tenant, &person, client_id);
+    Key::consent(tenant, person.as_bytes(), &service)
+}
+
+/// What she decided about this service before; takes the capability, since looking is using it.
+pub(crate) async fn remembered_consent(
+    core: &Core,
+    capability: PersonCapability,
+    client_id: &str,
+) -> Result<Option<RememberedConsent>, StepProblem> {
+    let consent_key = consent_key(core, &capability, client_id);
+    let identity_key = capability.person_id().identity_key(capability.tenant());
+    let mut rows = core.store.load(&[identity_key, consent_key]).await?.into_iter();
+    let (identity, consent) = (rows.next().flatten(), rows.next().flatten());
+    let identity = identity.ok_or_else(account_closed)?;
+    let Some(consent) = consent else {
+        return Ok(None);
+    };
+    let facts = core.vault.with_person(capability, &identity, |scope| {
+        scope.open_record(&consent_key, &consent)?.into_facts()
+    })??;
+    let record: Option<ConsentRecord> = serde_json::from_slice(facts.bytes()).ok();
+    Ok(record.and_then(|record| record.decision()))
+}
+
+/// What a device calls itself with: the person's handle and its own, base64url. Known to the device and to us.
+pub(crate) fn device_handle(person: PersonId, device_id: &[u8; 16]) -> String {
+    base64url::encode(&[person.as_bytes().as_slice(), device_id].concat())
+}
+
+/// The device with this handle, if it is still bound.
+pub(crate) async fn device_by_handle(
+    core: &Core,
+    tenant: &Arc<Tenant>,
+    handle: &str,
+) -> Result<Option<DeviceKey>, StepProblem> {
+    let Ok(bytes) = base64url::decode_array::<32>(handle) else {
+        return Ok(None);
+    };
+    let (mut person, mut device_id) = ([0; 16], [0; 16]);
+    person.copy_from_slice(&bytes[..16]);
+    device_id.copy_from_slice(&bytes[16..]);
+    let person = PersonId::from_bytes(person);
+    let keys = [
+        person.identity_key(tenant.id()),
+        Key::device(tenant.id(), person.as_bytes(), &device_id),
+    ];
+    let mut rows = core.store.load(&keys).await?.into_iter();
+    let (Some(identity), Some(row)) = (rows.next().flatten(), rows.next().flatten()) else {
+        return Ok(None);
+    };
+    let facts = core
+        .vault
+        .open_device(tenant.id(), person, &identity, &device_id, &row)?;
+    read_device(facts.bytes()).map(Some)
+}
+
+/// A device record's content.
+pub(crate) fn read_device(bytes: &[u8]) -> Result<DeviceKey, StepProblem> {
+    serde_json::from_slice(bytes).map_err(|_| StepProblem::failed("a device record has an unknown form"))
+}
+
+/// Stores a person the insurer knows, or her changed data; under the same number she stays the same person.
+pub(crate) async fn import(core: &Core, tenant: &Tenant, data: &PersonData) -> Result<PersonId, StepProblem> {
+    let index = core.vault.blind_index(tenant.id(), &data.kvnr);
+    let lookup_key = Key::lookup(tenant.id(), &index);
+    if let Some(row) = load_one(core, lookup_key).await? {
+        let person = core.vault.open_lookup(&lookup_key, &row)?;
+        update(core, tenant, person, data).await?;
+        return Ok(person);
+    }
+    let person = core.vault.create_person(tenant.id(), data).map_err(invalid_data)?;
+    match core.commit(&person.conditions, &person.writes).await? {
+        Committed::Yes => Ok(person.id),
+        Committed::Conflict(_) => Err(StepProblem::Unavailable(
+            "somebody else is importing this person".to_owned(),
+        )),
+    }
+}
+
+async fn update(core: &Core, tenant: &Tenant, person: PersonId, data: &PersonData) -> Result<(), StepProblem> {
+    let task = vault::BackgroundTask::Import;
+    let capability = core.vault.background_capability(tenant.id(), person, task);
+    let row = identity(core, &capability).await?;
+    let change = core
+        .vault
+        .with_person(capability, &row, |scope| scope.seal_claims(data))?
+        .map_err(invalid_data)?;
+    match core.commit(&[change.condition], &[change.write]).await? {
+        Committed::Yes => Ok(()),
+        Committed::Conflict(_) => Err(StepProblem::Unavailable(
+            "somebody else is changing this person".to_owned(),
+        )),
+    }
+}
+
+fn invalid_data(error: ScopeError) -> StepProblem {
+    match error {
+        ScopeError::PersonData(error) => StepProblem::invalid(error),
+        error => error.into(),
+    }
+}
+
+/// `YYYY-MM-DD` of a second, for pages.
+pub(crate) fn day(time: UnixTime) -> String {
+    oidc::birthdate::calendar_day(time)
+}

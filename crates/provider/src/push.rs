@@ -1,0 +1,76 @@
+//! `POST /par`: pushed authorization requests over mutual TLS (RFC 9126, A_22651, A_22966, A_22991, A_22992).
+
+use std::sync::Arc;
+
+use axum::{body::Bytes, http::StatusCode, response::Response};
+use jose::UnixTime;
+use oidc::{
+    client::check_client_certificate,
+    login_state::LoginId,
+    push::{self, PushError, PushedRequest, REQUEST_URI_LIFETIME_SECONDS, REQUEST_URI_PREFIX},
+};
+use serde::Serialize;
+use vault::StateKind;
+
+use crate::{
+    core::{Core, StepProblem},
+    mtls::PeerCertificate,
+    rng,
+    support::json_response,
+    tenant::Tenant,
+};
+
+/// The success body (A_22992): these members and no others.
+#[derive(Serialize)]
+struct Pushed {
+    request_uri: String,
+    expires_in: u64,
+}
+
+/// Answers one pushed request.
+pub(crate) async fn push(core: &Core, tenant: &Arc<Tenant>, peer: &PeerCertificate, body: &Bytes) -> Response {
+    match decide(core, tenant, peer, body).await {
+        Ok(pushed) => json_response(StatusCode::CREATED, &pushed),
+        Err(problem) => core.problem("push_refused", problem).into_json(),
+    }
+}
+
+async fn decide(
+    core: &Core,
+    tenant: &Arc<Tenant>,
+    peer: &PeerCertificate,
+    body: &Bytes,
+) -> Result<Pushed, StepProblem> {
+    let now = core.now();
+    let request = PushedRequest::parse(body).map_err(|error| StepProblem::Refused(error.refusal()))?;
+    let party = core.relying_parties.resolve(&request.client_id, now).await?;
+    match remember(core, tenant, peer, &request, &party, now) {
+        // The party may have rolled its certificate since we read its statement: look once more before refusing.
+        Err(StepProblem::Refused(refusal)) if refusal.status == 401 && peer.is_present() => {
+            match core.relying_parties.reload(&request.client_id, now).await {
+                Some(fresh) => remember(core, tenant, peer, &request, &fresh, now),
+                None => Err(StepProblem::Refused(refusal)),
+            }
+        }
+        answer => answer,
+    }
+}
+
+fn remember(
+    core: &Core,
+    tenant: &Tenant,
+    peer: &PeerCertificate,
+    request: &PushedRequest,
+    party: &oidc::client::RelyingParty,
+    now: UnixTime,
+) -> Result<Pushed, StepProblem> {
+    let refused = |error: PushError| StepProblem::Refused(error.refusal());
+    let client = check_client_certificate(party, peer.presented(), now).map_err(|error| refused(error.into()))?;
+    let login_id = LoginId(rng::bytes(&*core.rng));
+    let login = push::decide(request, &client, login_id, now).map_err(refused)?;
+    let sealed = core.seal(tenant, StateKind::Pushed, now, &login.to_pushed_bytes())?;
+    Ok(Pushed {
+        request_uri: format!("{REQUEST_URI_PREFIX}{sealed}"),
+        expires_in: REQUEST_URI_LIFETIME_SECONDS,
+    })
+}

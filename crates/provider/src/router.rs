@@ -1,0 +1,285 @@
+//! Which path is answered by whom. A tenant is found by the first path segment, or by the host where its issuer has no path.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Router,
+    body::Bytes,
+    extract::{FromRequestParts, RawPathParams, RawQuery, State},
+    http::{HeaderMap, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, get, post},
+};
+use oidc::refusal::{ErrorCode, Refusal};
+use transport::ConnectionInfo;
+
+use crate::{
+    account, authenticate, authorize, consent,
+    core::{Core, StepProblem},
+    devices,
+    mtls::PeerCertificate,
+    pages, push, statement,
+    tenant::Tenant,
+    token,
+};
+
+/// What every handler gets.
+type Shared = State<Arc<Core>>;
+
+/// Everything a browser, an authenticator app and the federation see.
+pub(crate) fn public(core: Arc<Core>) -> Router {
+    mount(
+        core,
+        &[
+            ("/.well-known/openid-federation", get(entity_statement)),
+            ("/jwks", get(signed_keys)),
+            ("/logo.svg", get(logo)),
+            (pages::STYLE_PATH, get(style)),
+            ("/auth", get(authorization_endpoint)),
+            ("/auth/jwks", get(challenge_keys)),
+            ("/auth/challenge", post(challenge)),
+            ("/auth/card", post(card)),
+            ("/auth/device", post(device)),
+            ("/auth/consent", get(show_consent).post(decide_consent)),
+            ("/devices", post(bind_device)),
+            ("/account", get(show_account)),
+            ("/account/revoke", post(revoke)),
+            ("/account/overview", post(overview)),
+        ],
+    )
+}
+
+/// The two endpoints that ask for a client certificate.
+pub(crate) fn mtls(core: Arc<Core>) -> Router {
+    mount(core, &[("/par", post(par)), ("/token", post(token_endpoint))])
+}
+
+/// Each route twice: below a tenant's path, and at the root for tenants that own a host.
+fn mount(core: Arc<Core>, routes: &[(&str, MethodRouter<Arc<Core>>)]) -> Router {
+    let mut router = Router::new();
+    for (path, method) in routes {
+        router = router
+            .route(path, method.clone())
+            .route(&format!("/{{tenant}}{path}"), method.clone());
+    }
+    router
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(not_found)
+        .with_state(core)
+}
+
+/// The tenant this request names.
+struct AtTenant(Arc<Tenant>);
+
+impl FromRequestParts<Arc<Core>> for AtTenant {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, core: &Arc<Core>) -> Result<Self, Response> {
+        let path = RawPathParams::from_request_parts(parts, core).await;
+        let segment = path
+            .as_ref()
+            .ok()
+            .and_then(|params| params.iter().find(|(name, _)| *name == "tenant"))
+            .map(|(_, segment)| segment);
+        let found = match segment {
+            Some(segment) => core.tenants.by_path(segment),
+            None => host(parts).and_then(|host| core.tenants.by_host(host)),
+        };
+        match found {
+            Some(tenant) => Ok(Self(Arc::clone(tenant))),
+            None => Err(unknown_path(core, &parts.headers)),
+        }
+    }
+}
+
+/// HTTP/2 carries the host in the request target, HTTP/1.1 in a header.
+fn host(parts: &Parts) -> Option<&str> {
+    parts
+        .uri
+        .authority()
+        .map(axum::http::uri::Authority::as_str)
+        .or_else(|| parts.headers.get(header::HOST)?.to_str().ok())
+}
+
+fn unknown_path(core: &Core, headers: &HeaderMap) -> Response {
+    let refusal = Refusal::new(404, ErrorCode::NotFound, "nothing is served at this address");
+    core.problem("unknown_path", StepProblem::Refused(refusal))
+        .negotiated(headers)
+}
+
+async fn not_found(State(core): Shared, headers: HeaderMap) -> Response {
+    unknown_path(&core, &headers)
+}
+
+async fn method_not_allowed(State(core): Shared, headers: HeaderMap) -> Response {
+    let refusal = Refusal::new(
+        405,
+        ErrorCode::InvalidRequest,
+        "this address does not answer this HTTP method",
+    );
+    core.problem("wrong_method", StepProblem::Refused(refusal))
+        .negotiated(&headers)
+}
+
+async fn entity_statement(State(core): Shared, AtTenant(tenant): AtTenant) -> Response {
+    statement::entity_statement(&core, &tenant).await
+}
+
+async fn signed_keys(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap) -> Response {
+    statement::signed_keys(&core, &tenant, &headers).await
+}
+
+async fn challenge_keys(State(core): Shared, AtTenant(tenant): AtTenant) -> Response {
+    statement::challenge_keys(&core, &tenant).await
+}
+
+async fn logo(AtTenant(tenant): AtTenant) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "image/svg+xml"),
+        (header::CACHE_CONTROL, "public, max-age=3600"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // A picture and nothing else, whatever the file says.
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+        ),
+    ];
+    (StatusCode::OK, headers, tenant.settings.logo.clone()).into_response()
+}
+
+async fn style() -> Response {
+    pages::style()
+}
+
+async fn authorization_endpoint(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    authorize::authorize(&core, &tenant, &headers, query.as_deref().unwrap_or_default()).await
+}
+
+async fn challenge(State(core): Shared, AtTenant(tenant): AtTenant, body: Body) -> Response {
+    authenticate::challenge(&core, &tenant, &body.0).await
+}
+
+async fn card(State(core): Shared, AtTenant(tenant): AtTenant, body: Body) -> Response {
+    authenticate::card(&core, &tenant, &body.0).await
+}
+
+async fn device(State(core): Shared, AtTenant(tenant): AtTenant, body: Body) -> Response {
+    authenticate::device(&core, &tenant, &body.0).await
+}
+
+async fn bind_device(State(core): Shared, AtTenant(tenant): AtTenant, body: Body) -> Response {
+    devices::bind(&core, &tenant, &body.0).await
+}
+
+async fn show_consent(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    consent::show(&core, &tenant, &headers, query.as_deref().unwrap_or_default()).await
+}
+
+async fn decide_consent(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {
+    if body.is_json(&headers) {
+        consent::decide_in_app(&core, &tenant, &headers, &body.0).await
+    } else {
+        consent::decide_on_page(&core, &tenant, &headers, &body.0).await
+    }
+}
+
+async fn show_account(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap) -> Response {
+    account::begin(&core, &tenant, &headers)
+}
+
+async fn revoke(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {
+    if body.is_json(&headers) {
+        account::revoke_in_app(&core, &tenant, &headers, &body.0).await
+    } else {
+        account::revoke_on_page(&core, &tenant, &headers, &body.0).await
+    }
+}
+
+async fn overview(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {
+    account::overview(&core, &tenant, &headers, &body.0).await
+}
+
+async fn par(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    connection: Option<Extension<ConnectionInfo>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match body.form(&core, &headers) {
+        Ok(body) => push::push(&core, &tenant, &peer(connection), body).await,
+        Err(response) => response,
+    }
+}
+
+async fn token_endpoint(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    connection: Option<Extension<ConnectionInfo>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match body.form(&core, &headers) {
+        Ok(body) => token::token(&core, &tenant, &peer(connection), body).await,
+        Err(response) => response,
+    }
+}
+
+fn peer(connection: Option<Extension<ConnectionInfo>>) -> PeerCertificate {
+    PeerCertificate::of(connection.as_ref().map(|Extension(connection)| connection))
+}
+
+/// A request body that was read whole; too large a one is answered with 413.
+struct Body(Bytes);
+
+impl axum::extract::FromRequest<Arc<Core>> for Body {
+    type Rejection = Response;
+
+    async fn from_request(request: axum::extract::Request, core: &Arc<Core>) -> Result<Self, Response> {
+        match Bytes::from_request(request, core).await {
+            Ok(bytes) => Ok(Self(bytes)),
+            Err(rejection) => {
+                let refusal = Refusal::new(
+                    rejection.status().as_u16(),
+                    ErrorCode::InvalidRequest,
+                    "the request body could not be read, or is larger than this address accepts",
+                );
+                Err(core.problem("body_refused", StepProblem::Refused(refusal)).into_json())
+            }
+        }
+    }
+}
+
+impl Body {
+    fn is_json(&self, headers: &HeaderMap) -> bool {
+        media_type(headers) == Some("application/json")
+    }
+
+    /// RFC 6749 appendix B: parameters travel as `application/x-www-form-urlencoded`.
+    fn form(&self, core: &Core, headers: &HeaderMap) -> Result<&Bytes, Response> {
+        if media_type(headers) == Some("application/x-www-form-urlencoded") {
+            return Ok(&self.0);
+        }
+        let refusal = Refusal::invalid_request(
+            "the Content-Type must be application/x-www-form-urlencoded (RFC 9126 section 2.1, RFC 6749 section 4.1.3)",
+        );
+        Err(core
+            .problem("wrong_content_type", StepProblem::Refused(refusal))
+            .into_json())
+    }
+}
+
+fn media_type(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    Some(value.split(';').next().unwrap_or(value).trim())
+}
