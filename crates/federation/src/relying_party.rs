@@ -79,6 +79,12 @@ impl RelyingPartyError {
 
 /// A service of the federation, as an identity provider may rely on it. Nothing but
 /// [`VerifiedRelyingParty::from_chain`] makes one.
+///
+/// ```compile_fail,E0451
+/// fn forge(genuine: federation::relying_party::VerifiedRelyingParty) {
+///     let _ = federation::relying_party::VerifiedRelyingParty { redirect_uris: vec![], ..genuine };
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct VerifiedRelyingParty {
     client_id: EntityId,

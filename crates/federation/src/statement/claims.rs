@@ -14,8 +14,8 @@ use crate::members::{self, MemberError, Members};
 use crate::metadata::Metadata;
 use crate::policy::Policy;
 
-const CONFIGURATION: &str = "an entity configuration";
-const SUBORDINATE: &str = "a subordinate statement";
+const CONFIGURATION: &str = "an entity configuration (iss and sub are equal)";
+const SUBORDINATE: &str = "a subordinate statement (iss and sub differ)";
 
 pub(super) fn parse(payload: &[u8]) -> Result<EntityStatement, StatementError> {
     let Value::Object(members) = json::parse(payload, &LIMITS)? else {
