@@ -1,6 +1,5 @@
 //! The job that keeps an eye on participants: fetch, check, record.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use federation::EntityId;
@@ -16,6 +15,9 @@ use crate::participant::Participant;
 use crate::registration::Registration;
 use crate::registry::RegistryError;
 
+/// What a check of this registration gave; the finding says why there was no statement.
+type Outcome = (Registration, Result<ParticipantCheck, Finding>);
+
 /// Statements fetched at the same time.
 const CONCURRENT_FETCHES: usize = 8;
 
@@ -30,7 +32,7 @@ impl FederationMaster {
             return Ok(None);
         };
         let outcome = self.examine(fetcher.as_ref(), &participant.registration).await;
-        self.record(vec![(participant.registration, outcome)])?;
+        self.record(vec![(participant.registration, outcome)]).await?;
         Ok(self.participant(entity_id))
     }
 
@@ -51,7 +53,7 @@ impl FederationMaster {
             .buffer_unordered(CONCURRENT_FETCHES)
             .collect()
             .await;
-        self.record(outcomes)
+        self.record(outcomes).await
     }
 
     /// Checks all participants every `interval` until `shutdown`.
@@ -86,8 +88,16 @@ impl FederationMaster {
         Ok(check)
     }
 
-    /// Writes outcomes down for participants whose registration is still the one that was checked.
-    fn record(&self, outcomes: Vec<(Registration, Result<ParticipantCheck, Finding>)>) -> Result<(), RegistryError> {
+    /// Writes outcomes down, where waiting for the disk holds nobody up.
+    async fn record(&self, outcomes: Vec<Outcome>) -> Result<(), RegistryError> {
+        let master = self.clone();
+        tokio::task::spawn_blocking(move || master.record_blocking(outcomes))
+            .await
+            .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::Other).into()))
+    }
+
+    /// Only for participants whose registration is still the one that was checked.
+    fn record_blocking(&self, outcomes: Vec<Outcome>) -> Result<(), RegistryError> {
         let now = self.now();
         self.registry_mut().observe(|participants| {
             for (registration, outcome) in outcomes {
@@ -119,12 +129,4 @@ fn media_type_finding(fetched: &Fetched) -> Option<Finding> {
     }
     let found = found.unwrap_or_else(|| "nothing".to_owned());
     Some(Finding::new(Rule::MediaType, "Content-Type", MEDIA_TYPE, found))
-}
-
-/// Shares a fetcher with a master.
-impl FederationMaster {
-    /// The fetcher, if there is one.
-    pub fn fetcher(&self) -> Option<Arc<dyn Fetch>> {
-        self.inner.options.fetcher.clone()
-    }
 }

@@ -13,7 +13,7 @@ use federation::Schemes;
 use jose::jwk::JwkSet;
 use serde::{Deserialize, Serialize};
 
-pub use form::{FormError, FormFormat, PemKey, RegistrationForm, TlsKeyForm, parse_forms};
+pub use form::{FILE_LIMITS, FormError, FormFormat, PemKey, RegistrationForm, TlsKeyForm, parse_forms};
 
 /// Most redirect URIs of one service.
 pub const MAX_REDIRECT_URIS: usize = 64;

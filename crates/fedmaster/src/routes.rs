@@ -153,4 +153,6 @@ impl Parameters {
 }
 
 #[cfg(test)]
+mod registration_tests;
+#[cfg(test)]
 mod tests;

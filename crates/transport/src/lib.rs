@@ -37,7 +37,7 @@ pub use certificate::{
 };
 pub use client_tls::{ClientIdentity, Roots};
 pub use connection::{ConnectionInfo, RequestBody};
-pub use fetcher::{Fetch, FetchError, FetchFuture, FetchLimits, Fetched, Fetcher};
+pub use fetcher::{Fetch, FetchError, FetchFuture, FetchLimits, Fetched, Fetcher, MAX_URL_CHARACTERS};
 pub use http_client::{HttpClient, HttpClientBuilder, HttpClientError, HttpResponse, Redirects};
 pub use identity::{ServerIdentities, TlsError, TlsIdentity};
 pub use limits::ServerLimits;

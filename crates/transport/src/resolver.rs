@@ -98,3 +98,49 @@ impl Resolve for GuardedResolver {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn admitted(rule: AddressRule, resolved: &[&str]) -> Result<Vec<String>, String> {
+        let resolved: Vec<IpAddr> = resolved.iter().map(|text| text.parse().unwrap()).collect();
+        GuardedResolver::admit(rule, resolved)
+            .map(|addresses| addresses.iter().map(|address| address.ip().to_string()).collect())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn only_admitted_addresses_of_a_name_are_handed_to_the_connector() {
+        // A name that rebinds between answers gains nothing: what is handed on was judged.
+        let public = AddressRule::PublicOnly;
+        assert_eq!(
+            admitted(public, &["10.0.0.1", "9.9.9.9", "::1"]),
+            Ok(vec!["9.9.9.9".into()])
+        );
+        assert_eq!(
+            admitted(public, &["127.0.0.1"]),
+            Err("address refused: loopback".into())
+        );
+        assert_eq!(admitted(public, &["9.9.9.9", "2a00::1"]).unwrap().len(), 2);
+        assert_eq!(admitted(public, &[]), Err("name has no address".into()));
+        assert_eq!(
+            admitted(AddressRule::LoopbackAllowed, &["127.0.0.1", "10.0.0.1"]),
+            Ok(vec!["127.0.0.1".into()])
+        );
+        assert_eq!(admitted(AddressRule::Unrestricted, &["10.0.0.1"]).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn names_of_this_machine_are_known_without_asking() {
+        let resolver = GuardedResolver::new(AddressRule::LoopbackAllowed, &["Insurer.Test".to_owned()]);
+        for name in ["localhost", "a.localhost", "insurer.test"] {
+            assert!(resolver.is_loopback_name(name), "{name}");
+        }
+        for name in ["localhost.example", "notlocalhost", "a.insurer.test", "test"] {
+            assert!(!resolver.is_loopback_name(name), "{name}");
+        }
+    }
+}

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -318,4 +319,18 @@ fn findings_say_rule_member_expected_and_found() {
             "found": "urn:telematik:email"
         }])
     );
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_and_no_signed_json_make_the_checks_panic(text in ".{0,200}", member in "[a-z_]{0,12}", number in any::<u64>()) {
+        check_service(&text);
+        let strange = json!({
+            "iss": SERVICE, "sub": SERVICE, "iat": number, "exp": NOW.0 + 60, "jwks": {"keys": []}, (member): text,
+            "metadata": {"openid_relying_party": {"scope": text, "redirect_uris": [text, number], "client_name": number}}
+        });
+        check_service(&sign(&strange, "puk_fd_sig"));
+        let strange = broken(&service_claims(), "/metadata/openid_relying_party/scope", json!(text));
+        check_service(&sign(&strange, "puk_fd_sig"));
+    }
 }
