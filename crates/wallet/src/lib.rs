@@ -1,3 +1,9 @@
 //! The policyholder's half: what an insurer's app needs to know of the protocol, and cards to play it with.
+//!
+//! | Need | Take |
+//! |---|---|
+//! | a card with PIN, in memory or from a PKCS#12 file | [`card::VirtualCard`] |
+//! | log in with it, bind a device, decide on consent, without a screen | [`phone::Phone`] |
 
 pub mod card;
+pub mod phone;
