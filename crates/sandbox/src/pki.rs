@@ -83,5 +83,15 @@ fn serial(spki: &[u8], moment: jose::UnixTime) -> Vec<u8> {
     serial
 }
 
+/// At most 64 bytes of a name (RFC 5280 appendix A.1, ub-organization-name, ub-common-name; the other upper bounds are larger), cut at a character.
+fn shortened(name: &str) -> &str {
+    let end = name
+        .char_indices()
+        .map(|(index, c)| index + c.len_utf8())
+        .take_while(|end| *end <= 64)
+        .last();
+    name.get(..end.unwrap_or(0)).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use jose::jwk::P256PublicKey;
 use jose::{SoftwareKey, UnixTime};
 
 use super::x509::{self, IssuerKey, PkiError, Template};
-use super::{DAY_SECONDS, derive_scalar};
+use super::{DAY_SECONDS, derive_scalar, shortened};
 
 /// Validity of a token-signing certificate, in days: five years, as observed at a live insurer.
 pub const TOKEN_CERTIFICATE_DAYS: u64 = 5 * 365;
@@ -79,14 +79,4 @@ impl ComponentAuthority {
         };
         x509::certificate(&template, &self.key)
     }
-}
-
-/// At most 64 bytes of a name (RFC 5280 appendix A.1, ub-organization-name, ub-common-name), cut at a character.
-fn shortened(name: &str) -> &str {
-    let end = name
-        .char_indices()
-        .map(|(index, c)| index + c.len_utf8())
-        .take_while(|end| *end <= 64)
-        .last();
-    name.get(..end.unwrap_or(0)).unwrap_or_default()
 }

@@ -4,7 +4,7 @@ use authenticator::{Ik, Kvnr};
 use jose::UnixTime;
 
 use super::x509::{self, IssuerKey, PkiError, Template};
-use super::{DAY_SECONDS, derive_scalar};
+use super::{DAY_SECONDS, derive_scalar, shortened};
 
 /// Validity of a card, in days: five years.
 pub const CARD_DAYS: u64 = 5 * 365;
@@ -16,7 +16,7 @@ pub struct EgkAuthority {
     certificate: Vec<u8>,
 }
 
-/// Whom a card is for. Invented people only.
+/// Whom a card is for. Invented people only. Texts beyond 64 bytes are cut.
 pub struct CardHolder<'a> {
     /// `O`: the insurer's name.
     pub insurer: &'a str,
@@ -80,12 +80,12 @@ impl EgkAuthority {
             not_after: not_before.plus_seconds(CARD_DAYS * DAY_SECONDS),
             subject: x509::name(&[
                 (x509::COUNTRY, "DE"),
-                (x509::ORGANIZATION, holder.insurer),
+                (x509::ORGANIZATION, shortened(holder.insurer)),
                 (x509::ORGANIZATIONAL_UNIT, holder.ik.as_str()),
                 (x509::ORGANIZATIONAL_UNIT, holder.kvnr.as_str()),
-                (x509::SURNAME, holder.family_name),
-                (x509::GIVEN_NAME, holder.given_name),
-                (x509::COMMON_NAME, holder.display_name),
+                (x509::SURNAME, shortened(holder.family_name)),
+                (x509::GIVEN_NAME, shortened(holder.given_name)),
+                (x509::COMMON_NAME, shortened(holder.display_name)),
             ]),
             extensions: vec![
                 x509::subject_key_identifier(&spki),

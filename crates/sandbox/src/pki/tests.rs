@@ -24,7 +24,14 @@ fn challenge() -> VerifiedChallenge {
         exp: NOW.plus_seconds(challenge::LIFETIME_SECONDS),
     };
     let token = challenge::issue(&challenge, &key).unwrap();
-    challenge::verify(&token, &JwkSet { keys: vec![key.jwk(KeyUse::Signature)] }, NOW).unwrap()
+    challenge::verify(
+        &token,
+        &JwkSet {
+            keys: vec![key.jwk(KeyUse::Signature)],
+        },
+        NOW,
+    )
+    .unwrap()
 }
 
 fn card(authority: &EgkAuthority, serial: u64) -> VirtualCard {
@@ -50,8 +57,12 @@ fn log_in(card: &mut VirtualCard, trust: &CardTrust, now: UnixTime) -> Result<Au
 
 fn trust(authority: &EgkAuthority, revoked: &[(u64, UnixTime)]) -> CardTrust {
     let mut trust = CardTrust::new();
-    trust.add_authority(authority.certificate(), AuthorityRules::default()).unwrap();
-    trust.add_crl(&authority.issue_crl(revoked, 1, NOW, NOW.plus_seconds(86_400)).unwrap()).unwrap();
+    trust
+        .add_authority(authority.certificate(), AuthorityRules::default())
+        .unwrap();
+    trust
+        .add_crl(&authority.issue_crl(revoked, 1, NOW, NOW.plus_seconds(86_400)).unwrap())
+        .unwrap();
     trust
 }
 
@@ -68,8 +79,14 @@ fn a_revoked_sandbox_card_is_refused_and_its_neighbours_are_not() {
     let authority = EgkAuthority::from_seed(&SEED, NOW).unwrap();
     let trust = trust(&authority, &[(2, NOW), (0x80, NOW)]);
     assert!(log_in(&mut card(&authority, 1), &trust, NOW).is_ok());
-    assert_eq!(log_in(&mut card(&authority, 2), &trust, NOW).unwrap_err(), HealthCardError::Revoked);
-    assert_eq!(log_in(&mut card(&authority, 0x80), &trust, NOW).unwrap_err(), HealthCardError::Revoked);
+    assert_eq!(
+        log_in(&mut card(&authority, 2), &trust, NOW).unwrap_err(),
+        HealthCardError::Revoked
+    );
+    assert_eq!(
+        log_in(&mut card(&authority, 0x80), &trust, NOW).unwrap_err(),
+        HealthCardError::Revoked
+    );
 }
 
 #[test]
@@ -89,13 +106,18 @@ fn a_token_certificate_is_small_and_stable_in_form() {
     let key = SoftwareKey::generate("token").unwrap();
     let ik = Ik::parse("109900019").unwrap();
     for name in ["Testkasse Küste", &"Betriebskrankenkasse Überlänge ".repeat(5)] {
-        let der = authority.issue_token_certificate(key.public_key(), name, &ik, NOW).unwrap();
+        let der = authority
+            .issue_token_certificate(key.public_key(), name, &ik, NOW)
+            .unwrap();
         assert!(der.len() < 700, "{} bytes", der.len());
         use x509_cert::der::{Decode, Encode};
         let parsed = x509_cert::Certificate::from_der(&der).unwrap();
         assert_eq!(parsed.to_der().unwrap(), der);
         let spki = parsed.tbs_certificate().subject_public_key_info().to_der().unwrap();
-        assert_eq!(jose::jwk::P256PublicKey::from_spki_der(&spki).unwrap(), *key.public_key());
+        assert_eq!(
+            jose::jwk::P256PublicKey::from_spki_der(&spki).unwrap(),
+            *key.public_key()
+        );
     }
 }
 
@@ -103,7 +125,9 @@ fn verifier(authority: &TlsAuthority) -> std::sync::Arc<rustls::client::WebPkiSe
     let mut roots = rustls::RootCertStore::empty();
     roots.add(authority.certificate().to_vec().into()).unwrap();
     let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    rustls::client::WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build().unwrap()
+    rustls::client::WebPkiServerVerifier::builder_with_provider(roots.into(), provider)
+        .build()
+        .unwrap()
 }
 
 fn accepts(authority: &TlsAuthority, certificate: &[u8], name: &str, now: UnixTime) -> bool {
@@ -112,22 +136,36 @@ fn accepts(authority: &TlsAuthority, certificate: &[u8], name: &str, now: UnixTi
     let time = TlsTime::since_unix_epoch(std::time::Duration::from_secs(now.0));
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let certificate = CertificateDer::from(certificate.to_vec());
-    verifier(authority).verify_server_cert(&certificate, &[], &name, &[], time).is_ok()
+    verifier(authority)
+        .verify_server_cert(&certificate, &[], &name, &[], time)
+        .is_ok()
 }
 
 #[test]
 fn a_server_certificate_is_valid_for_its_names_in_its_time() {
     let authority = TlsAuthority::from_seed(&SEED, &["localhost", "sandbox.example"], NOW.minus_seconds(60)).unwrap();
     let addresses = ["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
-    let server = authority.issue_server(&["localhost", "idp.sandbox.example"], &addresses, NOW).unwrap();
+    let server = authority
+        .issue_server(&["localhost", "idp.sandbox.example"], &addresses, NOW)
+        .unwrap();
     for name in ["localhost", "idp.sandbox.example", "127.0.0.1", "::1"] {
         assert!(accepts(&authority, &server.certificate, name, NOW), "{name}");
     }
     for name in ["fedmaster.sandbox.example", "example.com", "127.0.0.2"] {
         assert!(!accepts(&authority, &server.certificate, name, NOW), "{name}");
     }
-    assert!(!accepts(&authority, &server.certificate, "localhost", NOW.plus_seconds(366 * DAY_SECONDS)));
-    assert!(!accepts(&authority, &server.certificate, "localhost", NOW.minus_seconds(4000)));
+    assert!(!accepts(
+        &authority,
+        &server.certificate,
+        "localhost",
+        NOW.plus_seconds(366 * DAY_SECONDS)
+    ));
+    assert!(!accepts(
+        &authority,
+        &server.certificate,
+        "localhost",
+        NOW.minus_seconds(4000)
+    ));
 }
 
 #[test]
@@ -135,7 +173,9 @@ fn the_tls_authority_cannot_speak_for_other_peoples_names() {
     let authority = TlsAuthority::from_seed(&SEED, &["localhost"], NOW.minus_seconds(60)).unwrap();
     let foreign = authority.issue_server(&["bank.example"], &[], NOW).unwrap();
     assert!(!accepts(&authority, &foreign.certificate, "bank.example", NOW));
-    let foreign = authority.issue_server(&["localhost"], &["192.0.2.1".parse().unwrap()], NOW).unwrap();
+    let foreign = authority
+        .issue_server(&["localhost"], &["192.0.2.1".parse().unwrap()], NOW)
+        .unwrap();
     assert!(!accepts(&authority, &foreign.certificate, "192.0.2.1", NOW));
 }
 
@@ -147,7 +187,10 @@ fn a_client_certificate_lives_at_most_398_days() {
         let parsed = x509_cert::Certificate::from_der(&client.certificate).unwrap();
         let validity = parsed.tbs_certificate().validity();
         let seconds = |time: x509_cert::time::Time| time.to_unix_duration().as_secs();
-        assert_eq!(seconds(validity.not_after) + 1 - seconds(validity.not_before), given * DAY_SECONDS);
+        assert_eq!(
+            seconds(validity.not_after) + 1 - seconds(validity.not_before),
+            given * DAY_SECONDS
+        );
         let key = SoftwareKey::from_pkcs8_der("client", &client.key_pkcs8).unwrap();
         let spki = key.public_key().to_spki_der();
         assert!(client.certificate.windows(spki.len()).any(|window| window == spki));
