@@ -80,7 +80,8 @@ pub(crate) fn begin(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap) -> R
     cookie.set_on(page, tenant)
 }
 
-fn pending(core: &Core, tenant: &Tenant, cookie: Option<BrowserCookie>, now: UnixTime) -> PendingLogin {
+/// A login to the account, bound to a browser where one began it.
+pub(crate) fn pending(core: &Core, tenant: &Tenant, cookie: Option<BrowserCookie>, now: UnixTime) -> PendingLogin {
     let expires_at = now.plus_seconds(PENDING_LIFETIME_SECONDS);
     PendingLogin {
         request: LoginRequest {

@@ -116,6 +116,8 @@ async fn issue_challenge(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Res
             }
         }
         (None, Some(login)) => open_pending(core, tenant, &client_id, &login, now)?,
+        // The account has no service that pushed a request first: an app begins it here.
+        (None, None) if account::is_account(tenant, &client_id) => account::pending(core, tenant, None, now),
         _ => {
             return Err(StepProblem::invalid(
                 "exactly one of the members 'request_uri' and 'login' is needed",
