@@ -153,3 +153,32 @@ pub(crate) fn from_io(error: &std::io::Error) -> StoreError {
         _ => StoreError::Failed(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn commits_are_synced_and_logged_ahead() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.sqlite");
+        let writer = open_writer(&path, &Options::default()).unwrap();
+        let synchronous: i32 = writer
+            .pragma_query_value(None, "synchronous", |row| row.get(0))
+            .unwrap();
+        let journal: String = writer
+            .pragma_query_value(None, "journal_mode", |row| row.get(0))
+            .unwrap();
+        assert_eq!((synchronous, journal.as_str()), (2, "wal"), "2 is FULL");
+    }
+
+    #[test]
+    fn reader_cannot_write() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.sqlite");
+        drop(open_writer(&path, &Options::default()).unwrap());
+        let reader = open_reader(&path, &Options::default()).unwrap();
+        assert!(reader.execute("DELETE FROM meta", []).is_err());
+    }
+}
