@@ -83,7 +83,8 @@ fn serial(spki: &[u8], moment: jose::UnixTime) -> Vec<u8> {
     serial
 }
 
-/// At most 64 bytes of a name (RFC 5280 appendix A.1, ub-organization-name, ub-common-name; the other upper bounds are larger), cut at a character.
+/// At most 64 bytes of a name, cut at a character (RFC 5280 appendix A.1: ub-organization-name, ub-common-name; the
+/// other upper bounds are larger).
 fn shortened(name: &str) -> &str {
     let end = name
         .char_indices()
