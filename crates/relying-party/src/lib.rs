@@ -13,5 +13,7 @@
 //! are [`transport`]'s.
 
 pub mod client;
+#[cfg(test)]
+pub(crate) mod fake;
 // pub mod demo;
 // pub mod explain;

@@ -544,3 +544,6 @@ fn kids(keys: &JwkSet) -> String {
     let kids: Vec<&str> = keys.keys.iter().filter_map(|key| key.kid.as_deref()).collect();
     kids.join(", ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -322,3 +322,6 @@ fn push_answer(response: &HttpResponse) -> Result<PushAnswer, LoginError> {
         && (1..=MAX_REQUEST_LIFETIME_SECONDS).contains(&answer.expires_in);
     if is_usable { Ok(answer) } else { Err(LoginError::Answer) }
 }
+
+#[cfg(test)]
+mod tests;
