@@ -13,7 +13,9 @@ static KEY: LazyLock<SoftwareKey> =
     LazyLock::new(|| SoftwareKey::from_scalar("fuzz", &[7; 32]).expect("a scalar below the order"));
 
 fn judge(token: &str) {
-    let Ok(parsed) = jwe::parse(token, &DEFAULT) else { return };
+    let Ok(parsed) = jwe::parse(token, &DEFAULT) else {
+        return;
+    };
     assert_eq!(token.split('.').nth(1), Some(""), "an encrypted key passed");
     assert!(parsed.decrypt(&*KEY).is_err(), "a forged token decrypts");
 }
@@ -23,5 +25,11 @@ fuzz_target!(|data: &[u8]| {
         judge(text);
     }
     let part = |length: usize| base64url::encode(&vec![1; length]);
-    judge(&format!("{}..{}.{}.{}", base64url::encode(data), part(12), part(5), part(16)));
+    judge(&format!(
+        "{}..{}.{}.{}",
+        base64url::encode(data),
+        part(12),
+        part(5),
+        part(16)
+    ));
 });

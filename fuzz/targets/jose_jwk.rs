@@ -12,7 +12,10 @@ fuzz_target!(|data: &[u8]| {
         assert!(value.get("d").is_none());
         assert_eq!(Jwk::from_value(&key.to_value()).as_ref(), Ok(&key));
         let text = serde_json::to_string(&key).expect("a key is writable");
-        assert_eq!(serde_json::from_str::<Jwk>(&text).expect("what was written reads back"), key);
+        assert_eq!(
+            serde_json::from_str::<Jwk>(&text).expect("what was written reads back"),
+            key
+        );
     }
     if let Ok(set) = JwkSet::from_value(&value) {
         assert_eq!(JwkSet::from_value(&set.to_value()).as_ref(), Ok(&set));

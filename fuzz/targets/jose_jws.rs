@@ -14,10 +14,14 @@ static KEY: LazyLock<SoftwareKey> =
     LazyLock::new(|| SoftwareKey::from_scalar("fuzz", &[7; 32]).expect("a scalar below the order"));
 
 fn judge(token: &str) {
-    let Ok(parsed) = jws::parse(token, &DEFAULT) else { return };
+    let Ok(parsed) = jws::parse(token, &DEFAULT) else {
+        return;
+    };
     assert_eq!(parsed.compact(), token);
     assert!(token.as_bytes().starts_with(parsed.signing_input()));
-    for member in ["alg", "kid", "typ", "cty", "x5c", "crit", "jwk", "jku", "x5u", "zip", "b64"] {
+    for member in [
+        "alg", "kid", "typ", "cty", "x5c", "crit", "jwk", "jku", "x5u", "zip", "b64",
+    ] {
         assert!(!parsed.header().other.contains_key(member), "{member}");
     }
     assert!(parsed.verify(KEY.public_key()).is_err(), "a forged token verifies");
