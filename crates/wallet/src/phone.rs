@@ -10,6 +10,7 @@
 //! **Trusted for:** the card or device key signs nothing but a verified challenge. **Does not:** read the clock (`now` is a parameter),
 //! keep files, or show anything: the caller asks the person and passes her decision on.
 
+mod account;
 mod device;
 mod error;
 mod wire;
@@ -25,6 +26,7 @@ use url::Url;
 
 use crate::card::UnlockedCard;
 
+pub use account::{Account, AccountDevice, RememberedConsent, TakeBack};
 pub use device::{BindingWish, BoundDevice, DeviceFileError};
 pub use error::PhoneError;
 pub use wire::{ClaimNames, Consent, Requested, Service};
@@ -208,13 +210,12 @@ impl<'p> OpenedLogin<'p> {
     ///
     /// # Errors
     /// [`PhoneError::Refused`] with the provider's reason, among others.
-    pub async fn answer_with_card(self, card: UnlockedCard<'_>) -> Result<AnsweredLogin<'p>, PhoneError> {
+    pub async fn answer_with_card(self, card: &UnlockedCard<'_>) -> Result<AnsweredLogin<'p>, PhoneError> {
         let body = json!({
             "client_id": self.client_id,
             "login": self.login,
             "response": card.sign_challenge(self.challenge.token()),
         });
-        drop(card);
         let answer: wire::LoginAnswer = self.phone.call("auth/card", &body).await?;
         Ok(self.answered(answer))
     }
