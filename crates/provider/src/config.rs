@@ -1,1 +1,302 @@
-//! Configuration.
+//! The configuration file of `healthid-provider`: one TOML file, unknown keys refused, secrets are paths.
+//!
+//! Every key stands documented in `docs/operations/provider.toml`, which a test reads with this very code.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use authenticator::{
+    Ik,
+    health_card::{AuthorityRules, RevokedCard},
+    policy::AuthenticationPolicy,
+};
+use serde::Deserialize;
+use thiserror::Error;
+
+mod load;
+
+pub use load::{LoadError, Loaded};
+
+/// Largest configuration file, in bytes: two thousand tenants with their policies.
+pub const MAX_CONFIG_BYTES: usize = 8 * 1024 * 1024;
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: Listen,
+    /// The TLS identity of the addresses above.
+    pub tls: Tls,
+    /// Where sealed records are kept.
+    pub store: StoreConfig,
+    /// What guards the keys.
+    pub vault: VaultConfig,
+    /// The trust anchor.
+    pub federation_master: FederationMaster,
+    /// Whose health cards are accepted.
+    pub cards: Cards,
+    /// The insurers.
+    pub tenant: Vec<TenantConfig>,
+}
+
+/// Addresses.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// For browsers, authenticators and the federation.
+    pub public: SocketAddr,
+    /// For pushed requests and tokens: a client certificate is asked for.
+    pub mtls: SocketAddr,
+}
+
+/// Certificate chain and key, PEM.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The chain, leaf first.
+    pub certificate: PathBuf,
+    /// The private key, PKCS#8.
+    pub key: PathBuf,
+}
+
+/// The embedded store.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreConfig {
+    /// The SQLite file; made when it is not there.
+    pub path: PathBuf,
+}
+
+/// The lock on the root key.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VaultConfig {
+    /// Only `development` exists so far: whoever reads the seed can open everything.
+    pub lock: LockName,
+    /// A file with 64 hexadecimal digits.
+    pub seed: PathBuf,
+}
+
+/// Names of locks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LockName {
+    /// A seed in a file.
+    Development,
+}
+
+/// The trust anchor.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FederationMaster {
+    /// Its entity identifier.
+    pub entity_id: String,
+    /// A file with its pinned keys as a JWK set; two during its rollover.
+    pub keys: PathBuf,
+    /// Files with the TLS roots federation documents are fetched under, PEM.
+    pub tls_roots: Vec<PathBuf>,
+}
+
+/// Trust in cards.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cards {
+    /// The authorities.
+    pub authority: Vec<Authority>,
+    /// Files with revocation lists, DER or PEM.
+    #[serde(default)]
+    pub crls: Vec<PathBuf>,
+    /// Single cards that are not accepted any more.
+    #[serde(default)]
+    pub revoked: Vec<RevokedCard>,
+}
+
+/// One authority.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Authority {
+    /// A file with its certificate, DER or PEM.
+    pub certificate: PathBuf,
+    /// Its rules.
+    #[serde(default)]
+    pub rules: AuthorityRules,
+}
+
+/// One insurer.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantConfig {
+    /// https URL, with or without one path segment.
+    pub issuer: String,
+    /// Institution codes whose insured persons belong here.
+    pub iks: Vec<IkText>,
+    /// Shown in pickers.
+    pub organization_name: String,
+    /// A file with the logo, SVG.
+    pub logo: PathBuf,
+    /// Base of the endpoints that ask for a client certificate.
+    pub mtls_base: String,
+    /// Base of pages; the issuer where it is left out.
+    #[serde(default)]
+    pub browser_base: Option<String>,
+    /// App link of the insurer's authenticator.
+    #[serde(default)]
+    pub authenticator_url: Option<String>,
+    /// Mail addresses of the insurer's support.
+    #[serde(default)]
+    pub contacts: Vec<String>,
+    /// Levels, methods, device classes, intervals, single sign-on.
+    #[serde(default)]
+    pub policy: AuthenticationPolicy,
+    /// The token key, where it was made and certified elsewhere.
+    #[serde(default)]
+    pub token_key: Option<TokenKey>,
+}
+
+/// A certified token key.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenKey {
+    /// A file with the private key, PKCS#8 DER.
+    pub pkcs8: PathBuf,
+    /// A file with the certificate (C.FD.SIG), DER.
+    pub certificate: PathBuf,
+}
+
+/// An institution code, checked while reading.
+#[derive(Debug, Clone, Copy)]
+pub struct IkText(pub Ik);
+
+impl<'de> Deserialize<'de> for IkText {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ik::parse(&text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Why a file is no configuration.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("{path}: {reason}")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        reason: std::io::Error,
+    },
+    /// It is too large.
+    #[error("{0}: larger than {MAX_CONFIG_BYTES} bytes")]
+    TooLarge(PathBuf),
+    /// It is not what is expected.
+    #[error("{path}: {reason}")]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// Where and why, with the nearest key for an unknown one.
+        reason: String,
+    },
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|reason| ConfigError::Unreadable {
+            path: path.to_owned(),
+            reason,
+        })?;
+        if text.len() > MAX_CONFIG_BYTES {
+            return Err(ConfigError::TooLarge(path.to_owned()));
+        }
+        Self::parse(&text).map_err(|reason| ConfigError::Malformed {
+            path: path.to_owned(),
+            reason,
+        })
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// Where and why, in words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| with_suggestion(&error.to_string()))
+    }
+}
+
+/// Adds the nearest known key to "unknown field `x`, expected one of `a`, `b`".
+fn with_suggestion(message: &str) -> String {
+    let Some((_, rest)) = message.split_once("unknown field `") else {
+        return message.to_owned();
+    };
+    let mut quoted = rest.split('`').step_by(2);
+    let Some(unknown) = quoted.next() else {
+        return message.to_owned();
+    };
+    let nearest = quoted
+        .filter(|known| !known.is_empty())
+        .map(|known| (distance(unknown, known), known))
+        .min();
+    match nearest {
+        Some((distance, known)) if distance <= unknown.len().div_ceil(2) => {
+            format!("{}\ndid you mean `{known}`?", message.trim_end())
+        }
+        _ => message.to_owned(),
+    }
+}
+
+/// Levenshtein distance.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let replace = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = replace.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const SAMPLE: &str = include_str!("../../../docs/operations/provider.toml");
+
+    #[test]
+    fn the_documented_sample_is_read() {
+        let config = Config::parse(SAMPLE).unwrap();
+        assert_eq!(config.tenant.len(), 1);
+        assert!(config.tenant[0].policy.check().is_ok());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_one() {
+        let error = Config::parse(&SAMPLE.replace("organization_name", "organisation_name")).unwrap_err();
+        assert!(error.contains("unknown field `organisation_name`"), "{error}");
+        assert!(error.ends_with("did you mean `organization_name`?"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_check_digit_in_an_institution_code_is_refused() {
+        let error = Config::parse(&SAMPLE.replace("109900019", "109900018")).unwrap_err();
+        assert!(error.contains("iks"), "{error}");
+    }
+
+    #[test]
+    fn distances_are_those_of_levenshtein() {
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("abc", "abc"), 0);
+    }
+}

@@ -266,6 +266,7 @@ impl Body {
     }
 
     /// RFC 6749 appendix B: parameters travel as `application/x-www-form-urlencoded`.
+    #[expect(clippy::result_large_err, reason = "the error is the response itself")]
     fn form(&self, core: &Core, headers: &HeaderMap) -> Result<&Bytes, Response> {
         if media_type(headers) == Some("application/x-www-form-urlencoded") {
             return Ok(&self.0);

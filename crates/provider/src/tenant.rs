@@ -203,7 +203,9 @@ fn parse_issuer(issuer: &str) -> Option<(String, Option<String>)> {
         && url.password().is_none()
         && url.query().is_none()
         && url.fragment().is_none()
-        && !issuer.ends_with('/');
+        && !issuer.ends_with('/')
+        // One spelling only: no escapes, no dot segments, no default port.
+        && url.as_str().trim_end_matches('/') == issuer;
     let host = url.host_str()?.to_ascii_lowercase();
     let path = url.path().trim_start_matches('/');
     let segment_fits = path.len() <= MAX_PATH_BYTES

@@ -1,0 +1,141 @@
+//! `healthid-provider`: the sectoral identity provider as one binary.
+
+use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+
+use clap::Parser;
+use jose::jwk::JwkSet;
+use provider::{
+    Provider,
+    config::{Config, Loaded},
+};
+use tokio::{net::TcpListener, sync::watch};
+use transport::{Server, ServerTls};
+
+/// How often expired records give back their space.
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(300);
+
+/// The sectoral identity provider of GesundheitsID.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// The configuration file (docs/operations/provider.toml documents every key).
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Do all that serving does before it listens, then stop.
+    #[arg(long)]
+    check: bool,
+    /// Print the public entity keys of this tenant as a JWK set, for registration with the Federation Master.
+    #[arg(long, value_name = "ISSUER", conflicts_with = "check")]
+    entity_keys: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new("info"))
+        .with_writer(std::io::stderr)
+        .json()
+        .init();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.to_string()),
+    };
+    match runtime.block_on(run(&arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(reason: &str) -> ExitCode {
+    // Nobody reads a broken stderr; there is nothing left to do then.
+    let _ = writeln!(std::io::stderr(), "healthid-provider: {reason}");
+    ExitCode::FAILURE
+}
+
+async fn run(arguments: &Arguments) -> Result<(), String> {
+    let config = Config::read(&arguments.config).map_err(|error| error.to_string())?;
+    let loaded = config.load().await.map_err(|error| error.to_string())?;
+    if let Some(issuer) = &arguments.entity_keys {
+        let keys = loaded
+            .provider
+            .entity_keys(issuer)
+            .await
+            .map_err(|error| error.to_string())?;
+        return print(&JwkSet::new(keys).to_value().to_string());
+    }
+    if arguments.check {
+        let tenants = loaded.provider.tenants().len();
+        return print(&format!("{}: valid, {tenants} tenant(s)", arguments.config.display()));
+    }
+    serve(&config, loaded).await
+}
+
+fn print(line: &str) -> Result<(), String> {
+    writeln!(std::io::stdout(), "{line}").map_err(|error| error.to_string())
+}
+
+async fn serve(config: &Config, loaded: Loaded) -> Result<(), String> {
+    let Loaded {
+        provider,
+        public_tls,
+        mtls_tls,
+        lock_name,
+    } = loaded;
+    let public = listen(config.listen.public, public_tls).await?;
+    let mtls = listen(config.listen.mtls, mtls_tls).await?;
+    // With this lock the operator holds the root key: no log line may leave that open.
+    tracing::warn!(
+        event = "started",
+        lock = lock_name,
+        operator_excluded = false,
+        "serving; with this lock the operator is not excluded"
+    );
+    let (stop, stopped) = watch::channel(());
+    let housekeeping = tokio::spawn(keep_house(provider.clone()));
+    let public = tokio::spawn(public.serve(provider.public_router(), until(stopped.clone())));
+    let mtls = tokio::spawn(mtls.serve(provider.mtls_router(), until(stopped)));
+    wait_for_signal().await;
+    tracing::info!(event = "stopping", "finishing requests in work");
+    drop(stop);
+    let _ = tokio::join!(public, mtls);
+    housekeeping.abort();
+    Ok(())
+}
+
+async fn listen(address: std::net::SocketAddr, tls: ServerTls) -> Result<Server, String> {
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("listen {address}: {error}"))?;
+    Server::https(listener, tls).map_err(|error| format!("listen {address}: {error}"))
+}
+
+/// Completes when the sender is gone.
+async fn until(mut stopped: watch::Receiver<()>) {
+    while stopped.changed().await.is_ok() {}
+}
+
+async fn keep_house(provider: Provider) {
+    let provider = Arc::new(provider);
+    loop {
+        tokio::time::sleep(HOUSEKEEPING_INTERVAL).await;
+        if let Err(error) = provider.drop_expired().await {
+            tracing::error!(event = "housekeeping_failed", detail = %error, "expired records stay for now");
+        }
+    }
+}
+
+/// Ctrl-C, or the polite signal of a service manager.
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
