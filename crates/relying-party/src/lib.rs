@@ -13,7 +13,10 @@
 //! are [`transport`]'s.
 
 pub mod client;
+pub mod explain;
+pub mod language;
+
+// pub mod demo;
+
 #[cfg(test)]
 pub(crate) mod fake;
-// pub mod demo;
-// pub mod explain;
