@@ -58,7 +58,7 @@ pub(crate) enum Done {
 }
 
 /// `GET /account`: the page before the person is known.
-pub(crate) fn begin(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap) -> Response {
+pub(crate) fn begin(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap, query: &str) -> Response {
     let now = core.now();
     let cookie = BrowserCookie::from_headers(headers).unwrap_or_else(|| BrowserCookie::new(&*core.rng));
     let pending = pending(core, tenant, Some(cookie), now);
@@ -69,7 +69,7 @@ pub(crate) fn begin(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap) -> R
     let page = pages::page(
         StatusCode::OK,
         &AccountPage {
-            frame: frame(core, tenant, headers),
+            frame: frame(core, tenant, headers, Some(query)),
             authenticator_link: authenticator_link(tenant, tenant.issuer(), &login),
             login: None,
             consents: Vec::new(),
@@ -195,10 +195,11 @@ pub(crate) async fn home(
     core: &Core,
     tenant: &Arc<Tenant>,
     headers: &HeaderMap,
+    query: Option<&str>,
     authenticated: Authenticated,
     done: Done,
-    now: UnixTime,
 ) -> Result<Response, StepProblem> {
+    let now = core.now();
     let login = core.seal_login(
         &authenticated.capability,
         StateKind::Authenticated,
@@ -218,7 +219,7 @@ pub(crate) async fn home(
     Ok(pages::page(
         StatusCode::OK,
         &AccountPage {
-            frame: frame(core, tenant, headers),
+            frame: frame(core, tenant, headers, query),
             authenticator_link: None,
             login: Some(&login),
             consents: consents
@@ -321,7 +322,7 @@ pub(crate) async fn revoke_on_page(core: &Core, tenant: &Arc<Tenant>, headers: &
             device: form.value("device").map(str::to_owned),
         };
         let authenticated = take_back(core, tenant, headers, &revocation).await?;
-        home(core, tenant, headers, authenticated, Done::Yes, core.now()).await
+        home(core, tenant, headers, None, authenticated, Done::Yes).await
     };
     match result.await {
         Ok(response) => response,

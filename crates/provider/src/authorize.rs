@@ -33,9 +33,14 @@ pub(crate) async fn authorize(core: &Core, tenant: &Arc<Tenant>, headers: &Heade
     }
 }
 
-async fn decide(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap, query: &str) -> Result<Response, StepProblem> {
+async fn decide(
+    core: &Core,
+    tenant: &Arc<Tenant>,
+    headers: &HeaderMap,
+    raw_query: &str,
+) -> Result<Response, StepProblem> {
     let now = core.now();
-    let query = AuthorizationQuery::parse(query.as_bytes())?;
+    let query = AuthorizationQuery::parse(raw_query.as_bytes())?;
     let request = open_request(core, tenant, &query.client_id, &query.sealed_request, now)?;
     let party = core.relying_parties.resolve(&query.client_id, now).await?;
     let cookie = BrowserCookie::from_headers(headers).unwrap_or_else(|| BrowserCookie::new(&*core.rng));
@@ -51,13 +56,13 @@ async fn decide(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap, query: &
     ) {
         NextStep::LoginRequired => redirect_error(&party, &request, RedirectedError::LoginRequired),
         NextStep::Authenticate(pending) => {
-            let response = login_page(core, tenant, headers, &party, &pending, now)?;
+            let response = login_page(core, tenant, headers, raw_query, &party, &pending, now)?;
             Ok(cookie.set_on(response, tenant))
         }
         NextStep::SignedOn(login) => {
             let capability = capability.ok_or_else(|| StepProblem::failed("a session without a person"))?;
             let authenticated = Authenticated { capability, login };
-            let response = consent::next(core, tenant, headers, &party, authenticated, now).await?;
+            let response = consent::next(core, tenant, headers, raw_query, &party, authenticated, now).await?;
             Ok(cookie.set_on(response, tenant))
         }
     }
@@ -83,6 +88,7 @@ fn login_page(
     core: &Core,
     tenant: &Tenant,
     headers: &HeaderMap,
+    query: &str,
     party: &RelyingParty,
     pending: &PendingLogin,
     now: UnixTime,
@@ -91,7 +97,7 @@ fn login_page(
     Ok(pages::page(
         StatusCode::OK,
         &LoginPage {
-            frame: frame(core, tenant, headers),
+            frame: frame(core, tenant, headers, Some(query)),
             service: party.name(),
             service_logo: party.logo_uri(),
             authenticator_link: authenticator_link(tenant, party.client_id(), &login),
@@ -111,12 +117,13 @@ pub(crate) fn authenticator_link(tenant: &Tenant, client_id: &str, login: &str) 
 }
 
 /// What every page of this tenant shows.
-pub(crate) fn frame<'a>(core: &Core, tenant: &'a Tenant, headers: &HeaderMap) -> Frame<'a> {
+pub(crate) fn frame<'a>(core: &Core, tenant: &'a Tenant, headers: &HeaderMap, query: Option<&'a str>) -> Frame<'a> {
     Frame {
         language: Language::from_headers(headers),
         insurer: &tenant.settings.organization_name,
         base: &tenant.settings.browser_base,
         invented: core.invented_people,
+        query,
     }
 }
 

@@ -127,10 +127,10 @@ async fn show_or_go_on(
     let login = form.value("login").ok_or(AuthorizationError::Missing("login"))?;
     let authenticated = open_authenticated(core, tenant, client_id, login, headers, now)?;
     if account::is_account(tenant, client_id) {
-        return account::home(core, tenant, headers, authenticated, account::Done::No, now).await;
+        return account::home(core, tenant, headers, Some(query), authenticated, account::Done::No).await;
     }
     let party = core.relying_parties.resolve(client_id, now).await?;
-    next(core, tenant, headers, &party, authenticated, now).await
+    next(core, tenant, headers, query, &party, authenticated, now).await
 }
 
 /// Goes on to the service where an earlier decision answers, else asks.
@@ -138,6 +138,7 @@ pub(crate) async fn next(
     core: &Core,
     tenant: &Arc<Tenant>,
     headers: &HeaderMap,
+    query: &str,
     party: &RelyingParty,
     authenticated: Authenticated,
     now: UnixTime,
@@ -160,7 +161,7 @@ pub(crate) async fn next(
     Ok(pages::page(
         StatusCode::OK,
         &ConsentPage {
-            frame: frame(core, tenant, headers),
+            frame: frame(core, tenant, headers, Some(query)),
             service: party.name(),
             service_logo: party.logo_uri(),
             client_id: party.client_id(),

@@ -14,6 +14,7 @@ mod language;
 mod texts;
 
 pub use language::Language;
+pub(crate) use language::switch;
 use texts::Texts;
 
 /// The style sheet every page links to.
@@ -31,6 +32,8 @@ pub struct Frame<'a> {
     pub base: &'a str,
     /// Whether data here is invented, said on every page.
     pub invented: bool,
+    /// The query this page was asked for with, so that it can be asked for in another language; `None` for answers to forms.
+    pub query: Option<&'a str>,
 }
 
 impl Frame<'_> {
@@ -180,6 +183,7 @@ pub fn problem(language: Language, status: u16, detail: &str, support_code: Supp
                 insurer: "GesundheitsID",
                 base: "",
                 invented: false,
+                query: None,
             },
             detail,
             support_code: support_code.to_string(),

@@ -47,6 +47,7 @@ pub(crate) fn public(core: Arc<Core>) -> Router {
             ("/account/overview", post(overview)),
         ],
     )
+    .layer(axum::middleware::from_fn(pages::switch))
 }
 
 /// The two endpoints that ask for a client certificate.
@@ -193,8 +194,13 @@ async fn decide_consent(State(core): Shared, AtTenant(tenant): AtTenant, headers
     }
 }
 
-async fn show_account(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap) -> Response {
-    account::begin(&core, &tenant, &headers)
+async fn show_account(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    account::begin(&core, &tenant, &headers, query.as_deref().unwrap_or_default())
 }
 
 async fn revoke(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {

@@ -1,6 +1,14 @@
-//! Which language a page is in.
+//! Which language a page is in: what was chosen on a page before, else what the browser prefers, else German.
 
-use axum::http::{HeaderMap, header};
+use axum::{
+    extract::Request,
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+/// Remembers the choice; holds nothing but the language.
+const COOKIE: &str = "healthid_lang";
 
 /// Languages the pages speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +20,21 @@ pub enum Language {
 }
 
 impl Language {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[Self::German, Self::English];
+
+    /// Its own name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::German => "Deutsch",
+            Self::English => "English",
+        }
+    }
+
+    fn from_tag(tag: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|language| language.tag() == tag)
+    }
+
     /// As in the `lang` attribute.
     pub const fn tag(self) -> &'static str {
         match self {
@@ -20,8 +43,11 @@ impl Language {
         }
     }
 
-    /// The first language the browser asks for that we speak; German where there is none.
+    /// The language chosen before, else the first one the browser asks for that we speak, else German.
     pub fn from_headers(headers: &HeaderMap) -> Self {
+        if let Some(chosen) = crate::browser::cookie(headers, COOKIE).and_then(Self::from_tag) {
+            return chosen;
+        }
         let accepted = headers
             .get(header::ACCEPT_LANGUAGE)
             .and_then(|value| value.to_str().ok())
@@ -44,6 +70,31 @@ impl Language {
         }
         best.1
     }
+}
+
+/// `?lang=en` on any page remembers the language and shows the same page again, without the parameter.
+pub(crate) async fn switch(request: Request, next: Next) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    let chosen = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("lang="))
+        .and_then(Language::from_tag);
+    let Some(language) = chosen.filter(|_| request.method() == Method::GET) else {
+        return next.run(request).await;
+    };
+    let rest: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("lang=")).collect();
+    let location = format!("{}?{}", request.uri().path(), rest.join("&"));
+    let cookie = format!(
+        "{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000",
+        language.tag()
+    );
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    for (name, value) in [(header::LOCATION, location), (header::SET_COOKIE, cookie)] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::Language;
 pub struct Texts {
     pub invented: &'static str,
     pub skip: &'static str,
+    pub languages: &'static str,
     pub log_in_to: &'static str,
     pub asks: &'static str,
     pub with_card: &'static str,
@@ -47,6 +48,7 @@ pub struct Texts {
 const GERMAN: Texts = Texts {
     invented: "Testumgebung: Alle Personen und Karten hier sind erfunden.",
     skip: "Zum Inhalt",
+    languages: "Sprache",
     log_in_to: "Anmelden bei",
     asks: "Dieser Dienst möchte, dass Sie sich mit Ihrer GesundheitsID anmelden:",
     with_card: "Weiter mit der Gesundheitskarte",
@@ -86,6 +88,7 @@ const GERMAN: Texts = Texts {
 const ENGLISH: Texts = Texts {
     invented: "Test environment: all people and cards here are invented.",
     skip: "Skip to content",
+    languages: "Language",
     log_in_to: "Log in to",
     asks: "This service asks you to log in with your health ID:",
     with_card: "Continue with the health card",
