@@ -1,0 +1,91 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+use crate::addresses::{PageScheme, Ports};
+
+const NOW: UnixTime = UnixTime(1_800_000_000);
+
+fn data() -> (Identity, Arc<DataDir>) {
+    let identity = Identity::new(NOW, Ports::from_base(8400), "localhost", PageScheme::Http);
+    (identity, Arc::new(DataDir::temporary().unwrap()))
+}
+
+fn tries_left(cards: &Cards, word: &str) -> Option<u8> {
+    let list = cards.list().unwrap();
+    list.into_iter().find(|entry| entry.word == word).unwrap().tries_left
+}
+
+#[test]
+fn everybody_has_the_same_card_after_a_restart() {
+    let (identity, data) = data();
+    let cards = Cards::open(&identity, Arc::clone(&data), &ForeignCards::default()).unwrap();
+    let again = Cards::open(&identity, data, &ForeignCards::default()).unwrap();
+    for person in PEOPLE {
+        let card = cards.card(person.word).unwrap();
+        assert_eq!(
+            card.certificate(),
+            again.card(person.word).unwrap().certificate(),
+            "{}",
+            person.word
+        );
+        let certificate = UnverifiedCertificate::parse(card.certificate()).unwrap();
+        assert_eq!(
+            certificate.organizational_units(),
+            [person.card_insurer().ik_text(), person.kvnr().as_str()]
+        );
+    }
+}
+
+#[test]
+fn wrong_pins_are_counted_across_a_restart_and_the_button_helps() {
+    let (identity, data) = data();
+    let cards = Cards::open(&identity, Arc::clone(&data), &ForeignCards::default()).unwrap();
+    for tries_left in [2, 1] {
+        let refused = cards.verify_pin("lena", "000000").map(|_| ()).unwrap_err();
+        assert!(matches!(refused, UseError::Pin(PinError::WrongPin { tries_left: left }) if left == tries_left));
+    }
+    let again = Cards::open(&identity, data, &ForeignCards::default()).unwrap();
+    assert_eq!(tries_left(&again, "lena"), Some(1));
+    assert!(again.verify_pin("lena", "000000").is_err());
+    let blocked = again.verify_pin("lena", DEFAULT_PIN).map(|_| ()).unwrap_err();
+    assert!(matches!(blocked, UseError::Pin(PinError::Blocked)));
+    for _ in 0..20 {
+        again.unblock("lena").unwrap();
+    }
+    assert!(again.verify_pin("lena", DEFAULT_PIN).is_ok());
+    assert_eq!(tries_left(&cards, "lena"), Some(3));
+}
+
+#[test]
+fn bernds_card_is_blocked_from_the_start_and_ottos_pin_is_his_own() {
+    let (identity, data) = data();
+    let cards = Cards::open(&identity, data, &ForeignCards::default()).unwrap();
+    assert_eq!(tries_left(&cards, "bernd"), Some(0));
+    assert!(cards.verify_pin("bernd", DEFAULT_PIN).is_err());
+    cards.unblock("bernd").unwrap();
+    assert!(cards.verify_pin("bernd", DEFAULT_PIN).is_ok());
+    assert!(cards.verify_pin("otto", DEFAULT_PIN).is_err());
+    assert!(cards.verify_pin("otto", "19390700").is_ok());
+}
+
+#[test]
+fn what_is_no_card_is_not_found() {
+    let (identity, data) = data();
+    let cards = Cards::open(&identity, data, &ForeignCards::default()).unwrap();
+    for word in ["", "nobody", "LENA", "../lena"] {
+        assert!(matches!(cards.card(word), Err(CardsError::Unknown(_))), "{word}");
+    }
+}
+
+#[test]
+fn a_card_made_on_the_fly_is_stable_and_unlike_every_other() {
+    let (identity, data) = data();
+    let cards = Cards::open(&identity, data, &ForeignCards::default()).unwrap();
+    let mut person = PEOPLE[0].data(NOW);
+    person.kvnr = Kvnr::parse_shape("X123456789").unwrap();
+    let card = cards.card_for(Insurer::Kleeblatt, &person).unwrap();
+    assert_eq!(
+        card.certificate(),
+        cards.card_for(Insurer::Kleeblatt, &person).unwrap().certificate()
+    );
+    assert_ne!(card.certificate(), cards.card("lena").unwrap().certificate());
+}
