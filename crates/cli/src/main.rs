@@ -1,1 +1,54 @@
-fn main() {}
+//! `healthid`: the tool for developers of health services, operators and auditors.
+//!
+//! Exit codes: 0 everything asked for is true; 1 something was refused or does not verify, and standard error says what; 2 the words of the command
+//! are off.
+
+use std::{io::Write as _, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+mod federation;
+mod fedmaster;
+mod trust;
+
+/// GesundheitsID for developers: a federation to try, and the tools to look into one.
+#[derive(Parser)]
+#[command(name = "healthid", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Look into a federation: statements, trust chains, metadata policy.
+    #[command(subcommand)]
+    Federation(federation::Command),
+    /// Run a Federation Master, and register participants with one.
+    #[command(subcommand)]
+    Fedmaster(fedmaster::Command),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    let result = runtime.block_on(async {
+        match arguments.command {
+            Command::Federation(command) => federation::run(command).await,
+            Command::Fedmaster(command) => fedmaster::run(command).await,
+        }
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    // Nobody reads a broken stderr; there is nothing left to do then.
+    let _ = writeln!(std::io::stderr(), "healthid: {error:#}");
+    ExitCode::FAILURE
+}
