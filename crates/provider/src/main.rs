@@ -2,6 +2,7 @@
 
 use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
+use axum::http::{HeaderValue, header};
 use clap::Parser;
 use jose::jwk::JwkSet;
 use provider::{
@@ -9,6 +10,7 @@ use provider::{
     config::{Config, Loaded},
 };
 use tokio::{net::TcpListener, sync::watch};
+use tower_http::set_header::SetResponseHeaderLayer;
 use transport::{Server, ServerTls};
 
 /// How often expired records give back their space.
@@ -92,14 +94,22 @@ async fn serve(config: &Config, loaded: Loaded) -> Result<(), String> {
     );
     let (stop, stopped) = watch::channel(());
     let housekeeping = tokio::spawn(keep_house(provider.clone()));
-    let public = tokio::spawn(public.serve(provider.public_router(), until(stopped.clone())));
-    let mtls = tokio::spawn(mtls.serve(provider.mtls_router(), until(stopped)));
+    let public_routes = provider.public_router().layer(https_only());
+    let mtls_routes = provider.mtls_router().layer(https_only());
+    let public = tokio::spawn(public.serve(public_routes, until(stopped.clone())));
+    let mtls = tokio::spawn(mtls.serve(mtls_routes, until(stopped)));
     wait_for_signal().await;
     tracing::info!(event = "stopping", "finishing requests in work");
     drop(stop);
     let _ = tokio::join!(public, mtls);
     housekeeping.abort();
     Ok(())
+}
+
+/// RFC 6797: whoever has been here once never tries without TLS again.
+fn https_only() -> SetResponseHeaderLayer<HeaderValue> {
+    let value = HeaderValue::from_static("max-age=31536000");
+    SetResponseHeaderLayer::overriding(header::STRICT_TRANSPORT_SECURITY, value)
 }
 
 async fn listen(address: std::net::SocketAddr, tls: ServerTls) -> Result<Server, String> {

@@ -98,7 +98,12 @@ fn level(tenant: &Tenant, code: &AuthorizationCode, now: UnixTime) -> Result<Lev
         version: code.version,
         ..LevelRequest::default()
     };
-    Ok(tenant.settings.policy.decide_level(&stated, &code.performed, now)?)
+    // A policy changed since then may not admit it any more.
+    tenant
+        .settings
+        .policy
+        .decide_level(&stated, &code.performed, now)
+        .map_err(|_| TokenError::Revoked.into())
 }
 
 /// The records a redemption reads.

@@ -83,7 +83,8 @@ pub(crate) async fn switch(request: Request, next: Next) -> Response {
         return next.run(request).await;
     };
     let rest: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("lang=")).collect();
-    let location = format!("{}?{}", request.uri().path(), rest.join("&"));
+    // Only the query: the browser stays at the address it is at, whatever that looks like.
+    let location = format!("?{}", rest.join("&"));
     let cookie = format!(
         "{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000",
         language.tag()
@@ -101,6 +102,20 @@ pub(crate) async fn switch(request: Request, next: Next) -> Response {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use tower::ServiceExt as _;
+
+    #[tokio::test]
+    async fn choosing_a_language_never_leads_to_another_address() {
+        let pages = axum::Router::new()
+            .fallback(|| async { "page" })
+            .layer(axum::middleware::from_fn(switch));
+        let request = Request::get("//evil.example/auth?lang=en&client_id=a")
+            .body(axum::body::Body::empty())
+            .unwrap();
+        let response = pages.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        assert_eq!(response.headers()[header::LOCATION], "?client_id=a");
+    }
 
     #[test]
     fn the_preferred_language_we_speak_is_chosen() {
