@@ -13,10 +13,9 @@
 //! are [`transport`]'s.
 
 pub mod client;
+pub mod demo;
 pub mod explain;
 pub mod language;
-
-// pub mod demo;
 
 #[cfg(test)]
 pub(crate) mod fake;

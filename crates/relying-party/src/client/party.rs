@@ -127,6 +127,11 @@ impl RelyingParty {
         self.directory.provider(&issuer, now).await
     }
 
+    /// The way public documents are fetched: guarded, without client certificate.
+    pub(crate) fn fetch(&self) -> &dyn transport::Fetch {
+        &*self.connections.fetch
+    }
+
     /// Pushes an authorization request. A provider that does not know us yet is asked again after a pause (A_23500).
     ///
     /// # Errors
