@@ -424,7 +424,8 @@ async fn an_error_of_the_provider_is_told_in_plain_words_with_its_support_code()
 #[tokio::test]
 async fn tokens_that_are_not_believed_log_nobody_in() {
     let stage = Stage::new(Personality::e_prescription()).await;
-    let cases: [(fn(&mut Value), StatusCode, &str); 3] = [
+    type Edit = fn(&mut Value);
+    let cases: [(Edit, StatusCode, &str); 3] = [
         (
             |body| body["nonce"] = json!("other"),
             StatusCode::BAD_GATEWAY,

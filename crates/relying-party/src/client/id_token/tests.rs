@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+use jose::json::JsonError;
+use jose::jwe::JweError;
 use serde_json::{Value, json};
 
 use super::*;

@@ -183,7 +183,8 @@ async fn only_configured_redirect_uris_are_used() {
 async fn token_answers_that_are_refusals_or_nonsense_give_no_login() {
     let fake = Fake::start().await;
     let party = fake.party();
-    let cases: [(u16, Value, fn(&RedeemError) -> bool); 5] = [
+    type Expected = fn(&RedeemError) -> bool;
+    let cases: [(u16, Value, Expected); 5] = [
         (400, json!({"error": "invalid_grant"}), |e| {
             e.refusal().is_some_and(|refusal| refusal.error == "invalid_grant")
         }),
