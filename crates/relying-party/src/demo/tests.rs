@@ -167,7 +167,14 @@ fn check_page(page: &Page, language: &str) {
     assert!(body.starts_with("<!doctype html>"), "{body}");
     assert!(body.contains(&format!("<html lang=\"{language}\">")), "{body}");
     assert_eq!(page.header("content-language"), language);
-    for once in ["<h1>", "<main ", "</main>", "<title>", "<nav ", "<footer "] {
+    for once in [
+        "<h1>",
+        "<main ",
+        "</main>",
+        "<title>",
+        "<nav class=\"language-switch\"",
+        "<footer ",
+    ] {
         assert_eq!(body.matches(once).count(), 1, "{once} in {body}");
     }
     assert!(body.contains("href=\"#main\"") && body.contains("id=\"main\""));

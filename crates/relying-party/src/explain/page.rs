@@ -16,6 +16,7 @@ struct ExplanationPage<'a> {
 }
 
 struct Texts {
+    contents: &'static str,
     steps: &'static str,
     claims: &'static str,
     claims_caption: &'static str,
@@ -29,6 +30,7 @@ struct Texts {
 }
 
 const GERMAN: Texts = Texts {
+    contents: "Auf dieser Seite",
     steps: "Warum diesem Token geglaubt wird",
     claims: "Was darin steht, und warum",
     claims_caption: "Jede Angabe im Token, und jede angefragte, die fehlt",
@@ -42,6 +44,7 @@ const GERMAN: Texts = Texts {
 };
 
 const ENGLISH: Texts = Texts {
+    contents: "On this page",
     steps: "Why this token is believed",
     claims: "What it says, and why",
     claims_caption: "Every claim in the token, and every one asked for that is missing",

@@ -23,7 +23,7 @@ pub enum KeyPurpose {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyStage {
-    /// Waiting for [`KeyRing::switch`].
+    /// Waiting for [`super::KeyRing::switch`].
     Next,
     /// In use.
     Current,
