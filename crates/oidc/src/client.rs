@@ -22,6 +22,21 @@ pub struct ClientTag(pub(crate) [u8; 12]);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RedirectTag(pub(crate) [u8; 8]);
 
+/// Longest service name shown to a person, in characters: as long as the Federation Master lets an organisation's be (gematik digest 3.5).
+pub const MAX_NAME_CHARACTERS: usize = 128;
+
+/// A service's name, made safe to show: shortened, without characters that change how the text around them reads (Unicode UAX #9).
+fn shown_name(name: &str) -> String {
+    let unsafe_to_show = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    name.chars()
+        .filter(|c| !unsafe_to_show(*c))
+        .take(MAX_NAME_CHARACTERS)
+        .collect()
+}
+
 fn sha256_prefix<const N: usize>(text: &str) -> [u8; N] {
     let hash = digest::digest(&digest::SHA256, text.as_bytes());
     let mut prefix = [0; N];
@@ -66,7 +81,7 @@ impl RelyingParty {
         Self {
             tag: ClientTag::of(&client_id),
             client_id,
-            name: verified.name().to_owned(),
+            name: shown_name(verified.name()),
             logo_uri: verified.logo_uri().map(str::to_owned),
             redirect_uris: verified
                 .redirect_uris()
@@ -278,6 +293,16 @@ pub(crate) mod tests {
 
     pub(crate) fn authenticated(party: &RelyingParty) -> AuthenticatedClient<'_> {
         check_client_certificate(party, Some(presented(CERTIFICATE)), NOW).unwrap()
+    }
+
+    #[test]
+    fn a_services_name_is_short_and_cannot_rearrange_the_page() {
+        assert_eq!(
+            shown_name("Patientenakte Öztürk & Söhne"),
+            "Patientenakte Öztürk & Söhne"
+        );
+        assert_eq!(shown_name("Bank\u{202e}etkA\n\u{0}\u{feff}"), "BanketkA");
+        assert_eq!(shown_name(&"ä".repeat(5000)).chars().count(), MAX_NAME_CHARACTERS);
     }
 
     #[test]

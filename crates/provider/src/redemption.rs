@@ -232,8 +232,8 @@ struct AuditEntry<'a> {
     event: &'static str,
     at: u64,
     client_id: &'a str,
-    /// Names of what was released, never the values.
-    released: Vec<&'static str>,
+    /// What was released, as [`oidc::scope::ClaimSet::bits`]; never the values.
+    released: u16,
     method: &'static str,
 }
 
@@ -244,7 +244,7 @@ impl<'a> AuditEntry<'a> {
             event: "token_issued",
             at: now.0,
             client_id: client.party().client_id(),
-            released: code.released.iter().map(oidc::scope::Claim::as_str).collect(),
+            released: code.released.bits(),
             method: match code.performed.method {
                 Method::HealthCard => "health-card",
                 Method::GuestHealthCard => "guest-health-card",

@@ -106,14 +106,15 @@ impl Kind {
     ];
 
     /// Most bytes a sealed body of this kind may have. Identity records stay below 1.9 KB so that pages are not
-    /// wasted and nothing overflows (`spec/performance.md` 3.3).
+    /// wasted and nothing overflows (`spec/performance.md` 3.3). Consents and audit entries name a service, whose identifier
+    /// may have 2000 characters; ordinary ones take a tenth of that.
     #[must_use]
     pub const fn max_sealed_bytes(self) -> usize {
         match self {
             Self::Identity => 1_900,
             Self::Lookup => 128,
             Self::Device => 1_024,
-            Self::Consent | Self::Audit => 512,
+            Self::Consent | Self::Audit => 3_072,
             Self::SingleUse => 128,
             Self::TenantKey => 8_192,
             Self::Meta => 4_096,
