@@ -241,6 +241,13 @@ impl fmt::Debug for LoginSession {
     }
 }
 
+/// The address carries the provider's sealed login state.
+impl fmt::Debug for LoginStart {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("LoginStart")
+    }
+}
+
 impl fmt::Debug for AuthorizationCode {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("AuthorizationCode")
@@ -248,7 +255,6 @@ impl fmt::Debug for AuthorizationCode {
 }
 
 /// A login that has begun: send the person to `authorization_url`, keep `session`.
-#[derive(Debug)]
 pub struct LoginStart {
     /// Where the person goes: the provider's authorization endpoint with `client_id` and `request_uri`.
     pub authorization_url: String,
