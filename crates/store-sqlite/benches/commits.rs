@@ -9,18 +9,24 @@ use std::time::Instant;
 
 use store::suite::block_on;
 use store::{Condition, Key, OperationId, Outcome, SealedBytes, Store, TenantId, Write};
-use store_sqlite::SqliteStore;
+use store_sqlite::{Options, SqliteStore};
 
 const NOW: u64 = 1_800_000_000;
 const TENANT: TenantId = TenantId::from_bytes([1; 16]);
 const PEOPLE: u64 = 20_000;
 
 fn id(number: u64) -> [u8; 16] {
-    u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes()
+    u128::from(number)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+        .to_be_bytes()
 }
 
 fn put(key: Key, size: usize, expires_at: Option<u64>) -> Write {
-    Write::Put { key, sealed: SealedBytes::from_sealed(vec![0xa5; size]), expires_at }
+    Write::Put {
+        key,
+        sealed: SealedBytes::from_sealed(vec![0xa5; size]),
+        expires_at,
+    }
 }
 
 fn operation() -> OperationId {
@@ -49,7 +55,11 @@ fn measure(name: &str, operations: u64, work: impl FnOnce()) {
 /// The commit that redeems a login: one claim.
 fn redeem(store: &SqliteStore, number: u64) -> store::BoxFuture<'_, Outcome> {
     let key = Key::single_use(TENANT, &id(number));
-    store.commit(operation(), &[Condition::Absent(key)], &[put(key, 0, Some(NOW + 7_200))])
+    store.commit(
+        operation(),
+        &[Condition::Absent(key)],
+        &[put(key, 0, Some(NOW + 7_200))],
+    )
 }
 
 fn keep_running(store: &SqliteStore, first: u64, total: u64, parallel: u64) {
@@ -60,6 +70,24 @@ fn keep_running(store: &SqliteStore, first: u64, total: u64, parallel: u64) {
             assert_eq!(block_on(oldest), Outcome::Committed);
         }
         running.push_back(redeem(store, number));
+    }
+    for outcome in running {
+        assert_eq!(block_on(outcome), Outcome::Committed);
+    }
+}
+
+/// Logins arriving by themselves, a given number in each millisecond, as from many people.
+fn arriving(store: &SqliteStore, first: u64, total: u64, each_millisecond: u64) {
+    let mut running = std::collections::VecDeque::new();
+    for number in first..first + total {
+        if number % each_millisecond == 0 {
+            std::thread::sleep(std::time::Duration::from_micros(900));
+        }
+        running.push_back(redeem(store, number));
+        if running.len() > 500 {
+            let oldest: store::BoxFuture<'_, Outcome> = running.pop_front().unwrap();
+            assert_eq!(block_on(oldest), Outcome::Committed);
+        }
     }
     for outcome in running {
         assert_eq!(block_on(outcome), Outcome::Committed);
@@ -81,10 +109,16 @@ fn main() {
                     index[..16].copy_from_slice(&id(number));
                     let lookup = Key::lookup(TENANT, &store::BlindIndex::from_keyed_hash(index));
                     let conditions = [Condition::Absent(lookup), Condition::Absent(person)];
-                    store.commit(operation(), &conditions, &[put(person, 1_667, None), put(lookup, 69, None)])
+                    store.commit(
+                        operation(),
+                        &conditions,
+                        &[put(person, 1_667, None), put(lookup, 69, None)],
+                    )
                 })
                 .collect();
-            running.into_iter().for_each(|outcome| assert_eq!(block_on(outcome), Outcome::Committed));
+            running
+                .into_iter()
+                .for_each(|outcome| assert_eq!(block_on(outcome), Outcome::Committed));
         }
     });
     let mut first = 0;
@@ -96,10 +130,23 @@ fn main() {
             first += total;
         }
     }
+    for each_millisecond in [1, 3, 10] {
+        for gather in [0, 1, 2, 4] {
+            let options = Options {
+                gather: std::time::Duration::from_millis(gather),
+                ..Options::default()
+            };
+            let store = SqliteStore::open_temporary_with(options).unwrap();
+            let name = format!("redeem, {each_millisecond} arriving each ms, gathering {gather} ms");
+            measure(&name, 4_000, || arriving(&store, 0, 4_000, each_millisecond));
+        }
+    }
     for keys in [1, 2, 8] {
         measure(&format!("load {keys} of {PEOPLE} records of 1.7 KB"), 50_000, || {
             for number in 0..50_000u64 {
-                let keys: Vec<_> = (0..keys).map(|key| Key::identity(TENANT, &id((number + key) * 7_919 % PEOPLE))).collect();
+                let keys: Vec<_> = (0..keys)
+                    .map(|key| Key::identity(TENANT, &id((number + key) * 7_919 % PEOPLE)))
+                    .collect();
                 assert!(block_on(store.load(&keys)).unwrap().iter().all(Option::is_some));
             }
         });

@@ -11,6 +11,10 @@ pub struct Options {
     pub deadline: Duration,
     /// How long the writer waits for somebody else's lock on the database (a backup tool). Default 2 s.
     pub lock_wait: Duration,
+    /// After a group of several commits, how long the writer lets the next group gather before it begins. Syncing is
+    /// what a commit costs, so fewer and larger groups cost less; callers one after the other are never delayed. Default
+    /// 2 ms.
+    pub gather: Duration,
     /// Most commits waiting; further ones are refused as overload. Default 8192.
     pub max_waiting: usize,
     /// Largest size of the database file in bytes; beyond it the store is full. Default: none.
@@ -22,6 +26,7 @@ impl Default for Options {
         Self {
             deadline: Duration::from_secs(5),
             lock_wait: Duration::from_secs(2),
+            gather: Duration::from_millis(2),
             max_waiting: 8_192,
             max_bytes: None,
         }

@@ -5,12 +5,15 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_channel::oneshot;
 use store::{Condition, OperationId, Outcome, StoreError, UnixSeconds, Write};
 
 /// Most jobs in one transaction: bounds the time the first caller waits for the last.
 const MAX_GROUP: usize = 512;
+/// A group of this size begins without gathering longer: more in it makes each hardly cheaper.
+const FULL_GROUP: usize = 64;
 
 /// What to do.
 #[derive(Debug)]
@@ -80,6 +83,7 @@ pub(crate) struct Waiting {
     group: u64,
     busy: bool,
     writer_sleeps: bool,
+    writer_gathers: bool,
     /// Counts the deadline thread's looks; a job waiting since two looks ago is overdue.
     look: u64,
     watcher_sleeps: bool,
@@ -93,15 +97,17 @@ pub(crate) struct Queue {
     writer: Condvar,
     watcher: Condvar,
     max_waiting: usize,
+    gather: Duration,
 }
 
 impl Queue {
-    pub fn new(max_waiting: usize) -> Self {
+    pub fn new(max_waiting: usize, gather: Duration) -> Self {
         Self {
             waiting: Mutex::default(),
             writer: Condvar::new(),
             watcher: Condvar::new(),
             max_waiting,
+            gather,
         }
     }
 
@@ -120,7 +126,8 @@ impl Queue {
         } else {
             let look = waiting.look;
             waiting.jobs.push_back((job, caller, look));
-            let wake_writer = std::mem::take(&mut waiting.writer_sleeps);
+            let enough = waiting.writer_gathers && waiting.jobs.len() >= FULL_GROUP;
+            let wake_writer = std::mem::take(&mut waiting.writer_sleeps) || enough;
             let wake_watcher = std::mem::take(&mut waiting.watcher_sleeps);
             drop(waiting);
             if wake_writer {
@@ -136,9 +143,16 @@ impl Queue {
     }
 
     /// Waits for work and takes a group of it: commits and questions together, housekeeping alone. `None` when the
-    /// store was closed and everything is done.
-    pub fn take_group(&self) -> Option<Vec<Job>> {
+    /// store was closed and everything is done. `gather`: callers are many, so let some more join.
+    pub fn take_group(&self, gather: bool) -> Option<Vec<Job>> {
         let mut waiting = self.lock();
+        if gather && !waiting.closed && waiting.jobs.len() < FULL_GROUP {
+            waiting.writer_gathers = true;
+            let gathers = |waiting: &mut Waiting| !waiting.closed && waiting.jobs.len() < FULL_GROUP;
+            let gathered = self.writer.wait_timeout_while(waiting, self.gather, gathers);
+            waiting = gathered.unwrap_or_else(PoisonError::into_inner).0;
+            waiting.writer_gathers = false;
+        }
         while waiting.jobs.is_empty() {
             if waiting.closed {
                 return None;
@@ -195,7 +209,7 @@ impl Queue {
     /// The deadline thread's life: looks every `interval` while there is work, sleeps when there is none. A group seen
     /// at work in two consecutive looks without progress hangs; so does a job that waited through two looks of a
     /// hanging writer.
-    pub fn watch(&self, interval: std::time::Duration) {
+    pub fn watch(&self, interval: Duration) {
         let mut hanging_since = None;
         let mut waiting = self.lock();
         loop {

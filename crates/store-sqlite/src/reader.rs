@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row as SqlRow};
+use rusqlite::{Connection, OptionalExtension, Row as SqlRow};
 use store::{Key, Kind, Lifetime, MAX_ID_BYTES, Row, SealedBytes, StoreError, TenantId};
 
 use crate::Options;
@@ -56,10 +56,17 @@ impl Readers {
             return Ok(Vec::new());
         }
         let slotted = in_slots(kind);
+        let listing = Listing {
+            kind,
+            tenant,
+            prefix,
+            after,
+            limit,
+        };
         let mut rows = self.read(slotted, slotted, |connection, tables| {
             let mut rows = Vec::new();
             for table in tables.of(kind) {
-                list_one(connection, table, kind, tenant, prefix, after, limit, &mut rows)?;
+                rows.extend(list_one(connection, table, &listing)?);
             }
             Ok(rows)
         })?;
@@ -121,63 +128,71 @@ fn execute(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
 
 fn load_one(connection: &Connection, tables: &Tables, key: &Key) -> rusqlite::Result<Option<Row>> {
     for table in tables.of(key.kind()) {
-        let Some(mut statement) = prepare(connection, table, &table.row, key.kind())? else {
-            continue;
-        };
-        let row = statement
-            .query_row((&key.tenant().as_bytes()[..], key.id()), |row| read_row(row, 0))
-            .optional()?;
-        if row.is_some() {
-            return Ok(row);
+        let row = if_there(connection, table, key.kind(), || {
+            let mut statement = connection.prepare_cached(&table.row)?;
+            statement
+                .query_row((&key.tenant().as_bytes()[..], key.id()), |row| read_row(row, 0))
+                .optional()
+        })?;
+        if let Some(row) = row.flatten() {
+            return Ok(Some(row));
         }
     }
     Ok(None)
 }
 
-#[allow(clippy::too_many_arguments)] // one call, private, each named at the call
-fn list_one(
+/// What is to be listed.
+struct Listing<'a> {
+    kind: Kind,
+    tenant: TenantId,
+    prefix: &'a [u8],
+    after: Option<&'a [u8]>,
+    limit: usize,
+}
+
+fn list_one(connection: &Connection, table: &Table, listing: &Listing<'_>) -> rusqlite::Result<Vec<(Key, Row)>> {
+    let Listing {
+        kind,
+        tenant,
+        prefix,
+        after,
+        limit,
+    } = *listing;
+    let rows = if_there(connection, table, kind, || {
+        let mut statement = connection.prepare_cached(&table.list)?;
+        let least = after.filter(|after| *after > prefix).unwrap_or(prefix);
+        // Longer than any id and all ones after the prefix: not below any id with this prefix.
+        let mut greatest = [0xff; MAX_ID_BYTES + 1];
+        greatest[..prefix.len()].copy_from_slice(prefix);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let bounds = (
+            &tenant.as_bytes()[..],
+            least,
+            &greatest[..],
+            after.unwrap_or_default(),
+            limit,
+        );
+        let mut found = statement.query(bounds)?;
+        let mut rows = Vec::new();
+        while let Some(row) = found.next()? {
+            let id = row.get_ref(0)?.as_blob()?;
+            let Ok(key) = Key::new(kind, tenant, id) else { continue }; // only in a damaged file
+            rows.push((key, read_row(row, 1)?));
+        }
+        Ok(rows)
+    })?;
+    Ok(rows.unwrap_or_default())
+}
+
+/// Reads one table. `None` if the table is a slot that the moment of this read does not have.
+fn if_there<T>(
     connection: &Connection,
     table: &Table,
     kind: Kind,
-    tenant: TenantId,
-    prefix: &[u8],
-    after: Option<&[u8]>,
-    limit: usize,
-    rows: &mut Vec<(Key, Row)>,
-) -> rusqlite::Result<()> {
-    let Some(mut statement) = prepare(connection, table, &table.list, kind)? else {
-        return Ok(());
-    };
-    let least = after.filter(|after| *after > prefix).unwrap_or(prefix);
-    // Longer than any id and all ones after the prefix: not below any id with this prefix.
-    let mut greatest = [0xff; MAX_ID_BYTES + 1];
-    greatest[..prefix.len()].copy_from_slice(prefix);
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let bounds = (
-        &tenant.as_bytes()[..],
-        least,
-        &greatest[..],
-        after.unwrap_or_default(),
-        limit,
-    );
-    let mut found = statement.query(bounds)?;
-    while let Some(row) = found.next()? {
-        let id = row.get_ref(0)?.as_blob()?;
-        let Ok(key) = Key::new(kind, tenant, id) else { continue }; // only in a damaged file
-        rows.push((key, read_row(row, 1)?));
-    }
-    Ok(())
-}
-
-/// Prepares a statement. `None` if the table is a slot that the moment of this read does not have.
-fn prepare<'c>(
-    connection: &'c Connection,
-    table: &Table,
-    statement: &str,
-    kind: Kind,
-) -> rusqlite::Result<Option<CachedStatement<'c>>> {
-    match connection.prepare_cached(statement) {
-        Ok(statement) => Ok(Some(statement)),
+    read: impl FnOnce() -> rusqlite::Result<T>,
+) -> rusqlite::Result<Option<T>> {
+    match read() {
+        Ok(value) => Ok(Some(value)),
         Err(error) if in_slots(kind) => {
             let mut exists = connection.prepare_cached("SELECT 1 FROM sqlite_schema WHERE name = ?1")?;
             if exists.exists([&table.name])? {

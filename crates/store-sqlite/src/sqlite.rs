@@ -79,7 +79,7 @@ impl SqliteStore {
     fn start(path: PathBuf, options: Options, temporary: Option<TempDir>) -> Result<Self, StoreError> {
         let lock = FileLock::acquire(&path)?;
         let writer = Writer::new(open_writer(&path, &options)?)?;
-        let queue = Arc::new(Queue::new(options.max_waiting));
+        let queue = Arc::new(Queue::new(options.max_waiting, options.gather));
         let readers = Readers::new(path.clone(), options.clone(), writer.published());
         // Two looks of the deadline thread make a hang: see `Queue::watch`.
         let interval = (options.deadline / 2).max(Duration::from_millis(1));

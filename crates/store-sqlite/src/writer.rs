@@ -10,8 +10,9 @@ use crate::error::{surely_not_committed, translate};
 use crate::queue::{Answer, Job, Queue};
 use crate::tables::{Tables, forget_before, signed, unsigned};
 
-/// The tables as readers know them: always at least those of any snapshot they can open, because a new slot is
-/// published before it is committed.
+/// The tables as readers know them. A new slot is published before it is committed, and an expired one withdrawn before
+/// it is dropped: a reader that fixed its moment first and then takes this list misses no slot of that moment that is
+/// still valid, and finds at most one that the moment does not have yet.
 #[derive(Debug)]
 pub(crate) struct Published(RwLock<Arc<Tables>>);
 
@@ -78,7 +79,9 @@ impl Writer {
             }
         }
         let _abandon = Abandon(queue);
-        while let Some(group) = queue.take_group() {
+        let mut several = false;
+        while let Some(group) = queue.take_group(several) {
+            several = group.len() > 1;
             let answers = self.answer(&group);
             for (caller, answer) in queue.finish_group().into_iter().zip(answers) {
                 caller.tell(answer);
@@ -199,13 +202,14 @@ impl Writer {
             }
             self.execute("COMMIT")
         };
+        // Readers stop looking at the slots before they go: what is in them has expired.
+        self.published.publish(&tables);
         if let Err(error) = work() {
             self.roll_back();
             return Err(error);
         }
         self.tables = tables;
         self.forgotten_before = forgotten_before;
-        self.published.publish(&self.tables);
         Ok(())
     }
 

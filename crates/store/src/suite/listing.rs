@@ -46,12 +46,9 @@ fn list_is_paged_by_the_last_id(open: Open<'_>) {
     }
     must_commit(&*store, &[], &[put(Key::device(TENANT, &[2; 16], &[0; 16]), "x")]);
     let mut seen = Vec::new();
-    loop {
+    for _ in 0..4 {
         let page = ids(&*store, Kind::Device, &[1; 16], seen.last().map(Vec::as_slice), 10);
         assert!(page.len() <= 10);
-        if page.is_empty() {
-            break;
-        }
         seen.extend(page);
     }
     let devices: Vec<u8> = seen.iter().map(|id| id[16]).collect();

@@ -13,9 +13,19 @@ pub(super) const PROMISES: &[Promise] = list![
     readers_see_all_of_a_commit_or_nothing,
     committed_is_seen_by_the_next_load_of_anyone,
     racing_repetitions_of_one_operation_write_once,
+    reading_never_fails_while_slots_come_and_go,
 ];
 
 const RACERS: usize = 8;
+
+/// Says that it is over when it is dropped, by a panic too: nobody waits for ever for a racer that broke.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 /// Runs the same thing in several threads that start together.
 fn race<T: Send>(run: impl Fn(usize) -> T + Sync) -> Vec<T> {
@@ -59,20 +69,22 @@ fn of_racing_claims_exactly_one_wins(open: Open<'_>) {
 
 fn racing_updates_lose_nothing(open: Open<'_>) {
     const EACH: u64 = 20;
+    const MOST_ATTEMPTS: u64 = EACH * RACERS as u64 + 1;
     let store = open();
     must_commit(&*store, &[], &[put(person(1), "0")]);
     race(|_| {
         for _ in 0..EACH {
-            loop {
+            let counted = (0..MOST_ATTEMPTS).any(|_| {
                 let row = load(&*store, person(1)).unwrap();
                 let count: u64 = std::str::from_utf8(row.sealed.as_bytes()).unwrap().parse().unwrap();
                 let condition = [Condition::VersionIs(person(1), row.version)];
                 match commit(&*store, &condition, &[put(person(1), &(count + 1).to_string())]) {
-                    Outcome::Committed => break,
-                    Outcome::Conflict(0) => {}
+                    Outcome::Committed => true,
+                    Outcome::Conflict(0) => false,
                     other => panic!("{other:?}"),
                 }
-            }
+            });
+            assert!(counted, "somebody always gets on");
         }
     });
     let total = EACH * RACERS as u64;
@@ -149,11 +161,11 @@ fn readers_see_all_of_a_commit_or_nothing(open: Open<'_>) {
     must_commit(&*store, &[], &[put(person(1), "0"), put(device, "0")]);
     race(|racer| {
         if racer == 0 {
+            let _over = Over(&done);
             for round in 1..=200 {
                 let text = format!("{round}");
                 must_commit(&*store, &[], &[put(person(1), &text), put(device, &text)]);
             }
-            done.store(true, Ordering::Relaxed);
         }
         while !done.load(Ordering::Relaxed) {
             let rows = block_on(store.load(&[person(1), device])).unwrap();
@@ -182,4 +194,35 @@ fn racing_repetitions_of_one_operation_write_once(open: Open<'_>) {
         assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Committed));
         assert_eq!(version(&*store, person(round)), Some(1));
     }
+}
+
+fn reading_never_fails_while_slots_come_and_go(open: Open<'_>) {
+    const HOURS: u64 = 60;
+    let store = open();
+    let done = AtomicBool::new(false);
+    // Far ahead: every load looks at its slot too, and it must always be found.
+    must_commit(&*store, &[], &[put_until(login(1_000), "kept", NOW + 100 * 24 * 3_600)]);
+    race(|racer| {
+        if racer == 0 {
+            let _over = Over(&done);
+            for hour in 0..HOURS {
+                let expires_at = NOW + hour * 3_600;
+                let operation = OperationId::new(expires_at, hour.to_be_bytes());
+                let claim = [put_until(login(hour), "x", expires_at)];
+                assert_eq!(block_on(store.commit(operation, &[], &claim)), Outcome::Committed);
+                if hour % 3 == 2 {
+                    block_on(store.drop_expired(expires_at)).unwrap();
+                }
+            }
+        }
+        while !done.load(Ordering::Relaxed) {
+            let rows = block_on(store.load(&[login(racer as u64), login(1_000)])).unwrap();
+            assert!(rows[1].is_some());
+            assert!(
+                !block_on(store.list(Kind::SingleUse, TENANT, &[], 1_000))
+                    .unwrap()
+                    .is_empty()
+            );
+        }
+    });
 }
