@@ -14,7 +14,7 @@ use super::texts::Texts;
 use crate::client::support_code;
 use crate::language::Language;
 
-const STYLESHEET: &str = include_str!("../../assets/service.css");
+const STYLESHEET: &str = include_str!("../../../../assets/page.css");
 /// The stylesheet and pictures are asked for again after this many seconds.
 const ASSET_CACHE: &str = "public, max-age=300";
 

@@ -759,7 +759,7 @@ async fn a_rollover_can_be_rehearsed_over_http() {
 /// WCAG 2.2: 1.4.3 (text 4.5 : 1) and 1.4.11 (edges of controls, focus 3 : 1), in both colour schemes.
 #[test]
 fn every_pair_of_colours_of_the_stylesheet_can_be_told_apart() {
-    let stylesheet = include_str!("../../assets/service.css");
+    let stylesheet = include_str!("../../../../assets/page.css");
     let schemes: Vec<&str> = stylesheet
         .split(":root {")
         .skip(1)
