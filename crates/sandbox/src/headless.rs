@@ -1,0 +1,391 @@
+//! Whole logins without a screen: service, insurer, card or device, consent, token, every check. What `healthid login` and the tests run.
+//!
+//! Against a sandbox in the same process the services are its own; against one in another process the service's keys are read from its data
+//! directory, and the answer to the browser never reaches the running service: both act as the same service.
+
+use std::sync::Arc;
+
+use authenticator::Acr;
+use federation::{EntityId, Schemes};
+use fedmaster::Clock;
+use jose::UnixTime;
+use oidc::scope::Scope;
+use relying_party::client::{
+    CallbackError, Connections, LevelRule, LoginError, LoginOptions, NewPartyError, RedeemError, RelyingParty,
+    VerifiedIdToken,
+};
+use transport::{AddressRule, HttpClient, Roots, TlsError};
+use wallet::card::{PinError, VirtualCard};
+use wallet::phone::{BindingWish, BoundDevice, Phone, PhoneError};
+
+use crate::cards::{Cards, CardsError, ForeignCards, UseError};
+use crate::data::{DataDir, DataError};
+use crate::description::{Description, NoAnchor};
+use crate::insurers::Insurer;
+use crate::sandbox::{RunningSandbox, party_config};
+use crate::service_keys::{self, ServiceKeysError};
+use crate::services::Service;
+
+/// Somebody who can log in to a sandbox without a screen.
+pub struct Headless {
+    description: Description,
+    parties: Vec<(Service, Arc<RelyingParty>)>,
+    cards: Arc<Cards>,
+    client: HttpClient,
+    roots: Roots,
+    clock: Clock,
+}
+
+/// What the person holds.
+pub enum Means<'a> {
+    /// One of the sandbox's cards, by the person's word, with the PIN she types.
+    Person {
+        /// Whose.
+        word: &'a str,
+        /// What she types.
+        pin: &'a str,
+    },
+    /// Another card.
+    Card {
+        /// The card.
+        card: &'a mut VirtualCard,
+        /// What she types.
+        pin: &'a str,
+    },
+    /// A bound phone.
+    Device(&'a mut BoundDevice),
+}
+
+/// What she decides.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Decision {
+    /// Release everything asked for.
+    #[default]
+    ApproveAll,
+    /// Release everything but these, by claim or scope.
+    ApproveWithout(Vec<String>),
+    /// Release nothing.
+    Decline,
+}
+
+/// A login that succeeded.
+#[derive(Debug)]
+pub struct Login {
+    /// The verified token.
+    pub token: VerifiedIdToken,
+    /// How often the request was pushed.
+    pub pushes: u32,
+}
+
+/// Why a login did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum HeadlessError {
+    /// The service could not begin it.
+    #[error("pushed authorization request: {0}")]
+    Begin(#[from] LoginError),
+    /// The card.
+    #[error("card: {0}")]
+    Pin(#[from] PinError),
+    /// The cards.
+    #[error(transparent)]
+    Use(#[from] UseError),
+    /// The cards.
+    #[error(transparent)]
+    Cards(#[from] CardsError),
+    /// The phone.
+    #[error(transparent)]
+    Phone(#[from] PhoneError),
+    /// The answer brought no code.
+    #[error("answer to the service: {0}")]
+    Callback(#[from] CallbackError),
+    /// The token was not given or does not verify.
+    #[error("token: {0}")]
+    Redeem(#[from] RedeemError),
+    /// Something essential cannot be refused alone.
+    #[error("{0} is essential to this service: it can only be declined as a whole (gematik digest 7.2)")]
+    Essential(String),
+    /// Nothing of this name was asked for.
+    #[error("{0} was not asked for")]
+    NotAsked(String),
+    /// The data directory of the sandbox.
+    #[error("the sandbox's data: {0}")]
+    Data(#[from] DataError),
+    /// The sandbox's data directory is not one.
+    #[error("the sandbox's data directory is not readable here; it must run on this machine, as the same user")]
+    NoIdentity,
+    /// The service's keys.
+    #[error(transparent)]
+    ServiceKeys(#[from] ServiceKeysError),
+    /// The service.
+    #[error(transparent)]
+    Party(#[from] NewPartyError),
+    /// The description.
+    #[error(transparent)]
+    Anchor(#[from] NoAnchor),
+    /// TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The authority could not be read.
+    #[error("{0}")]
+    Authority(String),
+}
+
+impl std::fmt::Debug for Headless {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Headless({})", self.description.portal)
+    }
+}
+
+impl Headless {
+    /// With a sandbox in this process.
+    ///
+    /// # Errors
+    /// [`HeadlessError::Tls`].
+    pub fn with(running: &RunningSandbox) -> Result<Self, HeadlessError> {
+        let parties = Service::ALL
+            .into_iter()
+            .map(|service| (service, Arc::clone(running.service(service).party())))
+            .collect();
+        Ok(Self {
+            client: client(running.roots(), &running.description().host_names)?,
+            description: running.description().clone(),
+            parties,
+            cards: Arc::clone(running.cards()),
+            roots: running.roots().clone(),
+            clock: fedmaster::system_clock(),
+        })
+    }
+
+    /// With a sandbox in another process of the same user on this machine.
+    ///
+    /// # Errors
+    /// [`HeadlessError`].
+    pub fn at(description: Description) -> Result<Self, HeadlessError> {
+        if !description.data.is_dir() {
+            return Err(HeadlessError::NoIdentity);
+        }
+        let data = Arc::new(DataDir::kept(&description.data)?);
+        let identity = data.identity()?.ok_or(HeadlessError::NoIdentity)?;
+        let pem = std::fs::read(&description.ca)
+            .map_err(|error| HeadlessError::Authority(format!("{}: {error}", description.ca.display())))?;
+        let roots = Roots::from_pem(&pem)?;
+        let mut parties = Vec::new();
+        for service in Service::ALL {
+            parties.push((service, Arc::new(party(&description, &data, &roots, service)?)));
+        }
+        Ok(Self {
+            client: client(&roots, &description.host_names)?,
+            parties,
+            cards: Arc::new(Cards::open(&identity, data, &ForeignCards::default())?),
+            description,
+            roots,
+            clock: fedmaster::system_clock(),
+        })
+    }
+
+    /// The sandbox.
+    #[must_use]
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// Its cards.
+    #[must_use]
+    pub fn cards(&self) -> &Arc<Cards> {
+        &self.cards
+    }
+
+    /// The authorities it believes.
+    #[must_use]
+    pub fn roots(&self) -> &Roots {
+        &self.roots
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> UnixTime {
+        (self.clock)()
+    }
+
+    /// A phone with an insurer's app.
+    #[must_use]
+    pub fn phone(&self, insurer: Insurer) -> Phone {
+        Phone::new(self.client.clone(), self.description.issuer(insurer))
+    }
+
+    /// What a service asks for where nobody says otherwise, at this level.
+    #[must_use]
+    pub fn options(service: Service, acr: Option<Acr>) -> LoginOptions {
+        let personality = service.personality();
+        let acr = acr.unwrap_or(personality.acr);
+        LoginOptions {
+            acr,
+            level_rule: if acr == Acr::High {
+                personality.level_rule
+            } else {
+                LevelRule::AtLeast
+            },
+            claims: personality.claims(&personality.scopes, acr),
+            ..LoginOptions::default()
+        }
+    }
+
+    /// One login, from the pushed request to the verified token.
+    ///
+    /// # Errors
+    /// [`HeadlessError`], by step.
+    pub async fn log_in(
+        &self,
+        service: Service,
+        insurer: Insurer,
+        options: &LoginOptions,
+        means: Means<'_>,
+        decision: &Decision,
+    ) -> Result<Login, HeadlessError> {
+        let party = self.party(service);
+        let begun = party
+            .begin_login(self.description.issuer(insurer), options, self.now())
+            .await?;
+        let back = self.answer(insurer, &begun.authorization_url, means, decision).await?;
+        let code = begun.session.read_callback_url(&back)?;
+        let token = party.redeem(begun.session, code, self.now()).await?;
+        Ok(Login {
+            token,
+            pushes: begun.pushes,
+        })
+    }
+
+    /// The person's part of a login alone: from the address the service sent her to, to the address she goes back to.
+    ///
+    /// # Errors
+    /// [`HeadlessError`], by step.
+    pub async fn answer(
+        &self,
+        insurer: Insurer,
+        authorization_url: &str,
+        means: Means<'_>,
+        decision: &Decision,
+    ) -> Result<String, HeadlessError> {
+        let phone = self.phone(insurer);
+        let opened = phone.open(authorization_url, self.now()).await?;
+        let answered = match means {
+            Means::Person { word, pin } => {
+                let mut card = self.cards.verify_pin(word, pin)?;
+                opened.answer_with_card(&card.verify_pin(pin)?).await?
+            }
+            Means::Card { card, pin } => opened.answer_with_card(&card.verify_pin(pin)?).await?,
+            Means::Device(device) => opened.answer_with_device(device, self.now()).await?,
+        };
+        match decision {
+            Decision::ApproveAll => Ok(answered.approve_all().await?),
+            Decision::Decline => Ok(answered.decline().await?),
+            Decision::ApproveWithout(refused) => {
+                let claims = &answered.consent().claims;
+                let kept = without(&claims.essential, &claims.voluntary, refused)?;
+                let kept: Vec<&str> = kept.iter().map(String::as_str).collect();
+                Ok(answered.approve(&kept, false).await?)
+            }
+        }
+    }
+
+    /// Binds a fresh phone to a person by a card login to her account.
+    ///
+    /// # Errors
+    /// [`HeadlessError`], by step.
+    pub async fn bind(
+        &self,
+        insurer: Insurer,
+        word: &str,
+        pin: &str,
+        wish: &BindingWish<'_>,
+    ) -> Result<BoundDevice, HeadlessError> {
+        let phone = self.phone(insurer);
+        let mut card = self.cards.verify_pin(word, pin)?;
+        let opened = phone.open_account(self.now()).await?;
+        let answered = opened.answer_with_card(&card.verify_pin(pin)?).await?;
+        Ok(answered.bind_device(wish).await?)
+    }
+
+    fn party(&self, service: Service) -> &RelyingParty {
+        let found = self.parties.iter().find(|(known, _)| *known == service);
+        // Both constructors make one for each.
+        found.map_or_else(|| unreachable!("every service has a relying party"), |(_, party)| party)
+    }
+}
+
+fn client(roots: &Roots, host_names: &[String]) -> Result<HttpClient, HeadlessError> {
+    Ok(HttpClient::builder(roots, AddressRule::LoopbackAllowed)
+        .loopback_names(host_names)
+        .build()?)
+}
+
+fn party(
+    description: &Description,
+    data: &DataDir,
+    roots: &Roots,
+    service: Service,
+) -> Result<RelyingParty, HeadlessError> {
+    let entry = description.service(service).ok_or(HeadlessError::NoIdentity)?;
+    let keys = service_keys::read(data, service, &entry.entity_id)?.ok_or(HeadlessError::NoIdentity)?;
+    let entity_id = EntityId::parse(&entry.entity_id, Schemes::HttpsOnly).map_err(|_| NoAnchor)?;
+    let config = party_config(service, entity_id, &entry.pages, description.trust_anchor()?);
+    let connections = Connections::over_network(roots, AddressRule::LoopbackAllowed, &description.host_names)?;
+    Ok(RelyingParty::new(config, keys, connections)?)
+}
+
+/// The voluntary claims that stay when some are refused, by claim or scope.
+fn without(essential: &[String], voluntary: &[String], refused: &[String]) -> Result<Vec<String>, HeadlessError> {
+    let mut kept = voluntary.to_vec();
+    for name in refused {
+        let claims: Vec<&str> = match Scope::parse(name) {
+            Some(scope) => scope.claims().iter().map(|claim| claim.as_str()).collect(),
+            None => vec![name],
+        };
+        let before = kept.len();
+        kept.retain(|claim| !claims.contains(&claim.as_str()));
+        if kept.len() == before {
+            let is_essential = essential.iter().any(|claim| claims.contains(&claim.as_str()));
+            return Err(if is_essential {
+                HeadlessError::Essential(name.clone())
+            } else {
+                HeadlessError::NotAsked(name.clone())
+            });
+        }
+    }
+    Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn claims_are_refused_by_their_name_or_by_their_scope() {
+        let voluntary = names(&["urn:telematik:claims:email", "birthdate"]);
+        let kept = without(&[], &voluntary, &names(&["urn:telematik:email"])).unwrap();
+        assert_eq!(kept, ["birthdate"]);
+        let kept = without(&[], &voluntary, &names(&["birthdate", "urn:telematik:claims:email"])).unwrap();
+        assert!(kept.is_empty());
+    }
+
+    #[test]
+    fn what_is_essential_or_was_not_asked_for_cannot_be_refused() {
+        let essential = names(&["urn:telematik:claims:id"]);
+        let refused = |name| without(&essential, &[], &names(&[name])).unwrap_err();
+        assert!(matches!(
+            refused("urn:telematik:versicherter"),
+            HeadlessError::Essential(_)
+        ));
+        assert!(matches!(
+            refused("urn:telematik:claims:id"),
+            HeadlessError::Essential(_)
+        ));
+        assert!(matches!(refused("birthdate"), HeadlessError::NotAsked(_)));
+        assert!(matches!(refused(""), HeadlessError::NotAsked(_)));
+    }
+}
