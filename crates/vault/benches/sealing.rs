@@ -29,7 +29,10 @@ fn measure(name: &str, mut work: impl FnMut()) {
         })
         .collect();
     figures.sort_by(f64::total_cmp);
-    println!("{name:<44} {:>8.0} ns  [{:.0}-{:.0}]", figures[3], figures[0], figures[6]);
+    println!(
+        "{name:<44} {:>8.0} ns  [{:.0}-{:.0}]",
+        figures[3], figures[0], figures[6]
+    );
 }
 
 fn main() {
@@ -58,10 +61,19 @@ fn main() {
         })
         .unwrap()
         .unwrap();
-    let Write::Put { sealed, .. } = sealed.write else { return };
-    let device = Row { version: 1, sealed, expires_at: None };
+    let Write::Put { sealed, .. } = sealed.write else {
+        return;
+    };
+    let device = Row {
+        version: 1,
+        sealed,
+        expires_at: None,
+    };
     let content = [7; 190];
-    let state = vault.login_states().seal(tenant, StateKind::Pushed, NOW, &content).unwrap();
+    let state = vault
+        .login_states()
+        .seal(tenant, StateKind::Pushed, NOW, &content)
+        .unwrap();
 
     measure("random, 32 bytes", || {
         let mut bytes = [0; 32];
@@ -69,10 +81,20 @@ fn main() {
         black_box(bytes);
     });
     measure("login state, seal 190 bytes", || {
-        black_box(vault.login_states().seal(tenant, StateKind::Pushed, NOW, black_box(&content)).unwrap());
+        black_box(
+            vault
+                .login_states()
+                .seal(tenant, StateKind::Pushed, NOW, black_box(&content))
+                .unwrap(),
+        );
     });
     measure("login state, open 190 bytes", || {
-        black_box(vault.login_states().open(tenant, StateKind::Pushed, NOW, black_box(&state)).unwrap());
+        black_box(
+            vault
+                .login_states()
+                .open(tenant, StateKind::Pushed, NOW, black_box(&state))
+                .unwrap(),
+        );
     });
     measure("pseudonym", || {
         black_box(vault.pseudonym(tenant, &person.id, "https://epa.example"));
@@ -84,7 +106,11 @@ fn main() {
         black_box(vault.create_person(tenant, &data).unwrap());
     });
     measure("person, open scope", || {
-        vault.with_person(capability(), black_box(&identity), |scope| drop(black_box(scope.person_id()))).unwrap();
+        vault
+            .with_person(capability(), black_box(&identity), |scope| {
+                drop(black_box(scope.person_id()))
+            })
+            .unwrap();
     });
     measure("person, open scope and one record", || {
         vault
