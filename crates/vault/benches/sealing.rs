@@ -108,7 +108,7 @@ fn main() {
     measure("person, open scope", || {
         vault
             .with_person(capability(), black_box(&identity), |scope| {
-                drop(black_box(scope.person_id()))
+                let _ = black_box(scope.person_id());
             })
             .unwrap();
     });
