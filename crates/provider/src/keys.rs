@@ -9,8 +9,8 @@ use jose::{
     Signer, UnixTime,
     jwk::{Jwk, KeyUse, P256PublicKey},
 };
-use store::{Kind, MAX_LISTED};
-use vault::{KeyRole, KeyState, TenantKey, TenantSigners};
+use store::{Kind, MAX_LISTED, Write};
+use vault::{KeyRole, KeyState, SealedChange, TenantKey, TenantSigners, Vault};
 
 use crate::{
     core::{Committed, Core, StepProblem},
@@ -19,6 +19,10 @@ use crate::{
 
 /// Seconds after which an instance looks for keys another one has made or moved.
 pub const KEYS_KEPT_SECONDS: u64 = 60;
+/// Whoever claims this makes a tenant's first keys.
+const FIRST_KEYS: &[u8; 16] = b"the first keys..";
+/// Seconds the claim stands: far longer than it takes the others to find the keys.
+const FIRST_KEYS_SECONDS: u64 = 600;
 
 /// Issues the certificate of a token key, where the provider may ask for it itself: the sandbox's component CA. Elsewhere the operator brings it.
 pub trait TokenCertificates: Send + Sync {
@@ -148,6 +152,11 @@ impl Core {
         if let Some(keys) = tenant.kept_keys(now, KEYS_KEPT_SECONDS) {
             return Ok(keys);
         }
+        let _turn = tenant.keys_turn().await;
+        // Somebody else may have loaded them while we waited.
+        if let Some(keys) = tenant.kept_keys(now, KEYS_KEPT_SECONDS) {
+            return Ok(keys);
+        }
         let keys = Arc::new(self.load_or_make_keys(tenant, now).await?);
         tenant.keep_keys(Arc::clone(&keys));
         Ok(keys)
@@ -155,11 +164,13 @@ impl Core {
 
     async fn load_or_make_keys(&self, tenant: &Tenant, now: UnixTime) -> Result<TenantKeys, StepProblem> {
         let mut signers = self.load_keys(tenant).await?;
-        for role in KeyRole::ALL {
-            if signers.active(role).is_none() {
-                self.make_key(tenant, role, KeyState::Active, now).await?;
-                signers = self.load_keys(tenant).await?;
-            }
+        let missing: Vec<KeyRole> = KeyRole::ALL
+            .into_iter()
+            .filter(|role| signers.active(*role).is_none())
+            .collect();
+        if !missing.is_empty() {
+            self.make_first_keys(tenant, &missing, now).await?;
+            signers = self.load_keys(tenant).await?;
         }
         let active = |role| {
             signers
@@ -183,13 +194,25 @@ impl Core {
         Ok(TenantSigners::open(&self.vault, &rows)?)
     }
 
-    async fn make_key(
+    /// Makes the first keys of these roles. Of several instances that begin at once, one makes them; the others find them.
+    async fn make_first_keys(&self, tenant: &Tenant, roles: &[KeyRole], now: UnixTime) -> Result<(), StepProblem> {
+        let mut changes = vec![Vault::claim_once(tenant.id(), FIRST_KEYS, now.0 + FIRST_KEYS_SECONDS)];
+        for role in roles {
+            let key = self.new_key(tenant, *role, KeyState::Active, now)?;
+            changes.push(self.vault.seal_signing_key(&key, None)?);
+        }
+        match self.commit_changes(changes).await? {
+            Committed::Yes | Committed::Conflict(_) => Ok(()),
+        }
+    }
+
+    fn new_key(
         &self,
         tenant: &Tenant,
         role: KeyRole,
         state: KeyState,
         now: UnixTime,
-    ) -> Result<(), StepProblem> {
+    ) -> Result<TenantKey, StepProblem> {
         let mut key = self.vault.generate_signing_key(tenant.id(), role, state, now)?;
         if role == KeyRole::IdToken {
             let certificate = self
@@ -206,14 +229,24 @@ impl Core {
                 })?;
             key.set_certificates(vec![certificate])?;
         }
-        self.keep_key(&key, None).await
+        Ok(key)
     }
 
-    async fn keep_key(&self, key: &TenantKey, stored: Option<u64>) -> Result<(), StepProblem> {
-        let change = self.vault.seal_signing_key(key, stored)?;
-        match self.commit(&[change.condition], &[change.write]).await? {
+    async fn commit_changes(&self, changes: Vec<SealedChange>) -> Result<Committed, StepProblem> {
+        let (conditions, writes): (Vec<_>, Vec<_>) = changes
+            .into_iter()
+            .map(|change| (change.condition, change.write))
+            .unzip();
+        self.commit(&conditions, &writes).await
+    }
+
+    /// Stores all changes or none.
+    async fn keep(&self, changes: Vec<SealedChange>) -> Result<(), StepProblem> {
+        match self.commit_changes(changes).await? {
             Committed::Yes => Ok(()),
-            Committed::Conflict(_) => Err(StepProblem::Unavailable("somebody else is moving this key".to_owned())),
+            Committed::Conflict(_) => Err(StepProblem::Unavailable(
+                "somebody else is moving these keys".to_owned(),
+            )),
         }
     }
 
@@ -225,6 +258,7 @@ impl Core {
         certificate: Vec<u8>,
     ) -> Result<(), StepProblem> {
         let now = self.now();
+        let _turn = tenant.keys_turn().await;
         let known = self.load_keys(tenant).await?;
         if known
             .published(KeyRole::IdToken)
@@ -241,7 +275,7 @@ impl Core {
             .vault
             .import_signing_key(tenant.id(), KeyRole::IdToken, state, now, None, pkcs8)?;
         key.set_certificates(vec![certificate])?;
-        self.keep_key(&key, None).await?;
+        self.keep(vec![self.vault.seal_signing_key(&key, None)?]).await?;
         tenant.forget_keys();
         Ok(())
     }
@@ -256,65 +290,58 @@ impl Core {
         let now = self.now();
         // Whatever is missing is made first, so that there is something to roll.
         self.tenant_keys(tenant).await?;
-        let signers = self.load_keys(tenant).await?;
-        match step {
-            RolloverStep::Publish => self.make_key(tenant, role, KeyState::Next, now).await?,
-            RolloverStep::Switch => {
-                let next = signers
-                    .published(role)
-                    .filter(|key| key.state() == KeyState::Next)
-                    .max_by_key(|key| key.created_at())
-                    .ok_or_else(|| StepProblem::invalid("no next key is published; publish one first"))?;
-                let (_, version) = known(&signers, role, next.kid())?;
-                self.move_key(tenant, role, next.kid(), KeyState::Active, version)
-                    .await?;
-                for old in signers.published(role).filter(|key| key.state() == KeyState::Active) {
-                    let (_, version) = known(&signers, role, old.kid())?;
-                    self.move_key(tenant, role, old.kid(), KeyState::Retired, version)
-                        .await?;
-                }
+        let _turn = tenant.keys_turn().await;
+        let changes = match step {
+            RolloverStep::Publish => {
+                let key = self.new_key(tenant, role, KeyState::Next, now)?;
+                vec![self.vault.seal_signing_key(&key, None)?]
             }
-            RolloverStep::Retire => {
-                for old in signers.published(role).filter(|key| key.state() == KeyState::Retired) {
-                    let key = old
-                        .store_key()
-                        .ok_or_else(|| StepProblem::failed("a key without record"))?;
-                    self.commit(&[], &[store::Write::Delete(key)]).await?;
-                }
-            }
-        }
+            RolloverStep::Switch => self.switch(tenant, role, now).await?,
+            RolloverStep::Retire => return self.retire(tenant, role).await,
+        };
+        self.keep(changes).await?;
         tenant.forget_keys();
         tracing::info!(event = "key_rollover", ?role, ?step, "key moved");
         Ok(())
     }
 
-    async fn move_key(
-        &self,
-        tenant: &Tenant,
-        role: KeyRole,
-        kid: &str,
-        state: KeyState,
-        version: u64,
-    ) -> Result<(), StepProblem> {
+    /// The youngest next key signs, and every other that did retires, in one commit: at no moment are there two.
+    async fn switch(&self, tenant: &Tenant, role: KeyRole, now: UnixTime) -> Result<Vec<SealedChange>, StepProblem> {
         let signers = self.load_keys(tenant).await?;
-        let (key, _) = known(&signers, role, kid)?;
-        let at = key
-            .store_key()
-            .ok_or_else(|| StepProblem::failed("a key without record"))?;
-        let rows = self.store.load(&[at]).await?;
-        let row = rows
-            .into_iter()
-            .next()
-            .flatten()
-            .ok_or_else(|| StepProblem::failed("a key without record"))?;
-        let mut key = self.vault.open_signing_key(&at, &row)?;
-        key.set_state(state, self.now());
-        self.keep_key(&key, Some(version)).await
+        let next = signers
+            .published(role)
+            .filter(|key| key.state() == KeyState::Next)
+            .max_by_key(|key| key.created_at())
+            .ok_or_else(|| StepProblem::invalid("no next key is published; publish one first"))?;
+        let mut changes = Vec::new();
+        for key in signers.published(role) {
+            let state = match key.state() {
+                KeyState::Next if key.kid() == next.kid() => KeyState::Active,
+                KeyState::Active => KeyState::Retired,
+                KeyState::Next | KeyState::Retired => continue,
+            };
+            let at = key
+                .store_key()
+                .ok_or_else(|| StepProblem::failed("a key without record"))?;
+            let row = self.store.load(&[at]).await?.into_iter().next().flatten();
+            let row = row.ok_or_else(|| StepProblem::failed("a key without record"))?;
+            let mut key = self.vault.open_signing_key(&at, &row)?;
+            key.set_state(state, now);
+            changes.push(self.vault.seal_signing_key(&key, Some(row.version))?);
+        }
+        Ok(changes)
     }
-}
 
-fn known<'a>(signers: &'a TenantSigners, role: KeyRole, kid: &str) -> Result<(&'a Arc<TenantKey>, u64), StepProblem> {
-    signers
-        .by_kid(role, kid)
-        .ok_or_else(|| StepProblem::failed("a published key is not among the stored ones"))
+    async fn retire(&self, tenant: &Tenant, role: KeyRole) -> Result<(), StepProblem> {
+        let signers = self.load_keys(tenant).await?;
+        let deletions: Vec<Write> = signers
+            .published(role)
+            .filter(|key| key.state() == KeyState::Retired)
+            .filter_map(|key| key.store_key().map(Write::Delete))
+            .collect();
+        self.commit(&[], &deletions).await?;
+        tenant.forget_keys();
+        tracing::info!(event = "key_rollover", ?role, step = ?RolloverStep::Retire, "key moved");
+        Ok(())
+    }
 }

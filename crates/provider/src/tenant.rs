@@ -73,6 +73,8 @@ pub struct Tenant {
     pub settings: TenantSettings,
     id: TenantId,
     keys: RwLock<Option<Arc<TenantKeys>>>,
+    /// Held by whoever loads, makes or moves keys.
+    keys_turn: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for Tenant {
@@ -98,6 +100,11 @@ impl Tenant {
         kept.as_ref()
             .filter(|keys| now < keys.loaded_at().plus_seconds(kept_seconds))
             .cloned()
+    }
+
+    /// Waits until nobody else loads, makes or moves this tenant's keys.
+    pub(crate) async fn keys_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.keys_turn.lock().await
     }
 
     pub(crate) fn keep_keys(&self, keys: Arc<TenantKeys>) {
@@ -149,6 +156,7 @@ impl Tenants {
             id: vault::tenant_id(&issuer),
             settings,
             keys: RwLock::default(),
+            keys_turn: tokio::sync::Mutex::default(),
         });
         let previous = match path {
             Some(path) => self.by_path.insert(path, tenant),
