@@ -1,0 +1,245 @@
+//! A real provider with two insurers behind real TLS, a frozen clock, and everything around it under the test's control.
+//!
+//! One [`Harness`] a test. When it goes, it searches the log for everything secret it has seen.
+#![allow(dead_code, unused_imports, clippy::unwrap_used, clippy::panic, missing_docs)]
+
+pub mod clock;
+pub mod device;
+pub mod federation;
+pub mod login;
+pub mod logs;
+pub mod person;
+pub mod pki;
+pub mod service;
+pub mod wire;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ::federation::Schemes;
+use authenticator::{
+    Acr, Ik,
+    policy::{AuthenticationPolicy, DeviceClassRule, DeviceEvidence},
+};
+use axum::Router;
+use provider::{Provider, ProviderParts, TenantSettings};
+use store::{Store, memory::MemoryStore};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use transport::{AddressRule, ClientCertificates, HttpClient, Server, ServerTls};
+use vault::Vault;
+
+use clock::{FrozenClock, NOW, SeededRng, WatchedStore};
+use federation::{FakeFederation, MASTER};
+use pki::ComponentAuthority;
+
+pub use clock::Disk;
+pub use device::Device;
+pub use login::{Answered, Challenged};
+pub use person::Person;
+pub use service::{ALL_SCOPES, Fields, OpenedToken, Push, Service, members, part};
+pub use wire::{Redirect, Refused};
+
+/// Host of the insurer whose issuer has no path.
+pub const HOST_OF_ITS_OWN: &str = "bkk.localhost";
+/// A host that leads to the server and to no insurer.
+pub const UNKNOWN_HOST: &str = "nobody.localhost";
+/// The insurer whose issuer has a path.
+pub const PATH_IK: &str = "109900019";
+/// The insurer with a host of its own.
+pub const HOST_IK: &str = "109900020";
+/// The service of most tests.
+pub const RECORD: &str = "https://record.example/ti";
+/// Device class of the tests' policy that reaches high and needs no attestation.
+pub const HIGH_CLASS: &str = "claimed-high";
+/// Device class of the default policy that reaches substantial and needs no attestation.
+pub const SUBSTANTIAL_CLASS: &str = "software";
+
+static COUNTER: AtomicU64 = AtomicU64::new(1);
+
+/// A text that no other test uses.
+pub fn unique(prefix: &str) -> String {
+    let number = COUNTER.fetch_add(1, Ordering::SeqCst);
+    format!("{prefix}{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+/// Where one insurer is reached.
+#[derive(Debug, Clone)]
+pub struct Insurer {
+    pub issuer: String,
+    pub mtls: String,
+    pub ik: &'static str,
+}
+
+/// What a test may choose before the provider starts.
+pub struct Setup {
+    pub store: Arc<dyn Store>,
+    pub policy: AuthenticationPolicy,
+    pub authenticator_url: Option<String>,
+    pub clock: Arc<FrozenClock>,
+    pub federation: Arc<FakeFederation>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let clock = FrozenClock::at(NOW);
+        Self {
+            store: Arc::new(MemoryStore::new()),
+            policy: policy(),
+            authenticator_url: Some("https://wallet.example/card".to_owned()),
+            federation: FakeFederation::new(Arc::clone(&clock)),
+            clock,
+        }
+    }
+}
+
+/// The default policy, and a device class that reaches high without an attestation.
+pub fn policy() -> AuthenticationPolicy {
+    let mut policy = AuthenticationPolicy::default();
+    policy.device_classes.push(DeviceClassRule {
+        name: HIGH_CLASS.to_owned(),
+        level: Acr::High,
+        reconfirm_after_seconds: 30 * 86_400,
+        evidence: DeviceEvidence::Claimed,
+    });
+    policy
+}
+
+pub struct Harness {
+    pub clock: Arc<FrozenClock>,
+    pub federation: Arc<FakeFederation>,
+    pub authority: Arc<ComponentAuthority>,
+    pub store: Arc<WatchedStore>,
+    pub provider: Provider,
+    /// The insurer whose issuer has a path.
+    pub path: Insurer,
+    /// The insurer with a host of its own.
+    pub host: Insurer,
+    /// Port of the public host.
+    pub port: u16,
+    app: HttpClient,
+    secrets: Mutex<Vec<String>>,
+    _running: [oneshot::Sender<()>; 2],
+}
+
+impl Harness {
+    pub async fn start() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    pub async fn with(setup: Setup) -> Self {
+        logs::capture();
+        let listener = || async { TcpListener::bind("127.0.0.1:0").await.unwrap() };
+        let (public, mtls) = (listener().await, listener().await);
+        let (public_port, mtls_port) = (public.local_addr().unwrap().port(), mtls.local_addr().unwrap().port());
+        let insurer = |host: &str, path: &str, ik| Insurer {
+            issuer: format!("https://{host}:{public_port}{path}"),
+            mtls: format!("https://{host}:{mtls_port}{path}"),
+            ik,
+        };
+        let path = insurer("localhost", "/109900019", PATH_IK);
+        let host = insurer(HOST_OF_ITS_OWN, "", HOST_IK);
+        let store = WatchedStore::new(Arc::clone(&setup.store));
+        let authority = Arc::new(ComponentAuthority::default());
+        let provider = Provider::new(ProviderParts {
+            clock: Arc::clone(&setup.clock) as _,
+            rng: SeededRng::new(COUNTER.fetch_add(1, Ordering::SeqCst)),
+            store: Arc::clone(&store) as _,
+            vault: Arc::new(Vault::development([7; 32])),
+            fetch: Arc::clone(&setup.federation) as _,
+            anchors: vec![setup.federation.anchor()],
+            schemes: Schemes::HttpsOnly,
+            tenants: vec![
+                settings(&path, "Testkasse Nord", &setup),
+                settings(&host, "BKK Test", &setup),
+            ],
+            token_certificates: Some(Arc::clone(&authority) as _),
+            invented_people: true,
+        })
+        .unwrap();
+        let running = [
+            serve(public, ClientCertificates::None, provider.public_router()),
+            serve(mtls, ClientCertificates::RequestAny, provider.mtls_router()),
+        ];
+        Self {
+            clock: setup.clock,
+            federation: setup.federation,
+            authority,
+            store,
+            provider,
+            path,
+            host,
+            port: public_port,
+            app: HttpClient::builder(&pki::roots(), AddressRule::LoopbackAllowed)
+                .build()
+                .unwrap(),
+            secrets: Mutex::default(),
+            _running: running,
+        }
+    }
+
+    /// Remembers a value that must never stand in the log.
+    pub fn secret(&self, value: impl Into<String>) -> String {
+        let value = value.into();
+        let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        secrets.push(value.clone());
+        value
+    }
+
+    /// A registered service that speaks both token versions.
+    pub fn service(&self) -> Service {
+        let service = Service::new(RECORD);
+        service.join(&self.federation);
+        service
+    }
+
+    /// A client without cookies and without certificate: an authenticator app.
+    pub fn app(&self) -> &HttpClient {
+        &self.app
+    }
+
+    /// A browser: keeps cookies, does not follow redirects by itself.
+    pub fn browser(&self) -> HttpClient {
+        HttpClient::builder(&pki::roots(), AddressRule::LoopbackAllowed)
+            .keep_cookies()
+            .build()
+            .unwrap()
+    }
+}
+
+impl Drop for Harness {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+            logs::assert_silent_about(secrets.iter());
+        }
+    }
+}
+
+/// Settings of one insurer.
+pub fn settings(insurer: &Insurer, name: &str, setup: &Setup) -> TenantSettings {
+    TenantSettings {
+        issuer: insurer.issuer.clone(),
+        iks: vec![Ik::parse(insurer.ik).unwrap()],
+        organization_name: name.to_owned(),
+        logo: "<svg xmlns='http://www.w3.org/2000/svg'/>".into(),
+        browser_base: insurer.issuer.clone(),
+        mtls_base: insurer.mtls.clone(),
+        authenticator_url: setup.authenticator_url.clone(),
+        contacts: vec!["support@kasse.example".to_owned()],
+        policy: setup.policy.clone(),
+        card_trust: pki::card_trust(),
+        authority_hints: vec![MASTER.to_owned()],
+    }
+}
+
+/// Serves until the sender is dropped.
+pub fn serve(listener: TcpListener, certificates: ClientCertificates, router: Router) -> oneshot::Sender<()> {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let tls = ServerTls::new(pki::server_identity(), certificates).unwrap();
+    let server = Server::https(listener, tls).unwrap();
+    tokio::spawn(server.serve(router, async {
+        let _ = stopped.await;
+    }));
+    stop
+}
