@@ -6,6 +6,8 @@
 //!
 //! Kept in memory only: another instance, or this one after a restart, asks the federation again.
 
+mod kept;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError, RwLock},
@@ -30,13 +32,12 @@ use transport::{Fetch, FetchError};
 use url::Url;
 
 use crate::core::StepProblem;
+use kept::{Kept, KeptParties};
 
 /// Seconds a failure is remembered: long enough to blunt a flood, short enough for a registration that takes effect within minutes.
 pub const FAILURE_KEPT_SECONDS: u64 = 10;
 /// Seconds between two reloads of one party that a wrong certificate asks for.
 pub const RELOAD_PAUSE_SECONDS: u64 = 10;
-/// Most parties kept; the federation has a few hundred services. Beyond it the ones not verified are forgotten.
-const MAX_ENTRIES: usize = 10_000;
 
 const ENTITY_STATEMENT: &str = "application/entity-statement+jwt";
 const KEY_SETS: &str = "application/jwk-set+json, application/jwk-set+jwt";
@@ -92,26 +93,6 @@ impl ResolveError {
     }
 }
 
-enum Entry {
-    Known {
-        party: Arc<RelyingParty>,
-        fetched_at: UnixTime,
-        expires_at: UnixTime,
-    },
-    Failed {
-        error: ResolveError,
-        until: UnixTime,
-    },
-}
-
-/// How an entry may be used.
-enum Kept {
-    Fresh(Arc<RelyingParty>),
-    RefreshDue(Arc<RelyingParty>),
-    Failed(ResolveError),
-    Nothing,
-}
-
 struct Anchor {
     verified: Arc<VerifiedTrustAnchor>,
     compact: String,
@@ -125,7 +106,7 @@ struct Inner {
     anchors: Vec<TrustAnchor>,
     schemes: Schemes,
     fetch: Arc<dyn Fetch>,
-    entries: RwLock<HashMap<String, Entry>>,
+    kept: KeptParties,
     anchor: RwLock<Option<Arc<Anchor>>>,
     /// One fetch at a time for one client; everybody else waits for its result.
     under_way: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
@@ -138,7 +119,7 @@ impl RelyingParties {
             anchors,
             schemes,
             fetch,
-            entries: RwLock::default(),
+            kept: KeptParties::default(),
             anchor: RwLock::default(),
             under_way: Mutex::default(),
         }))
@@ -146,15 +127,17 @@ impl RelyingParties {
 
     /// The party with this identifier. An unknown one is verified within this call.
     pub(crate) async fn resolve(&self, client_id: &str, now: UnixTime) -> Result<Arc<RelyingParty>, StepProblem> {
-        match self.0.kept(client_id, now) {
+        match self.0.kept.find(client_id, now) {
             Kept::Fresh(party) => Ok(party),
             Kept::RefreshDue(party) => {
-                let inner = Arc::clone(&self.0);
-                let client_id = client_id.to_owned();
-                tokio::spawn(async move {
-                    // A failed refresh keeps what is there until it has to be discarded.
-                    let _ = inner.refresh(&client_id, now).await;
-                });
+                if !self.0.is_under_way(client_id) {
+                    let inner = Arc::clone(&self.0);
+                    let client_id = client_id.to_owned();
+                    tokio::spawn(async move {
+                        // A failed refresh keeps what is there until it has to be discarded.
+                        let _ = inner.refresh(&client_id, now).await;
+                    });
+                }
                 Ok(party)
             }
             Kept::Failed(error) => Err(error.problem()),
@@ -162,122 +145,49 @@ impl RelyingParties {
         }
     }
 
-    /// Fetches a known party again because it showed a certificate we do not know; `None` where that was done a moment ago, or failed.
+    /// Fetches a known party again because it showed a certificate we do not know; `None` where that was tried a moment ago, or failed.
     pub(crate) async fn reload(&self, client_id: &str, now: UnixTime) -> Option<Arc<RelyingParty>> {
-        let paused = match self
-            .0
-            .entries
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(client_id)
-        {
-            Some(Entry::Known { fetched_at, .. }) => now < fetched_at.plus_seconds(RELOAD_PAUSE_SECONDS),
-            Some(Entry::Failed { .. }) | None => true,
-        };
-        if paused {
-            None
-        } else {
+        if self.0.kept.may_reload(client_id, now) {
             self.0.refresh(client_id, now).await.ok()
+        } else {
+            None
         }
     }
 
     /// The identifier of a party seen before, by its tag.
     pub fn client_id_of(&self, tag: ClientTag) -> Option<String> {
-        let entries = self.0.entries.read().unwrap_or_else(PoisonError::into_inner);
-        entries.values().find_map(|entry| match entry {
-            Entry::Known { party, .. } if party.tag() == tag => Some(party.client_id().to_owned()),
-            _ => None,
-        })
+        self.0.kept.client_id_of(tag)
     }
 }
 
 impl Inner {
-    fn kept(&self, client_id: &str, now: UnixTime) -> Kept {
-        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        match entries.get(client_id) {
-            Some(Entry::Known {
-                party,
-                fetched_at,
-                expires_at,
-            }) => {
-                if now >= *expires_at || now >= fetched_at.plus_seconds(DISCARD_AFTER_SECONDS) {
-                    Kept::Nothing
-                } else if now >= fetched_at.plus_seconds(REFRESH_AFTER_SECONDS) {
-                    Kept::RefreshDue(Arc::clone(party))
-                } else {
-                    Kept::Fresh(Arc::clone(party))
-                }
-            }
-            Some(Entry::Failed { error, until }) if now < *until => Kept::Failed(error.clone()),
-            Some(Entry::Failed { .. }) | None => Kept::Nothing,
-        }
+    fn is_under_way(&self, client_id: &str) -> bool {
+        let under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        under_way.contains_key(client_id)
     }
 
     async fn refresh(&self, client_id: &str, now: UnixTime) -> Result<Arc<RelyingParty>, ResolveError> {
-        let seen_before = self.generation(client_id);
+        let seen_before = self.kept.attempt(client_id);
         let lock = {
             let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(under_way.entry(client_id.to_owned()).or_default())
         };
         let _turn = lock.lock().await;
-        // Somebody else may have fetched it while we waited.
-        if self.generation(client_id) != seen_before {
-            match self.kept(client_id, now) {
+        // Somebody else may have tried while we waited.
+        if self.kept.attempt(client_id) != seen_before {
+            match self.kept.find(client_id, now) {
                 Kept::Fresh(party) | Kept::RefreshDue(party) => return Ok(party),
                 Kept::Failed(error) => return Err(error),
                 Kept::Nothing => {}
             }
         }
         let result = self.verify(client_id, now).await;
-        self.keep(client_id, &result, now);
+        self.kept.keep(client_id, &result, now);
         self.under_way
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(client_id);
         result.map(|(party, _)| party)
-    }
-
-    /// Changes whenever the entry does.
-    fn generation(&self, client_id: &str) -> Option<u64> {
-        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        entries.get(client_id).map(|entry| match entry {
-            Entry::Known { fetched_at, .. } => fetched_at.0,
-            Entry::Failed { until, .. } => until.0,
-        })
-    }
-
-    fn keep(&self, client_id: &str, result: &Result<(Arc<RelyingParty>, UnixTime), ResolveError>, now: UnixTime) {
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= MAX_ENTRIES {
-            entries.retain(|_, entry| matches!(entry, Entry::Known { expires_at, .. } if now < *expires_at));
-        }
-        match result {
-            Ok((party, expires_at)) => {
-                tracing::info!(event = "relying_party_verified", "relying party verified");
-                let entry = Entry::Known {
-                    party: Arc::clone(party),
-                    fetched_at: now,
-                    expires_at: *expires_at,
-                };
-                entries.insert(client_id.to_owned(), entry);
-            }
-            Err(error) => {
-                tracing::info!(event = "relying_party_refused", reason = %error, "relying party refused");
-                // What is still usable is not thrown away because a refresh failed.
-                let usable = matches!(
-                    entries.get(client_id),
-                    Some(Entry::Known { fetched_at, expires_at, .. })
-                        if now < *expires_at && now < fetched_at.plus_seconds(DISCARD_AFTER_SECONDS)
-                );
-                if !usable {
-                    let entry = Entry::Failed {
-                        error: error.clone(),
-                        until: now.plus_seconds(FAILURE_KEPT_SECONDS),
-                    };
-                    entries.insert(client_id.to_owned(), entry);
-                }
-            }
-        }
     }
 
     /// The order of gematik digest 3.9: shape, Federation Master, its word on the client, and only then the client itself.

@@ -268,13 +268,13 @@ impl axum::extract::FromRequest<Arc<Core>> for Body {
 
 impl Body {
     fn is_json(&self, headers: &HeaderMap) -> bool {
-        media_type(headers) == Some("application/json")
+        has_media_type(headers, "application/json")
     }
 
     /// RFC 6749 appendix B: parameters travel as `application/x-www-form-urlencoded`.
     #[expect(clippy::result_large_err, reason = "the error is the response itself")]
     fn form(&self, core: &Core, headers: &HeaderMap) -> Result<&Bytes, Response> {
-        if media_type(headers) == Some("application/x-www-form-urlencoded") {
+        if has_media_type(headers, "application/x-www-form-urlencoded") {
             return Ok(&self.0);
         }
         let refusal = Refusal::invalid_request(
@@ -286,7 +286,11 @@ impl Body {
     }
 }
 
-fn media_type(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-    Some(value.split(';').next().unwrap_or(value).trim())
+/// Media types have no case, and may carry parameters (RFC 9110 §8.3.1).
+fn has_media_type(headers: &HeaderMap, expected: &str) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case(expected))
 }
