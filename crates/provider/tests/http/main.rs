@@ -8,4 +8,5 @@ mod login;
 mod mutual_tls;
 mod push;
 mod push_claims;
+mod registry;
 mod statement;
