@@ -9,6 +9,11 @@ use clap::{Parser, Subcommand};
 
 mod federation;
 mod fedmaster;
+mod login;
+mod person;
+mod phone;
+mod running;
+mod sandbox_command;
 mod trust;
 
 /// GesundheitsID for developers: a federation to try, and the tools to look into one.
@@ -21,6 +26,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Sandbox(Box<sandbox_command::Options>),
+    Login(Box<login::Options>),
+    #[command(subcommand)]
+    Phone(phone::Command),
     /// Look into a federation: statements, trust chains, metadata policy.
     #[command(subcommand)]
     Federation(federation::Command),
@@ -37,6 +46,9 @@ fn main() -> ExitCode {
     };
     let result = runtime.block_on(async {
         match arguments.command {
+            Command::Sandbox(options) => sandbox_command::run(*options).await,
+            Command::Login(options) => login::run(*options).await,
+            Command::Phone(command) => phone::run(command).await,
             Command::Federation(command) => federation::run(command).await,
             Command::Fedmaster(command) => fedmaster::run(command).await,
         }

@@ -299,10 +299,16 @@ impl Cards {
         self.foreign.iter().filter_map(|card| card.ik).collect()
     }
 
-    /// What an insurer would know of the holders of foreign cards: the name on the card.
+    /// What an insurer would know of the holders of foreign cards: the name on the card. Several cards may be one person's.
     #[must_use]
     pub fn foreign_people(&self) -> Vec<PersonData> {
-        self.foreign.iter().filter_map(ForeignCard::data).collect()
+        let mut people: Vec<PersonData> = Vec::new();
+        for data in self.foreign.iter().filter_map(ForeignCard::data) {
+            if people.iter().all(|known| known.kvnr != data.kvnr) {
+                people.push(data);
+            }
+        }
+        people
     }
 
     fn make(&self, person: &Person, serial: u64) -> Result<VirtualCard, CardsError> {

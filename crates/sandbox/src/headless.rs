@@ -81,10 +81,10 @@ pub struct Login {
 #[derive(Debug, thiserror::Error)]
 pub enum HeadlessError {
     /// The service could not begin it.
-    #[error("pushed authorization request: {0}")]
+    #[error("pushed authorization request")]
     Begin(#[from] LoginError),
     /// The card.
-    #[error("card: {0}")]
+    #[error("card")]
     Pin(#[from] PinError),
     /// The cards.
     #[error(transparent)]
@@ -96,10 +96,10 @@ pub enum HeadlessError {
     #[error(transparent)]
     Phone(#[from] PhoneError),
     /// The answer brought no code.
-    #[error("answer to the service: {0}")]
+    #[error("answer to the service")]
     Callback(#[from] CallbackError),
     /// The token was not given or does not verify.
-    #[error("token: {0}")]
+    #[error("token")]
     Redeem(#[from] RedeemError),
     /// Something essential cannot be refused alone.
     #[error("{0} is essential to this service: it can only be declined as a whole (gematik digest 7.2)")]
@@ -108,7 +108,7 @@ pub enum HeadlessError {
     #[error("{0} was not asked for")]
     NotAsked(String),
     /// The data directory of the sandbox.
-    #[error("the sandbox's data: {0}")]
+    #[error("the sandbox's data")]
     Data(#[from] DataError),
     /// The sandbox's data directory is not one.
     #[error("the sandbox's data directory is not readable here; it must run on this machine, as the same user")]

@@ -32,7 +32,9 @@ mod sandbox;
 pub mod service_keys;
 pub mod services;
 mod shortcuts;
+mod welcome;
 
 pub use error::StartError;
 pub use portal::TOOL_HEADER;
 pub use sandbox::{RunningSandbox, Sandbox, SandboxOptions};
+pub use welcome::welcome;

@@ -439,15 +439,14 @@ async fn start(options: SandboxOptions) -> Result<RunningSandbox, StartError> {
     let client = HttpClient::builder(&network.roots, AddressRule::LoopbackAllowed)
         .loopback_names(&network.host_names)
         .build()?;
-    let shortcuts = Shortcuts {
+    let shortcuts = Arc::new(Shortcuts {
         provider: provider.clone(),
         vault,
         cards: Arc::clone(&cards),
         addresses: addresses.clone(),
-        master: master.clone(),
         client: client.clone(),
         clock: Arc::clone(&clock),
-    };
+    });
     let portal = portal::router(Portal {
         description: description.clone(),
         addresses: addresses.clone(),
