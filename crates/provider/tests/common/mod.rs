@@ -22,7 +22,7 @@ use authenticator::{
     policy::{AuthenticationPolicy, DeviceClassRule, DeviceEvidence},
 };
 use axum::Router;
-use provider::{Provider, ProviderParts, TenantSettings};
+use provider::{Provider, ProviderParts, TenantSettings, clock::Clock};
 use store::{Store, memory::MemoryStore};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -184,6 +184,11 @@ impl Harness {
         let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
         secrets.push(value.clone());
         value
+    }
+
+    /// The clock's time, in seconds.
+    pub fn clock_now(&self) -> u64 {
+        self.clock.now().0
     }
 
     /// A registered service that speaks both token versions.

@@ -122,7 +122,7 @@ impl Service {
         Self {
             client_id: client_id.to_owned(),
             redirect_uri: format!("{client_id}/return"),
-            entity: Arc::new(SoftwareKey::generate(format!("{client_id}#entity")).unwrap()),
+            entity: Arc::new(SoftwareKey::generate("entity").unwrap()),
             encryption: vec![Arc::new(SoftwareKey::generate("encryption-1").unwrap())],
             client: client_with(Some(&certificate)),
             certificates: vec![certificate],

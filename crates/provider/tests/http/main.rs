@@ -4,9 +4,12 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod authorize;
+mod consent;
 mod login;
 mod mutual_tls;
 mod push;
 mod push_claims;
 mod registry;
+mod sso;
 mod statement;
