@@ -11,7 +11,7 @@ mod policy;
 pub(crate) enum Command {
     /// Fetch an entity's statement, resolve its chain, print each step and each defect.
     ///
-    /// Example: healthid federation check https://localhost:8405 --ca sandbox/ca.pem
+    /// Example: healthid federation check https://localhost:8405
     Check(check::Options),
     /// Evaluate metadata policies: one JSON case a line on standard input, one JSON answer a line on standard output.
     ///

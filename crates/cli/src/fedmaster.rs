@@ -8,12 +8,9 @@ use fedmaster::registration::{FormFormat, ParticipantType, RegistrationForm, par
 use http::Method;
 use jose::{json, jwk::JwkSet};
 use serde_json::Value;
-use transport::HttpResponse;
+use transport::{HttpClient, HttpResponse};
 
 use crate::trust::Trust;
-
-/// Where the sandbox's Federation Master is, unless told otherwise.
-const SANDBOX_MASTER: &str = "https://localhost:8401";
 
 /// Run a Federation Master, and register participants with one.
 #[derive(Debug, Subcommand)]
@@ -26,7 +23,7 @@ pub(crate) enum Command {
     },
     /// Register a participant, or replace its registration; a rejected one is explained by the rule it breaks.
     ///
-    /// Example: healthid fedmaster register --ca sandbox/ca.pem --entity-id https://localhost:9001 --name "My service" --keys entity-keys.json
+    /// Example: healthid fedmaster register --entity-id https://localhost:9001 --name "My service" --keys entity-keys.json
     /// --redirect-uri http://localhost:9000/return --scope openid --scope urn:telematik:versicherter
     Register(Box<Register>),
     /// List the participants.
@@ -50,11 +47,17 @@ pub(crate) enum Command {
 /// Which Federation Master.
 #[derive(Debug, Args)]
 pub(crate) struct At {
-    /// Its entity identifier. Its registration has to be open, as the sandbox's is.
-    #[arg(long, value_name = "URL", default_value = SANDBOX_MASTER)]
-    at: String,
+    /// Its entity identifier; the running sandbox's where this is left out. Its registration has to be open, as the sandbox's is.
+    #[arg(long, value_name = "URL")]
+    master: Option<String>,
     #[command(flatten)]
     trust: Trust,
+}
+
+/// A Federation Master that can be called.
+struct Master {
+    client: HttpClient,
+    url: String,
 }
 
 /// A participant, by a file or by its members.
@@ -99,37 +102,46 @@ pub(crate) async fn run(command: Command) -> Result<()> {
         Command::Serve { config } => serve(&config).await,
         Command::Register(options) => register(&options).await,
         Command::List(at) => {
-            let answer = at.trust.client()?.get(&at.url("/registration"), &[]).await?;
-            show(&answer)
+            let master = at.master().await?;
+            show(&master.client.get(&master.url("/registration"), &[]).await?)
         }
         Command::Check { entity_id, at } => {
-            let url = at.about("/registration/check", &entity_id)?;
-            show(
-                &at.trust
-                    .client()?
-                    .send(Method::POST, &url, &[], Vec::new().into())
-                    .await?,
-            )
+            let master = at.master().await?;
+            let url = master.about("/registration/check", &entity_id)?;
+            show(&master.client.send(Method::POST, &url, &[], Vec::new().into()).await?)
         }
         Command::Remove { entity_id, at } => {
-            let url = at.about("/registration", &entity_id)?;
-            show(
-                &at.trust
-                    .client()?
-                    .send(Method::DELETE, &url, &[], Vec::new().into())
-                    .await?,
-            )
+            let master = at.master().await?;
+            let url = master.about("/registration", &entity_id)?;
+            show(&master.client.send(Method::DELETE, &url, &[], Vec::new().into()).await?)
         }
     }
 }
 
 impl At {
+    async fn master(&self) -> Result<Master> {
+        let believed = self.trust.decide().await?;
+        let url = match (&self.master, &believed.sandbox) {
+            (Some(url), _) => url.trim_end_matches('/').to_owned(),
+            (None, Some(sandbox)) => sandbox.master.clone(),
+            (None, None) => bail!(
+                "no sandbox runs here; start one with `healthid sandbox`, or name a Federation Master with --master"
+            ),
+        };
+        Ok(Master {
+            client: believed.client,
+            url,
+        })
+    }
+}
+
+impl Master {
     fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.at.trim_end_matches('/'))
+        format!("{}{path}", self.url)
     }
 
     fn about(&self, path: &str, entity_id: &str) -> Result<String> {
-        let mut url = url::Url::parse(&self.url(path)).with_context(|| self.at.clone())?;
+        let mut url = url::Url::parse(&self.url(path)).with_context(|| self.url.clone())?;
         url.query_pairs_mut().append_pair("entity_id", entity_id);
         Ok(url.into())
     }
@@ -147,10 +159,11 @@ async fn serve(config: &std::path::Path) -> Result<()> {
 }
 
 async fn register(options: &Register) -> Result<()> {
-    let client = options.at.trust.client()?;
-    let url = options.at.url("/registration");
-    for form in forms(options)? {
-        show(&client.post_json(&url, &form, &[]).await?)?;
+    let forms = forms(options)?;
+    let master = options.at.master().await?;
+    for form in forms {
+        let url = master.url("/registration");
+        show(&master.client.post_json(&url, &form, &[]).await?)?;
     }
     Ok(())
 }
@@ -195,10 +208,21 @@ fn show(answer: &HttpResponse) -> Result<()> {
         return writeln!(std::io::stdout(), "{text}").context("standard output");
     }
     let description = body.get("error_description").and_then(Value::as_str);
-    let mut message = description.map_or_else(|| format!("status {}", answer.status), str::to_owned);
-    for finding in body.get("findings").and_then(Value::as_array).into_iter().flatten() {
-        message.push_str("\n  ");
-        message.push_str(&finding.to_string());
+    let findings = body.get("findings").and_then(Value::as_array);
+    let mut message = match (findings, description) {
+        (Some(_), _) => "refused".to_owned(),
+        (None, Some(description)) => description.to_owned(),
+        (None, None) => format!("status {}", answer.status),
+    };
+    for finding in findings.into_iter().flatten() {
+        let member = |name| finding.get(name).and_then(Value::as_str).unwrap_or("-");
+        message.push_str(&format!(
+            "\n  {}: {}, found {} ({})",
+            member("member"),
+            member("expected"),
+            member("found"),
+            member("source")
+        ));
     }
     bail!("{message}")
 }

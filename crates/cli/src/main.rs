@@ -7,6 +7,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+mod failure;
 mod federation;
 mod fedmaster;
 mod login;
@@ -61,6 +62,6 @@ fn main() -> ExitCode {
 
 fn fail(error: &anyhow::Error) -> ExitCode {
     // Nobody reads a broken stderr; there is nothing left to do then.
-    let _ = writeln!(std::io::stderr(), "healthid: {error:#}");
+    let _ = writeln!(std::io::stderr(), "healthid: {}", failure::told(error));
     ExitCode::FAILURE
 }

@@ -11,7 +11,7 @@ use sandbox::{RunningSandbox, Sandbox, SandboxOptions};
 use transport::{AddressRule, HttpClient, Roots};
 
 /// Where the portal of a sandbox is, unless told otherwise.
-const PORTAL: &str = "http://localhost:8400";
+pub(crate) const PORTAL: &str = "http://localhost:8400";
 
 /// Which sandbox.
 #[derive(Debug, Clone, Args)]

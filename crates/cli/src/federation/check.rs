@@ -13,9 +13,11 @@ use federation::{
     statement::{self, UnverifiedStatement},
 };
 use jose::{UnixTime, json, jwk::JwkSet};
-use transport::HttpClient;
 
-use crate::trust::Trust;
+use crate::{
+    failure,
+    trust::{Believed, Trust},
+};
 
 /// What to check, and against whom.
 #[derive(Debug, Args)]
@@ -25,7 +27,8 @@ pub(crate) struct Options {
     /// The role it should have. Found out where it is left out.
     #[arg(long = "as", value_name = "ROLE")]
     role: Option<Role>,
-    /// File with the trust anchor's pinned keys (JWK set). Without it the anchor's own statement is believed, and said to be unpinned.
+    /// File with the trust anchor's pinned keys (JWK set). Without it a running sandbox's Federation Master is pinned; any other anchor's own
+    /// statement is believed, and said to be unpinned.
     #[arg(long, value_name = "FILE")]
     anchor_keys: Option<PathBuf>,
     #[command(flatten)]
@@ -55,15 +58,15 @@ impl Role {
 
 pub(crate) async fn run(options: Options) -> Result<()> {
     let mut check = Check {
-        client: options.trust.client()?,
+        believed: options.trust.decide().await?,
         now: now(),
-        defects: 0,
+        defects: Vec::new(),
     };
     let subject = EntityId::parse(&options.entity, Schemes::LoopbackHttpToo)?;
     if let Err(error) = check.entity(&subject, &options).await {
-        check.defect(&format!("{error:#}"))?;
+        check.defect(&failure::told(&error))?;
     }
-    match check.defects {
+    match check.defects.len() {
         0 => say("verified, no defect found"),
         1 => bail!("1 defect"),
         many => bail!("{many} defects"),
@@ -83,14 +86,18 @@ fn say(line: &str) -> Result<()> {
 }
 
 struct Check {
-    client: HttpClient,
+    believed: Believed,
     now: UnixTime,
-    defects: usize,
+    defects: Vec<String>,
 }
 
 impl Check {
+    /// A defect that was said in fewer words before is not another one.
     fn defect(&mut self, defect: &str) -> Result<()> {
-        self.defects += 1;
+        if self.defects.iter().any(|said| defect.contains(said)) {
+            return Ok(());
+        }
+        self.defects.push(defect.to_owned());
         say(&format!("DEFECT  {defect}"))
     }
 
@@ -127,7 +134,7 @@ impl Check {
             claims.exp.seconds_since(self.now)
         ))?;
         if let Err(error) = parsed.verify_self(self.now) {
-            self.defect(&format!("own statement: {error}"))?;
+            self.defect(&error.to_string())?;
         }
         Ok(())
     }
@@ -190,12 +197,15 @@ impl Check {
                 let text = std::fs::read(path).with_context(|| path.display().to_string())?;
                 JwkSet::from_value(&json::parse(&text, &json::DEFAULT)?)?
             }
-            None => {
-                say(&format!(
-                    "note: the keys of {entity_id} are taken from its own statement, not pinned; give --anchor-keys to be sure"
-                ))?;
-                parsed.unverified_claims().jwks.clone()
-            }
+            None => match &self.believed.sandbox {
+                Some(sandbox) if sandbox.master == entity_id.as_str() => sandbox.master_keys.clone(),
+                _ => {
+                    say(&format!(
+                        "note: the keys of {entity_id} are taken from its own statement, not pinned; give --anchor-keys to be sure"
+                    ))?;
+                    parsed.unverified_claims().jwks.clone()
+                }
+            },
         };
         Ok(TrustAnchor { entity_id, keys })
     }
@@ -243,6 +253,7 @@ impl Check {
 
     async fn fetch_as(&self, url: &str, accept: &str) -> Result<FetchedStatement> {
         let answer = self
+            .believed
             .client
             .get(url, &[("accept", accept)])
             .await
