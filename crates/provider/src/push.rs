@@ -47,7 +47,7 @@ async fn decide(
     match remember(core, tenant, peer, &request, &party, now) {
         // The party may have rolled its certificate since we read its statement: look once more before refusing.
         Err(StepProblem::Refused(refusal)) if refusal.status == 401 && peer.is_present() => {
-            match core.relying_parties.reload(&request.client_id, now).await {
+            match core.relying_parties.reload(&party, now).await {
                 Some(fresh) => remember(core, tenant, peer, &request, &fresh, now),
                 None => Err(StepProblem::Refused(refusal)),
             }

@@ -145,12 +145,14 @@ impl RelyingParties {
         }
     }
 
-    /// Fetches a known party again because it showed a certificate we do not know; `None` where that was tried a moment ago, or failed.
-    pub(crate) async fn reload(&self, client_id: &str, now: UnixTime) -> Option<Arc<RelyingParty>> {
-        if self.0.kept.may_reload(client_id, now) {
-            self.0.refresh(client_id, now).await.ok()
-        } else {
-            None
+    /// Fetches a known party again because it showed a certificate that `stale` does not have; `None` where that was tried a moment ago, or
+    /// failed. Where another request has just fetched it, its result serves this one too.
+    pub(crate) async fn reload(&self, stale: &Arc<RelyingParty>, now: UnixTime) -> Option<Arc<RelyingParty>> {
+        let client_id = stale.client_id();
+        match self.0.kept.find(client_id, now) {
+            Kept::Fresh(party) | Kept::RefreshDue(party) if !Arc::ptr_eq(&party, stale) => Some(party),
+            _ if self.0.kept.may_reload(client_id, now) => self.0.refresh(client_id, now).await.ok(),
+            _ => None,
         }
     }
 

@@ -53,7 +53,7 @@ async fn redeem(
     let mut party = core.relying_parties.resolve(&request.client_id, now).await?;
     if peer.is_present() && check_client_certificate(&party, peer.presented(), now).is_err() {
         // As at the pushed request: the party may have rolled its certificate.
-        if let Some(fresh) = core.relying_parties.reload(&request.client_id, now).await {
+        if let Some(fresh) = core.relying_parties.reload(&party, now).await {
             party = fresh;
         }
     }

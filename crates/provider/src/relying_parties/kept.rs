@@ -37,6 +37,8 @@ struct Entry {
     state: State,
     /// When it was last fetched or tried to be.
     tried_at: UnixTime,
+    /// When it was last fetched again, or tried to be, while known; `None` after the first time.
+    reloaded_at: Option<UnixTime>,
     /// Which attempt that was.
     attempt: u64,
 }
@@ -86,11 +88,13 @@ impl KeptParties {
         entries.get(client_id).map_or(Kept::Nothing, |entry| entry.find(now))
     }
 
-    /// Whether a known party may be fetched again out of turn: not right after the last attempt, whatever came of it.
+    /// Whether a known party may be fetched again out of turn: not right after the last time, whatever came of it. The very first fetch does
+    /// not count: a service that rolls its certificate just after we met it is not made to wait.
     pub(super) fn may_reload(&self, client_id: &str, now: UnixTime) -> bool {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         entries.get(client_id).is_some_and(|entry| {
-            matches!(entry.state, State::Known { .. }) && now >= entry.tried_at.plus_seconds(RELOAD_PAUSE_SECONDS)
+            let has_paused = |at: UnixTime| now >= at.plus_seconds(RELOAD_PAUSE_SECONDS);
+            matches!(entry.state, State::Known { .. }) && entry.reloaded_at.is_none_or(has_paused)
         })
     }
 
@@ -137,14 +141,19 @@ impl KeptParties {
                     && entry.usable(now).is_some()
                 {
                     (entry.tried_at, entry.attempt) = (now, attempt);
+                    entry.reloaded_at = Some(now);
                     return;
                 }
                 State::Failed(error.clone())
             }
         };
+        let was_known = entries
+            .get(client_id)
+            .is_some_and(|entry| matches!(entry.state, State::Known { .. }));
         let entry = Entry {
             state,
             tried_at: now,
+            reloaded_at: was_known.then_some(now),
             attempt,
         };
         entries.insert(client_id.to_owned(), entry);
