@@ -7,12 +7,14 @@ use std::{io::Write as _, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+mod certificate;
 mod failure;
 mod federation;
 mod fedmaster;
 mod login;
 mod person;
 mod phone;
+mod rehearse;
 mod running;
 mod sandbox_command;
 mod trust;
@@ -31,6 +33,9 @@ enum Command {
     Login(Box<login::Options>),
     #[command(subcommand)]
     Phone(phone::Command),
+    #[command(subcommand)]
+    Rehearse(rehearse::Command),
+    Certificate(certificate::Options),
     /// Look into a federation: statements, trust chains, metadata policy.
     #[command(subcommand)]
     Federation(federation::Command),
@@ -50,6 +55,8 @@ fn main() -> ExitCode {
             Command::Sandbox(options) => sandbox_command::run(*options).await,
             Command::Login(options) => login::run(*options).await,
             Command::Phone(command) => phone::run(command).await,
+            Command::Rehearse(command) => rehearse::run(command).await,
+            Command::Certificate(options) => certificate::run(options).await,
             Command::Federation(command) => federation::run(command).await,
             Command::Fedmaster(command) => fedmaster::run(command).await,
         }

@@ -11,6 +11,7 @@ use sandbox::people::{DEFAULT_PIN, PEOPLE, Person};
 use wallet::card::VirtualCard;
 use wallet::phone::BoundDevice;
 
+use crate::certificate::write_secret;
 use crate::sandbox_command::read;
 
 /// Who logs in.
@@ -160,12 +161,5 @@ fn read_device(file: &Path) -> Result<BoundDevice> {
 
 /// Writes a bound phone where only its owner reads it.
 pub(crate) fn write_device(file: &Path, device: &BoundDevice) -> Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let mut opened = options.open(file).with_context(|| file.display().to_string())?;
-    opened
-        .write_all(device.to_json().as_bytes())
-        .with_context(|| file.display().to_string())
+    write_secret(file, device.to_json().as_bytes())
 }

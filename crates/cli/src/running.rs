@@ -1,6 +1,7 @@
 //! Which sandbox a command works with: one that runs, or one of its own for the while.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
@@ -27,7 +28,7 @@ pub(crate) struct Which {
 /// The sandbox a command works with.
 pub(crate) struct Place {
     /// Logs in there.
-    pub(crate) headless: Headless,
+    pub(crate) headless: Arc<Headless>,
     own: Option<RunningSandbox>,
 }
 
@@ -51,12 +52,12 @@ impl Which {
             };
             let own = Sandbox::start(options).await?;
             return Ok(Place {
-                headless: Headless::with(&own)?,
+                headless: Arc::new(Headless::with(&own)?),
                 own: Some(own),
             });
         }
         Ok(Place {
-            headless: Headless::at(describe(&self.at).await?)?,
+            headless: Arc::new(Headless::at(describe(&self.at).await?)?),
             own: None,
         })
     }

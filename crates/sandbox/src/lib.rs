@@ -18,6 +18,7 @@
 
 pub mod addresses;
 pub mod cards;
+pub mod certificates;
 pub mod data;
 pub mod description;
 mod error;
@@ -27,6 +28,7 @@ mod pem;
 pub mod people;
 pub mod pki;
 mod portal;
+pub mod rehearsal;
 pub mod rollover;
 mod sandbox;
 pub mod service_keys;

@@ -44,7 +44,7 @@ use crate::portal::{self, Portal};
 use crate::rollover::{Rollovers, TlsKey};
 use crate::services::Service;
 use crate::shortcuts::{self, Shortcuts};
-use crate::{pem, service_keys};
+use crate::{certificates, pem, service_keys};
 
 /// Addresses in every server certificate.
 pub(crate) const LOOPBACK: [IpAddr; 1] = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
@@ -327,16 +327,7 @@ async fn start(options: SandboxOptions) -> Result<RunningSandbox, StartError> {
     let host_names = host_names(&identity.domain);
 
     // Authorities and the one TLS identity of the provider, another for everybody else.
-    let domains: Vec<&str> = match identity.domain.as_str() {
-        "localhost" => vec!["localhost"],
-        domain => vec!["localhost", domain],
-    };
-    let tls_seed = identity.secret("tls authority");
-    let authority = Arc::new(TlsAuthority::from_seed(
-        &tls_seed,
-        &domains,
-        identity.created_at.minus_seconds(3600),
-    )?);
+    let authority = Arc::new(certificates::tls_authority(&identity)?);
     let ca_pem = kept_ca(&data, &authority)?;
     let mut roots = Roots::from_pem(ca_pem.as_bytes())?;
     for trusted in &options.trusted_authorities {
