@@ -1,9 +1,21 @@
 //! Everything our own rooms log while the tests run, kept so that tests can search it.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, Once, PoisonError};
 
-static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+/// The log, and its lines by the support code in them.
+#[derive(Default)]
+struct Log {
+    text: String,
+    by_support_code: HashMap<String, Vec<String>>,
+}
+
+static LOG: LazyLock<Mutex<Log>> = LazyLock::new(Mutex::default);
+
+fn log() -> MutexGuard<'static, Log> {
+    LOG.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Every room of ours at its most talkative; libraries are the binary's affair.
 const FILTER: &str = "off,provider=trace,oidc=trace,authenticator=trace,federation=trace,jose=trace,vault=trace,store=trace,\
@@ -12,10 +24,15 @@ const FILTER: &str = "off,provider=trace,oidc=trace,authenticator=trace,federati
 struct ToMemory;
 
 impl Write for ToMemory {
+    /// One call, one line.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        LOG.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend_from_slice(bytes);
+        let line = String::from_utf8_lossy(bytes);
+        let mut log = log();
+        log.text.push_str(&line);
+        if let Some((_, rest)) = line.split_once("\"support_code\":\"") {
+            let lines = log.by_support_code.entry(rest[..9].to_owned()).or_default();
+            lines.push(line.trim().to_owned());
+        }
         Ok(bytes.len())
     }
 
@@ -37,20 +54,19 @@ pub fn capture() {
     });
 }
 
-/// The lines so far that hold this text.
-pub fn lines_with(text: &str) -> Vec<String> {
-    let log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
-    String::from_utf8_lossy(&log)
-        .lines()
-        .filter(|line| line.contains(text))
-        .map(str::to_owned)
-        .collect()
+/// The lines with this support code.
+pub fn lines_of(support_code: &str) -> Vec<String> {
+    log().by_support_code.get(support_code).cloned().unwrap_or_default()
 }
 
-/// Fails when the log holds any of these.
-pub fn assert_silent_about<'a>(secrets: impl IntoIterator<Item = &'a String>) {
-    let log = LOG.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let log = String::from_utf8_lossy(&log);
+/// How much has been logged.
+pub fn length() -> usize {
+    log().text.len()
+}
+
+/// Fails when what was logged from there on holds any of these.
+pub fn assert_silent_about<'a>(secrets: impl IntoIterator<Item = &'a String>, from: usize) {
+    let log = log().text[from..].to_owned();
     for secret in secrets {
         if let Some(at) = log.find(secret.as_str()) {
             let line = log[..at].rfind('\n').map_or(0, |start| start + 1);

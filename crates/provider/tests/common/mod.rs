@@ -3,6 +3,7 @@
 //! One [`Harness`] a test. When it goes, it searches the log for everything secret it has seen.
 #![allow(dead_code, unused_imports, clippy::unwrap_used, clippy::panic, missing_docs)]
 
+pub mod account;
 pub mod clock;
 pub mod device;
 pub mod federation;
@@ -33,6 +34,7 @@ use clock::{FrozenClock, NOW, SeededRng, WatchedStore};
 use federation::{FakeFederation, MASTER};
 use pki::ComponentAuthority;
 
+pub use account::Account;
 pub use clock::Disk;
 pub use device::Device;
 pub use login::{Answered, Challenged};
@@ -111,6 +113,7 @@ pub struct Harness {
     pub authority: Arc<ComponentAuthority>,
     pub store: Arc<WatchedStore>,
     pub provider: Provider,
+    parts: Box<dyn Fn() -> ProviderParts + Send + Sync>,
     /// The insurer whose issuer has a path.
     pub path: Insurer,
     /// The insurer with a host of its own.
@@ -119,6 +122,7 @@ pub struct Harness {
     pub port: u16,
     app: HttpClient,
     secrets: Mutex<Vec<String>>,
+    log_begins: usize,
     _running: [oneshot::Sender<()>; 2],
 }
 
@@ -129,6 +133,7 @@ impl Harness {
 
     pub async fn with(setup: Setup) -> Self {
         logs::capture();
+        let log_begins = logs::length();
         let listener = || async { TcpListener::bind("127.0.0.1:0").await.unwrap() };
         let (public, mtls) = (listener().await, listener().await);
         let (public_port, mtls_port) = (public.local_addr().unwrap().port(), mtls.local_addr().unwrap().port());
@@ -140,30 +145,37 @@ impl Harness {
         let path = insurer("localhost", "/109900019", PATH_IK);
         let host = insurer(HOST_OF_ITS_OWN, "", HOST_IK);
         let store = WatchedStore::new(Arc::clone(&setup.store));
+        let (clock, federation) = (Arc::clone(&setup.clock), Arc::clone(&setup.federation));
         let authority = Arc::new(ComponentAuthority::default());
-        let provider = Provider::new(ProviderParts {
-            clock: Arc::clone(&setup.clock) as _,
-            rng: SeededRng::new(COUNTER.fetch_add(1, Ordering::SeqCst)),
-            store: Arc::clone(&store) as _,
-            vault: Arc::new(Vault::development([7; 32])),
-            fetch: Arc::clone(&setup.federation) as _,
-            anchors: vec![setup.federation.anchor()],
-            schemes: Schemes::HttpsOnly,
-            tenants: vec![
-                settings(&path, "Testkasse Nord", &setup),
-                settings(&host, "BKK Test", &setup),
-            ],
-            token_certificates: Some(Arc::clone(&authority) as _),
-            invented_people: true,
-        })
-        .unwrap();
+        let parts = {
+            let (path, host, store, authority) =
+                (path.clone(), host.clone(), Arc::clone(&store), Arc::clone(&authority));
+            let (clock, federation) = (Arc::clone(&setup.clock), Arc::clone(&setup.federation));
+            move || ProviderParts {
+                clock: Arc::clone(&clock) as _,
+                rng: SeededRng::new(COUNTER.fetch_add(1, Ordering::SeqCst)),
+                store: Arc::clone(&store) as _,
+                vault: Arc::new(Vault::development([7; 32])),
+                fetch: Arc::clone(&federation) as _,
+                anchors: vec![federation.anchor()],
+                schemes: Schemes::HttpsOnly,
+                tenants: vec![
+                    settings(&path, "Testkasse Nord", &setup),
+                    settings(&host, "BKK Test", &setup),
+                ],
+                token_certificates: Some(Arc::clone(&authority) as _),
+                invented_people: true,
+            }
+        };
+        let provider = Provider::new(parts()).unwrap();
         let running = [
             serve(public, ClientCertificates::None, provider.public_router()),
             serve(mtls, ClientCertificates::RequestAny, provider.mtls_router()),
         ];
         Self {
-            clock: setup.clock,
-            federation: setup.federation,
+            clock,
+            federation,
+            parts: Box::new(parts),
             authority,
             store,
             provider,
@@ -174,6 +186,7 @@ impl Harness {
                 .build()
                 .unwrap(),
             secrets: Mutex::default(),
+            log_begins,
             _running: running,
         }
     }
@@ -184,6 +197,11 @@ impl Harness {
         let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
         secrets.push(value.clone());
         value
+    }
+
+    /// Another instance on the same records, that serves nothing.
+    pub fn twin(&self) -> Provider {
+        Provider::new((self.parts)()).unwrap()
     }
 
     /// The clock's time, in seconds.
@@ -216,7 +234,7 @@ impl Drop for Harness {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-            logs::assert_silent_about(secrets.iter());
+            logs::assert_silent_about(secrets.iter(), self.log_begins);
         }
     }
 }

@@ -23,7 +23,7 @@ pub fn json(response: &HttpResponse, status: u16) -> Value {
 fn explained(response: &HttpResponse) -> String {
     let text = response.text();
     let code = text.split_once("(support code ").and_then(|(_, rest)| rest.get(..9));
-    let lines = code.map(logs::lines_with).unwrap_or_default();
+    let lines = code.map(logs::lines_of).unwrap_or_default();
     format!("{text}\n{}", lines.join("\n"))
 }
 
@@ -68,7 +68,7 @@ pub fn refused(response: &HttpResponse) -> Refused {
 
 pub fn assert_stands_in_the_log(support_code: &str) {
     assert_eq!(support_code.len(), 9, "{support_code}");
-    assert_eq!(logs::lines_with(support_code).len(), 1, "{support_code}");
+    assert_eq!(logs::lines_of(support_code).len(), 1, "{support_code}");
 }
 
 /// Reads an error and holds it against status and code.

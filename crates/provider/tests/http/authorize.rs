@@ -3,7 +3,7 @@
 use serde_json::json;
 use transport::{HttpClient, HttpResponse};
 
-use crate::common::{Harness, Insurer, Person, Redirect, Service, logs, wire};
+use crate::common::{Harness, Insurer, Person, Redirect, Service, wire};
 
 const HTML: (&str, &str) = (
     "accept",
@@ -502,6 +502,7 @@ async fn every_card_that_proves_nobody_here_is_denied() {
         ),
     ];
     for (name, person, word) in strangers {
+        harness.secret(person.kvnr);
         let challenged = harness
             .challenged(&harness.path, &service, &service.request(&harness))
             .await;
@@ -510,5 +511,4 @@ async fn every_card_that_proves_nobody_here_is_denied() {
         assert!(refused.description.contains(word), "{name}: {}", refused.description);
         assert!(!refused.description.contains(person.kvnr));
     }
-    assert!(logs::lines_with("T902100070").is_empty() && logs::lines_with("Z121212125").is_empty());
 }

@@ -4,12 +4,18 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod account;
 mod authorize;
+mod bad_input;
 mod consent;
+mod device;
 mod login;
 mod mutual_tls;
 mod push;
 mod push_claims;
+mod redeem;
 mod registry;
+mod rollover;
 mod sso;
 mod statement;
+mod tenants;
