@@ -18,9 +18,9 @@ use crate::sandbox_command::read;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Who {
     /// An invented person, by her word or insurance number: lena, ada, juergen, fiona, maximiliane, kim, hatice, otto, jonas, emma, stefan,
-    /// bernd (card blocked), renate (card revoked), walter (card expired), yasmin (card of another insurer).
-    #[arg(long, value_name = "PERSON", default_value = "lena")]
-    pub(crate) person: String,
+    /// bernd (card blocked), renate (card revoked), walter (card expired), yasmin (card of another insurer). Left out, the first one of the insurer.
+    #[arg(long, value_name = "PERSON")]
+    person: Option<String>,
     /// The PIN she types; left out, the right one.
     #[arg(long, value_name = "DIGITS")]
     pub(crate) pin: Option<String>,
@@ -86,18 +86,26 @@ pub(crate) enum Holder {
 
 impl Who {
     pub(crate) fn person(&self) -> Result<&'static Person> {
-        Person::find(&self.person).with_context(|| {
+        let Some(asked) = &self.person else {
+            let insurer = match &self.insurer {
+                Some(text) => parse_insurer(text)?,
+                None => Insurer::Leuchtturm,
+            };
+            return PEOPLE
+                .iter()
+                .find(|person| person.insurer == insurer)
+                .context("this insurer has no insured person");
+        };
+        Person::find(asked).with_context(|| {
             let words: Vec<&str> = PEOPLE.iter().map(|person| person.word).collect();
-            format!("--person {}: expected one of {}", self.person, words.join(", "))
+            format!("--person {asked}: expected one of {}", words.join(", "))
         })
     }
 
     /// The insurer asked.
     pub(crate) fn insurer(&self) -> Result<Insurer> {
         match &self.insurer {
-            Some(text) => {
-                Insurer::parse(text).with_context(|| format!("--insurer {text}: expected leuchtturm or kleeblatt"))
-            }
+            Some(text) => parse_insurer(text),
             // Foreign cards are known to the first insurer.
             None if self.card.is_some() => Ok(Insurer::Leuchtturm),
             None => Ok(self.person()?.insurer),
@@ -126,6 +134,10 @@ impl Who {
         let pin = self.pin.clone().unwrap_or_else(|| person.pin.to_owned());
         Ok(Holder::Person { person, pin })
     }
+}
+
+fn parse_insurer(text: &str) -> Result<Insurer> {
+    Insurer::parse(text).with_context(|| format!("--insurer {text}: expected leuchtturm or kleeblatt"))
 }
 
 impl Holder {
