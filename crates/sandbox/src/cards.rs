@@ -46,6 +46,9 @@ pub struct CardFile {
     pub password: String,
 }
 
+/// Published cards of gematik's test PKI that its responder calls revoked: issuer and serial number. Here is no network to ask it.
+const REVOKED_TEST_CARDS: [(&str, &str); 1] = [("GEM.EGK-CA51 TEST-ONLY", "033EF550AA6817")];
+
 /// Foreign cards and who vouches for them: gematik's test PKI, for example. None by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ForeignCards {
@@ -186,6 +189,12 @@ impl Cards {
         }
         for card in &foreign.revoked {
             trust.revoke(card)?;
+        }
+        for (issuer, serial) in REVOKED_TEST_CARDS {
+            trust.revoke(&RevokedCard {
+                issuer: issuer.to_owned(),
+                serial: serial.to_owned(),
+            })?;
         }
         Ok(trust)
     }
