@@ -229,6 +229,12 @@ impl Service {
         self.post(&format!("{}/token", insurer.mtls), &fields).await
     }
 
+    /// Redeems; `None` where no answer came.
+    pub async fn try_redeem(&self, insurer: &Insurer, fields: &Fields) -> Option<HttpResponse> {
+        let url = format!("{}/token", insurer.mtls);
+        self.client.post_form(&url, &fields.pairs(), &[]).await.ok()
+    }
+
     /// Decrypts and reads an ID token; the signature is held against the certificate beside it.
     pub fn open(&self, id_token: &str) -> OpenedToken {
         let encrypted = jwe::parse(id_token, &json::DEFAULT).unwrap();

@@ -18,4 +18,5 @@ mod registry;
 mod rollover;
 mod sso;
 mod statement;
+mod steps;
 mod tenants;
