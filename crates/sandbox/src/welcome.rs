@@ -43,6 +43,11 @@ pub fn welcome(description: &Description, started_in_milliseconds: u128) -> Stri
         "    ID tokens         version 1.0.0 and 2.0.0, as your entity statement announces"
     ));
     line(format_args!(""));
+    if description.host_names.len() > 1 {
+        line(format_args!("  These names must lead to this machine. In /etc/hosts:"));
+        line(format_args!("    127.0.0.1 {}", description.host_names[1..].join(" ")));
+        line(format_args!(""));
+    }
     line(format_args!("  In another terminal"));
     let at = where_to_find(description);
     line(format_args!("    healthid login{at}"));
