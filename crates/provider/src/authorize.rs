@@ -13,9 +13,10 @@ use jose::UnixTime;
 use oidc::{
     authorization::{self, AuthorizationError, AuthorizationQuery, NextStep, RedirectedError},
     client::RelyingParty,
-    login_state::{LoginRequest, PendingLogin},
+    login_state::{LoginRequest, PendingLogin, SessionState},
 };
-use vault::StateKind;
+use store::Key;
+use vault::{PersonCapability, StateKind};
 
 use crate::{
     browser::{self, BrowserCookie},
@@ -44,7 +45,7 @@ async fn decide(
     let request = open_request(core, tenant, &query.client_id, &query.sealed_request, now)?;
     let party = core.relying_parties.resolve(&query.client_id, now).await?;
     let cookie = BrowserCookie::from_headers(headers).unwrap_or_else(|| BrowserCookie::new(&*core.rng));
-    let (capability, session) = browser::session(core, tenant, headers, now).unzip();
+    let (capability, session) = current_session(core, tenant, headers, now).await?.unzip();
     let browser = Some(cookie.tag());
     match authorization::decide_next_step(
         &query.client_id,
@@ -66,6 +67,27 @@ async fn decide(
             Ok(cookie.set_on(response, tenant))
         }
     }
+}
+
+/// The session in this browser. One whose person or device is gone since is none: the person authenticates again.
+async fn current_session(
+    core: &Core,
+    tenant: &Tenant,
+    headers: &HeaderMap,
+    now: UnixTime,
+) -> Result<Option<(PersonCapability, SessionState)>, StepProblem> {
+    let Some((capability, session)) = browser::session(core, tenant, headers, now) else {
+        return Ok(None);
+    };
+    let person = capability.person_id();
+    let mut keys = vec![person.identity_key(tenant.id())];
+    keys.extend(
+        session
+            .device
+            .map(|used| Key::device(tenant.id(), person.as_bytes(), &used.device_id)),
+    );
+    let rows = core.store.load(&keys).await?;
+    Ok(rows.iter().all(Option::is_some).then_some((capability, session)))
 }
 
 /// Opens a request URI's sealed part and holds it against the client.

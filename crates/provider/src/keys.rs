@@ -137,7 +137,7 @@ impl TenantKeys {
 /// Which key an operator moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RolloverStep {
-    /// Make the next key and publish it beside the active one. The Federation Master must know a new entity key 24 hours before it signs.
+    /// Make the next key and publish it beside the active one; nothing where there is one already. The Federation Master must know a new entity key 24 hours before it signs.
     Publish,
     /// Sign with the next key from now on; the old one stays published.
     Switch,
@@ -293,6 +293,10 @@ impl Core {
         let _turn = tenant.keys_turn().await;
         let changes = match step {
             RolloverStep::Publish => {
+                let known = self.load_keys(tenant).await?;
+                if known.published(role).any(|key| key.state() == KeyState::Next) {
+                    return Ok(());
+                }
                 let key = self.new_key(tenant, role, KeyState::Next, now)?;
                 vec![self.vault.seal_signing_key(&key, None)?]
             }

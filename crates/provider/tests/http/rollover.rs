@@ -202,6 +202,19 @@ async fn a_switch_without_a_published_key_changes_nothing() {
 }
 
 #[tokio::test]
+async fn publishing_twice_publishes_one_next_key() {
+    let harness = Harness::start().await;
+    for _ in 0..3 {
+        let published = harness
+            .provider
+            .roll_over(&harness.path.issuer, KeyRole::EntityStatement, RolloverStep::Publish)
+            .await;
+        assert!(published.is_ok());
+        assert_eq!(registered(&harness).await.keys.len(), 2);
+    }
+}
+
+#[tokio::test]
 async fn another_instance_takes_part_within_a_minute() {
     let one = Harness::start().await;
     let ada = one.ada().await;

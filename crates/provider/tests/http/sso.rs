@@ -5,7 +5,7 @@ use transport::{HttpClient, HttpResponse};
 
 use super::authorize::{authorization_url, consent_in_browser, consent_url};
 use crate::common::clock::NOW;
-use crate::common::{Harness, Person, Push, RECORD, Redirect, Service, Setup, policy, wire};
+use crate::common::{HIGH_CLASS, Harness, Person, Push, RECORD, Redirect, Service, Setup, policy, wire};
 
 const OTHER: &str = "https://other.example";
 
@@ -271,6 +271,38 @@ async fn a_session_does_not_answer_a_demand_for_the_card() {
         let answer = open(&harness, &browser, &service, &push).await;
         assert!(asks_for_the_card(&answer), "{amr}");
     }
+}
+
+#[tokio::test]
+async fn a_session_ends_with_the_device_it_began_with() {
+    let harness = harness().await;
+    let service = harness.service();
+    let ada = harness.ada().await;
+    let mut device = harness.bound(&harness.path, &service, &ada, HIGH_CLASS).await;
+    let browser = harness.browser();
+    let page = open(&harness, &browser, &service, &service.request(&harness))
+        .await
+        .text();
+    let link = Redirect::parse(&wire::attribute(&page, "class=\"button\"", "href"));
+    let body = json!({"client_id": service.client_id, "login": link.value("login").unwrap()});
+    let answer = harness.api(&harness.path, "/auth/challenge", &body).await;
+    let challenged = harness.read_challenge(&service.client_id, &answer);
+    let answer = harness
+        .answer_with_device(&harness.path, &challenged, &mut device)
+        .await;
+    let login = harness.read_answer(&service.client_id, &answer).login;
+    consent_in_browser(&harness, &browser, &service, &login).await;
+    // The session redeems logins of its own.
+    let push = service.request(&harness);
+    let answer = open(&harness, &browser, &service, &push).await;
+    let code = approve_page(&harness, &browser, &service, &answer).await;
+    harness.redeemed(&harness.path, &service, &push, &code).await;
+    // She takes the device back: nothing goes on in its name, and she is asked for her card.
+    let account = harness.account(&harness.path, &ada).await;
+    let what = json!({"device": account.devices()[0]});
+    wire::json(&harness.take_back(&harness.path, &account, &what).await, 200);
+    let answer = open(&harness, &browser, &service, &service.request(&harness)).await;
+    assert!(asks_for_the_card(&answer));
 }
 
 #[tokio::test]

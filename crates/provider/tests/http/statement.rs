@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use store_sqlite::SqliteStore;
 use transport::HttpResponse;
 
-use crate::common::{ALL_SCOPES, Harness, Insurer, Setup, UNKNOWN_HOST, members, part, wire};
+use crate::common::{ALL_SCOPES, Disk, Harness, Insurer, Setup, UNKNOWN_HOST, logs, members, part, wire};
 
 async fn get(harness: &Harness, url: &str, headers: &[(&str, &str)]) -> HttpResponse {
     harness.app().get(url, headers).await.unwrap()
@@ -246,6 +246,32 @@ async fn what_is_not_served_is_not_found_on_every_host() {
         let url = format!("{}{url}", harness.path.mtls);
         wire::assert_refused(&get(&harness, &url, &[]).await, 404, "not_found");
     }
+}
+
+#[tokio::test]
+async fn a_fault_of_ours_is_told_to_the_operator_and_not_to_the_peer() {
+    let harness = Harness::with(Setup {
+        certified: false,
+        ..Setup::default()
+    })
+    .await;
+    for path in ["/.well-known/openid-federation", "/jwks", "/auth/jwks"] {
+        let answer = get(&harness, &format!("{}{path}", harness.path.issuer), &[]).await;
+        let refused = wire::assert_refused(&answer, 500, "server_error");
+        assert!(!refused.description.contains("certificate"));
+        let line = logs::lines_of(&refused.support_code).remove(0);
+        assert!(
+            line.contains("no certificate of the TI component PKI") && line.contains("ERROR"),
+            "{line}"
+        );
+    }
+    // A disk without space: later it may work.
+    let harness = Harness::start().await;
+    harness.store.set_disk(Disk::Full);
+    let answer = get(&harness, &format!("{}/jwks", harness.path.issuer), &[]).await;
+    wire::assert_refused(&answer, 503, "temporarily_unavailable");
+    harness.store.set_disk(Disk::Fine);
+    key_set(&harness, &harness.path).await;
 }
 
 #[tokio::test]
