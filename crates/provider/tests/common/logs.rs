@@ -64,9 +64,14 @@ pub fn length() -> usize {
     log().text.len()
 }
 
+/// What was logged from there on.
+pub fn since(from: usize) -> String {
+    log().text[from..].to_owned()
+}
+
 /// Fails when what was logged from there on holds any of these.
 pub fn assert_silent_about<'a>(secrets: impl IntoIterator<Item = &'a String>, from: usize) {
-    let log = log().text[from..].to_owned();
+    let log = since(from);
     for secret in secrets {
         if let Some(at) = log.find(secret.as_str()) {
             let line = log[..at].rfind('\n').map_or(0, |start| start + 1);

@@ -125,7 +125,8 @@ pub struct Harness {
     pub port: u16,
     app: HttpClient,
     secrets: Mutex<Vec<String>>,
-    log_begins: usize,
+    /// Where its part of the log begins.
+    pub log_begins: usize,
     _running: [oneshot::Sender<()>; 2],
 }
 

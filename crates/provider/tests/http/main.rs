@@ -13,6 +13,7 @@ mod login;
 mod mutual_tls;
 mod push;
 mod push_claims;
+mod records;
 mod redeem;
 mod registry;
 mod rollover;

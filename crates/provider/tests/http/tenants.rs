@@ -86,6 +86,37 @@ async fn insurers_that_cannot_be_told_apart_are_refused() {
 }
 
 #[tokio::test]
+async fn an_insurer_is_found_by_the_host_of_either_http_version_in_any_case_and_port() {
+    use tower::ServiceExt as _;
+
+    let harness = Harness::start().await;
+    for (host, target, status) in [
+        (Some("bkk.localhost"), "/jwks", 200),
+        (Some("bkk.localhost:9999"), "/jwks", 200),
+        (Some("BKK.Localhost"), "/jwks", 200),
+        (None, "https://bkk.localhost/jwks", 200),
+        // What the request target says counts more than the header (RFC 9112 section 3.2.2).
+        (Some("nobody.example"), "https://bkk.localhost:1/jwks", 200),
+        (Some("bkk.localhost"), "https://nobody.example/jwks", 404),
+        (Some("bkk.localhost.nobody.example"), "/jwks", 404),
+        (Some("localhost"), "/jwks", 404),
+        (Some(""), "/jwks", 404),
+        (None, "/jwks", 404),
+        // With a path in the issuer, the path names the insurer.
+        (Some("localhost"), "/109900019/jwks", 200),
+        (Some("localhost"), "/109900020/jwks", 404),
+    ] {
+        let mut request = http::Request::builder().uri(target);
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        let request = request.body(axum::body::Body::empty()).unwrap();
+        let response = harness.provider.public_router().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), status, "{host:?} {target}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_of_one_insurer_is_good_at_another() {
     let harness = Harness::start().await;
     let service = harness.service();

@@ -1,0 +1,83 @@
+//! What stays behind after a login: sealed records, and a log without people (A_22323, A_22840, A_23018).
+
+use std::sync::Arc;
+
+use store::{Kind, Store as _};
+use store_sqlite::SqliteStore;
+
+use crate::common::{HIGH_CLASS, Harness, RECORD, Setup, logs};
+
+#[tokio::test]
+async fn every_token_issue_is_recorded_for_the_person_and_counted_in_the_log() {
+    let harness = Harness::start().await;
+    let service = harness.service();
+    let ada = harness.ada().await;
+    let tenant = vault::tenant_id(&harness.path.issuer);
+    let person = harness.import(&harness.path, &ada.data()).await;
+    for expected in 1..=3 {
+        harness.login(&harness.path, &service, &ada).await;
+        let entries = harness
+            .store
+            .list(Kind::Audit, tenant, person.as_bytes(), 10)
+            .await
+            .unwrap();
+        assert_eq!(entries.len(), expected);
+        // For a year.
+        let kept_until = entries.iter().filter_map(|(_, row)| row.expires_at).max();
+        assert_eq!(kept_until, Some(harness.clock_now() + 365 * 86_400));
+    }
+    assert!(
+        logs::since(harness.log_begins)
+            .matches("\"event\":\"token_issued\"")
+            .count()
+            >= 3
+    );
+    // A redemption that fails leaves no entry.
+    let push = service.request(&harness);
+    let code = harness.code(&harness.path, &service, &push, &ada).await;
+    harness.redeemed(&harness.path, &service, &push, &code).await;
+    service.redeem(&harness.path, &push, &code).await;
+    let entries = harness.store.list(Kind::Audit, tenant, person.as_bytes(), 10).await;
+    assert_eq!(entries.unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn nothing_about_a_person_or_her_services_stands_readable_in_the_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let harness = Harness::with(Setup {
+        store: Arc::new(SqliteStore::open(directory.path().join("store.sqlite")).unwrap()),
+        ..Setup::default()
+    })
+    .await;
+    let service = harness.service();
+    let ada = harness.ada().await;
+    harness.bound(&harness.path, &service, &ada, HIGH_CLASS).await;
+    let push = service.request(&harness);
+    let answered = harness.authenticated(&harness.path, &service, &push, &ada).await;
+    let code = harness.approved_and_remembered(&harness.path, &answered, &[]).await;
+    let token = harness.redeemed(&harness.path, &service, &push, &code).await;
+    let mut bytes = Vec::new();
+    for entry in std::fs::read_dir(directory.path()).unwrap() {
+        bytes.extend(std::fs::read(entry.unwrap().path()).unwrap());
+    }
+    assert!(bytes.len() > 10_000);
+    let data = ada.data();
+    for secret in [
+        ada.kvnr,
+        &data.given_name,
+        &data.family_name,
+        &data.email,
+        &data.birthdate,
+        "Mein Handy",
+        "Patientenakte",
+        RECORD,
+        "record.example",
+        token.sub(),
+        push.fields.value("state"),
+        push.fields.value("nonce"),
+        &code,
+    ] {
+        let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+        assert!(!found, "{secret}");
+    }
+}
