@@ -28,7 +28,7 @@ use crate::{
     authorize::open_request,
     consent,
     core::{Core, StepProblem},
-    people,
+    people::{self, ConsentRows},
     support::json_response,
     tenant::Tenant,
 };
@@ -270,15 +270,15 @@ async fn verify_device(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Resul
     let pending = open_pending(core, tenant, &answer.client_id, &answer.login, now)?;
     let assertion = device::parse_assertion(&answer.response).map_err(StepProblem::invalid)?;
     let challenge = recognise(tenant, &answer.client_id, &pending, assertion.challenge_token(), now)?;
-    let bound = people::device_by_handle(core, tenant, &answer.device)
+    let bound = people::device_by_handle(core, tenant, &answer.client_id, &answer.device)
         .await?
         .ok_or_else(|| {
             StepProblem::denied("member 'device': not bound (any more); log in with the health card and bind it again")
         })?;
-    let verified =
-        device::verify(&assertion, &challenge, &bound, &tenant.settings.policy, now).map_err(StepProblem::denied)?;
+    let verified = device::verify(&assertion, &challenge, &bound.key, &tenant.settings.policy, now)
+        .map_err(StepProblem::denied)?;
     let used = DeviceUse {
-        device_id: bound.device_id,
+        device_id: bound.key.device_id,
         counter: verified.counter,
     };
     authenticated(
@@ -287,7 +287,7 @@ async fn verify_device(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Resul
         &answer.client_id,
         pending,
         &verified.person,
-        Some(used),
+        Some((used, bound.rows)),
         now,
     )
     .await
@@ -300,9 +300,10 @@ async fn authenticated(
     client_id: &str,
     pending: PendingLogin,
     proven: &AuthenticatedPerson,
-    device: Option<DeviceUse>,
+    device: Option<(DeviceUse, ConsentRows)>,
     now: UnixTime,
 ) -> Result<consent::Ask, StepProblem> {
+    let (device, rows) = device.unzip();
     let performed = proven.performed();
     let wishes = pending.request.level_request(client_id);
     tenant
@@ -321,5 +322,5 @@ async fn authenticated(
         device,
         expires_at: now.plus_seconds(AUTHENTICATED_LIFETIME_SECONDS),
     };
-    consent::ask(core, tenant, client_id, capability, &login, now).await
+    consent::ask(core, tenant, client_id, capability, &login, rows, now).await
 }

@@ -26,7 +26,7 @@ use crate::{
     browser::{self, BrowserCookie},
     core::{Core, StepProblem},
     pages::{self, ClaimLine, ConsentPage, Language},
-    people,
+    people::ConsentRows,
     support::json_response,
     tenant::Tenant,
 };
@@ -47,13 +47,14 @@ struct AskConsent {
     remembered: bool,
 }
 
-/// The question that follows an authentication.
+/// The question that follows an authentication. `rows` are this person's for this service, where they have been read already.
 pub(crate) async fn ask(
     core: &Core,
     tenant: &Arc<Tenant>,
     client_id: &str,
     capability: PersonCapability,
     login: &AuthenticatedLogin,
+    rows: Option<ConsentRows>,
     now: UnixTime,
 ) -> Result<Ask, StepProblem> {
     let sealed = core.seal_login(&capability, StateKind::Authenticated, now, &login.to_bytes())?;
@@ -65,7 +66,11 @@ pub(crate) async fn ask(
             name: party.name().to_owned(),
             logo_uri: party.logo_uri().map(str::to_owned),
         };
-        let remembered = people::remembered_consent(core, capability, client_id).await?;
+        let rows = match rows {
+            Some(rows) => rows,
+            None => ConsentRows::load(core, &capability, client_id).await?,
+        };
+        let remembered = rows.decision(core, capability)?;
         (
             service,
             remembered.and_then(|remembered| remembered.answers(login)).is_some(),
@@ -145,7 +150,8 @@ pub(crate) async fn next(
 ) -> Result<Response, StepProblem> {
     let Authenticated { capability, login } = authenticated;
     let sealed = core.seal_login(&capability, StateKind::Authenticated, now, &login.to_bytes())?;
-    let remembered = people::remembered_consent(core, capability, party.client_id()).await?;
+    let rows = ConsentRows::load(core, &capability, party.client_id()).await?;
+    let remembered = rows.decision(core, capability)?;
     if let Some(decision) = remembered.and_then(|remembered| remembered.answers(&login)) {
         // Looking up the decision used the right to her record; the sealed login gives it again.
         let (capability, _) = core

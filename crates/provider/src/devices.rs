@@ -86,7 +86,7 @@ async fn try_bind(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Result<Bou
     check_room(core, tenant, person).await?;
     let identity = people::identity(core, &capability).await?;
     let at = Key::device(tenant.id(), person.as_bytes(), &device.device_id);
-    let content = serde_json::to_vec(&device).map_err(StepProblem::failed)?;
+    let content = people::write_device(&device)?;
     let change = core.vault.with_person(capability, &identity, |scope| {
         let content = scope.plaintext(content);
         scope.seal_record(at, None, &content, None)

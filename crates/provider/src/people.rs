@@ -6,7 +6,7 @@ use authenticator::{AuthenticatedPerson, device::DeviceKey};
 use jose::{UnixTime, base64url};
 use oidc::consent::RememberedConsent;
 use serde::{Deserialize, Serialize};
-use store::{Key, Row};
+use store::{Key, Row, TenantId};
 use vault::{CapabilityError, PersonCapability, PersonData, PersonId, ScopeError};
 
 use crate::{
@@ -71,31 +71,46 @@ pub(crate) fn account_closed() -> StepProblem {
 }
 
 /// Where a person's decision about a service stands.
-pub(crate) fn consent_key(core: &Core, capability: &PersonCapability, client_id: &str) -> Key {
-    let (tenant, person) = (capability.tenant(), capability.person_id());
-    let service = core.vault.service_index(tenant, &person, client_id);
+pub(crate) fn consent_key(core: &Core, tenant: TenantId, person: &PersonId, client_id: &str) -> Key {
+    let service = core.vault.service_index(tenant, person, client_id);
     Key::consent(tenant, person.as_bytes(), &service)
 }
 
-/// What she decided about this service before; takes the capability, since looking is using it.
-pub(crate) async fn remembered_consent(
-    core: &Core,
-    capability: PersonCapability,
-    client_id: &str,
-) -> Result<Option<RememberedConsent>, StepProblem> {
-    let consent_key = consent_key(core, &capability, client_id);
-    let identity_key = capability.person_id().identity_key(capability.tenant());
-    let mut rows = core.store.load(&[identity_key, consent_key]).await?.into_iter();
-    let (identity, consent) = (rows.next().flatten(), rows.next().flatten());
-    let identity = identity.ok_or_else(account_closed)?;
-    let Some(consent) = consent else {
-        return Ok(None);
-    };
-    let facts = core.vault.with_person(capability, &identity, |scope| {
-        scope.open_record(&consent_key, &consent)?.into_facts()
-    })??;
-    let record: Option<ConsentRecord> = serde_json::from_slice(facts.bytes()).ok();
-    Ok(record.and_then(|record| record.decision()))
+/// The rows that say what a person decided about a service before.
+pub(crate) struct ConsentRows {
+    key: Key,
+    identity: Option<Row>,
+    consent: Option<Row>,
+}
+
+impl ConsentRows {
+    pub(crate) async fn load(core: &Core, capability: &PersonCapability, client_id: &str) -> Result<Self, StepProblem> {
+        let (tenant, person) = (capability.tenant(), capability.person_id());
+        let key = consent_key(core, tenant, &person, client_id);
+        let mut rows = core.store.load(&[person.identity_key(tenant), key]).await?.into_iter();
+        Ok(Self {
+            key,
+            identity: rows.next().flatten(),
+            consent: rows.next().flatten(),
+        })
+    }
+
+    /// What she decided; takes the capability, since looking is using it.
+    pub(crate) fn decision(
+        &self,
+        core: &Core,
+        capability: PersonCapability,
+    ) -> Result<Option<RememberedConsent>, StepProblem> {
+        let identity = self.identity.as_ref().ok_or_else(account_closed)?;
+        let Some(consent) = &self.consent else {
+            return Ok(None);
+        };
+        let facts = core.vault.with_person(capability, identity, |scope| {
+            scope.open_record(&self.key, consent)?.into_facts()
+        })??;
+        let record: Option<ConsentRecord> = serde_json::from_slice(facts.bytes()).ok();
+        Ok(record.and_then(|record| record.decision()))
+    }
 }
 
 /// What a device calls itself with: the person's handle and its own, base64url. Known to the device and to us.
@@ -103,12 +118,19 @@ pub(crate) fn device_handle(person: PersonId, device_id: &[u8; 16]) -> String {
     base64url::encode(&[person.as_bytes().as_slice(), device_id].concat())
 }
 
-/// The device with this handle, if it is still bound.
+/// A bound device, and what was read with it because the next step asks for it.
+pub(crate) struct BoundDevice {
+    pub(crate) key: DeviceKey,
+    pub(crate) rows: ConsentRows,
+}
+
+/// The device with this handle, if it is still bound. Reads everything the login needs of its person at once.
 pub(crate) async fn device_by_handle(
     core: &Core,
     tenant: &Arc<Tenant>,
+    client_id: &str,
     handle: &str,
-) -> Result<Option<DeviceKey>, StepProblem> {
+) -> Result<Option<BoundDevice>, StepProblem> {
     let Ok(bytes) = base64url::decode_array::<32>(handle) else {
         return Ok(None);
     };
@@ -116,9 +138,11 @@ pub(crate) async fn device_by_handle(
     person.copy_from_slice(&bytes[..16]);
     device_id.copy_from_slice(&bytes[16..]);
     let person = PersonId::from_bytes(person);
+    let key = consent_key(core, tenant.id(), &person, client_id);
     let keys = [
         person.identity_key(tenant.id()),
         Key::device(tenant.id(), person.as_bytes(), &device_id),
+        key,
     ];
     let mut rows = core.store.load(&keys).await?.into_iter();
     let (Some(identity), Some(row)) = (rows.next().flatten(), rows.next().flatten()) else {
@@ -127,12 +151,39 @@ pub(crate) async fn device_by_handle(
     let facts = core
         .vault
         .open_device(tenant.id(), person, &identity, &device_id, &row)?;
-    read_device(facts.bytes()).map(Some)
+    let rows = ConsentRows {
+        key,
+        identity: Some(identity),
+        consent: rows.next().flatten(),
+    };
+    let key = read_device(facts.bytes())?;
+    Ok(Some(BoundDevice { key, rows }))
 }
 
-/// A device record's content.
+/// A device record's content: the counter, eight bytes, then the device as JSON. The counter stands in front, and counts, so that a login
+/// advances it without reading the rest.
+pub(crate) fn write_device(device: &DeviceKey) -> Result<Vec<u8>, StepProblem> {
+    let mut bytes = device.counter.to_be_bytes().to_vec();
+    serde_json::to_writer(&mut bytes, device).map_err(StepProblem::failed)?;
+    Ok(bytes)
+}
+
+/// Reads what [`write_device`] wrote.
 pub(crate) fn read_device(bytes: &[u8]) -> Result<DeviceKey, StepProblem> {
-    serde_json::from_slice(bytes).map_err(|_| StepProblem::failed("a device record has an unknown form"))
+    let unknown = || StepProblem::failed("a device record has an unknown form");
+    let (counter, json) = bytes.split_first_chunk().ok_or_else(unknown)?;
+    let mut device: DeviceKey = serde_json::from_slice(json).map_err(|_| unknown())?;
+    device.counter = u64::from_be_bytes(*counter);
+    Ok(device)
+}
+
+/// The record with its counter advanced; `None` where another login has advanced it as far or further.
+pub(crate) fn advance_device(bytes: &[u8], counter: u64) -> Option<Vec<u8>> {
+    let (stored, json) = bytes.split_first_chunk()?;
+    if u64::from_be_bytes(*stored) >= counter {
+        return None;
+    }
+    Some([&counter.to_be_bytes()[..], json].concat())
 }
 
 /// Stores a person the insurer knows, or her changed data; under the same number she stays the same person.

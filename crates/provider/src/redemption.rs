@@ -54,7 +54,7 @@ pub(crate) async fn redeem(
     tenant: &Arc<Tenant>,
     client: &AuthenticatedClient<'_>,
     redeemable: RedeemableCode,
-    rights: impl Fn() -> Result<Rights, StepProblem>,
+    mut rights: impl FnMut() -> Result<Rights, StepProblem>,
     now: UnixTime,
 ) -> Result<String, StepProblem> {
     let outcome = level(tenant, redeemable.code(), now)?;
@@ -122,7 +122,7 @@ impl Records {
         capability: &PersonCapability,
     ) -> Result<Self, StepProblem> {
         let (tenant, person) = (capability.tenant(), capability.person_id());
-        let consent_key = people::consent_key(core, capability, client.party().client_id());
+        let consent_key = people::consent_key(core, tenant, &person, client.party().client_id());
         let mut keys = vec![person.identity_key(tenant)];
         if code.remember == Remember::Yes {
             keys.push(consent_key);
@@ -182,7 +182,7 @@ impl Records {
                 }
                 if let (Some((key, row)), Some(used)) = (&self.device, code.device) {
                     let device = scope.open_record(key, row)?;
-                    if let Some(advanced) = advance(device.bytes(), used.counter) {
+                    if let Some(advanced) = people::advance_device(device.bytes(), used.counter) {
                         let advanced = scope.plaintext(advanced);
                         changes.push(scope.seal_record(*key, Some(row.version), &advanced, None)?);
                     }
@@ -201,16 +201,6 @@ impl Records {
 
 fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, StepProblem> {
     serde_json::to_vec(record).map_err(StepProblem::failed)
-}
-
-/// The device record with its counter advanced; `None` where another login has advanced it further.
-fn advance(device: &[u8], counter: u64) -> Option<Vec<u8>> {
-    let mut device = people::read_device(device).ok()?;
-    if device.counter >= counter {
-        return None;
-    }
-    device.counter = counter;
-    serde_json::to_vec(&device).ok()
 }
 
 fn remembered(client: &AuthenticatedClient<'_>, code: &AuthorizationCode, now: UnixTime) -> ConsentRecord {

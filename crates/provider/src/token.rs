@@ -58,7 +58,7 @@ async fn redeem(
         }
     }
     let client = check_client_certificate(&party, peer.presented(), now).map_err(TokenError::from)?;
-    let (_, code) = open_code(core, tenant, &request, now)?;
+    let (capability, code) = open_code(core, tenant, &request, now)?;
     let redeemable = match token::check(&request, &client, code.clone(), now) {
         Ok(redeemable) => redeemable,
         Err(error @ TokenError::Verifier) => {
@@ -67,10 +67,16 @@ async fn redeem(
         }
         Err(error) => return Err(error.into()),
     };
+    // One right is open already; every further one is the sealed code opened again.
+    let mut first = Some(capability);
+    let mut right = || match first.take() {
+        Some(capability) => Ok(capability),
+        None => open_code(core, tenant, &request, now).map(|(capability, _)| capability),
+    };
     let rights = || -> Result<Rights, StepProblem> {
         Ok(Rights {
-            to_record: open_code(core, tenant, &request, now)?.0,
-            to_mint: open_code(core, tenant, &request, now)?.0,
+            to_record: right()?,
+            to_mint: right()?,
         })
     };
     let id_token = redemption::redeem(core, tenant, &client, redeemable, rights, now).await?;
