@@ -152,6 +152,10 @@ pub fn check_endpoint(text: &str, schemes: Schemes) -> Result<(), EntityIdError>
 /// # Errors
 /// [`EntityIdError`], by rule.
 pub fn check_redirect_uri(text: &str, schemes: Schemes) -> Result<(), EntityIdError> {
+    // RFC 3986 §2: a URI is ASCII. Anything else could not stand in a Location header as it is registered.
+    if !text.is_ascii() {
+        return Err(EntityIdError::NotNormal);
+    }
     match parse_absolute(text, schemes)?.query() {
         Some(_) => Err(EntityIdError::Query),
         None => Ok(()),
@@ -302,6 +306,7 @@ mod tests {
         assert!(check_redirect_uri("https://app.example/cb/", Schemes::HttpsOnly).is_ok());
         for text in [
             "https://app.example/cb?x=1",
+            "https://app.example/zurück",
             "app:cb",
             "https://app.example/#a",
             "javascript:alert(1)",

@@ -362,6 +362,31 @@ async fn an_intruder_who_serves_the_services_statement_cannot_redirect_people_el
 }
 
 #[tokio::test]
+async fn a_redirect_uri_that_fits_no_header_is_none() {
+    let harness = Harness::start().await;
+    for redirect_uri in [
+        "https://record.example/ti/zur\u{fc}ck",
+        "https://record.example/ti/return?next=1",
+        "https://record.example/ti/return#x",
+        "https://user@record.example/return",
+        "record://return",
+        "/return",
+        "",
+    ] {
+        let service = Service::new("https://record.example/ti");
+        let mut published = service.published();
+        published.redirect_uris.push(redirect_uri.to_owned());
+        harness.federation.publish(&service.client_id, published);
+        harness.clock.advance(provider::FAILURE_KEPT_SECONDS);
+        assert_eq!(
+            push_refused(&harness, &service).await.code(),
+            (401, "invalid_client"),
+            "{redirect_uri}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_new_encryption_key_is_used_once_the_statement_is_read_again() {
     let harness = Harness::start().await;
     let mut service = harness.service();
