@@ -25,6 +25,7 @@ pub(crate) enum Command {
     ///
     /// Example: healthid fedmaster register --entity-id https://localhost:9001 --name "My service" --keys entity-keys.json
     /// --redirect-uri http://localhost:9000/return --scope openid --scope urn:telematik:versicherter
+    #[command(visible_alias = "update")]
     Register(Box<Register>),
     /// List the participants.
     List(At),

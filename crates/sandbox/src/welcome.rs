@@ -50,12 +50,12 @@ pub fn welcome(description: &Description, started_in_milliseconds: u128) -> Stri
     }
     line(format_args!("  In another terminal"));
     let at = where_to_find(description);
+    let record = description.service(Service::Record);
     line(format_args!("    healthid login{at}"));
     line(format_args!("        a whole login without a browser"));
     line(format_args!(
-        "    healthid federation check {} --ca {}",
-        description.master,
-        description.ca.display()
+        "    healthid federation check {}{at}",
+        record.map_or("", |entry| &entry.entity_id)
     ));
     line(format_args!("        a statement and its chain, step by step"));
     line(format_args!("    healthid --help"));

@@ -73,6 +73,15 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     }
 }
 
+/// Whether a statement is one of an entity that answers for others and that nobody answers for.
+fn is_anchor(own: &UnverifiedStatement) -> bool {
+    let claims = own.unverified_claims();
+    let fetches = claims
+        .metadata_of(EntityType::FederationEntity.as_str())
+        .is_some_and(|entity| entity.contains_key("federation_fetch_endpoint"));
+    fetches && claims.authority_hints.as_ref().is_none_or(Vec::is_empty)
+}
+
 fn now() -> UnixTime {
     #[expect(clippy::disallowed_methods, reason = "the command line is where time comes in")]
     let since_1970 = std::time::SystemTime::now()
@@ -105,6 +114,17 @@ impl Check {
         let own = self.fetch(&subject.well_known_url()).await?;
         let parsed = statement::parse(&own.compact)?;
         self.own_statement(&parsed)?;
+        if is_anchor(&parsed) {
+            // Nobody is above it: what can be checked is its own statement, against the keys that are pinned.
+            let verified = self.pin(&own, options)?.verify_configuration(&own.compact, self.now)?;
+            say(&format!(
+                "trust anchor: names no superior, publishes {} key(s)",
+                verified.keys().keys.len()
+            ))?;
+            return say(&serde_json::to_string_pretty(
+                &verified.statement().claims().to_value(),
+            )?);
+        }
         let (superiors, anchor) = self.climb(subject, &parsed).await?;
         let anchor = self.pin(&anchor, options)?;
         let mut statements = vec![own];
