@@ -269,8 +269,11 @@ fn check_redirect_uris(redirect_uris: &[String]) -> Result<(), RelyingPartyError
         return Err(RelyingPartyError::RedirectUriCount);
     }
     for (index, redirect_uri) in redirect_uris.iter().enumerate() {
-        check_endpoint(redirect_uri, Schemes::LoopbackHttpToo)
-            .map_err(|reason| RelyingPartyError::RedirectUri { index, reason })?;
+        let refused = |reason| RelyingPartyError::RedirectUri { index, reason };
+        check_endpoint(redirect_uri, Schemes::LoopbackHttpToo).map_err(refused)?;
+        if !redirect_uri.is_ascii() {
+            return Err(refused(EntityIdError::NotNormal));
+        }
     }
     Ok(())
 }

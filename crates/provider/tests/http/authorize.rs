@@ -333,6 +333,29 @@ async fn declining_leads_back_with_access_denied_before_and_after_authentication
 }
 
 #[tokio::test]
+async fn an_address_with_a_query_keeps_it() {
+    let harness = Harness::start().await;
+    let mut service = Service::new("https://query.example");
+    service.redirect_uri = "https://query.example/return?app=1&x=%C3%BC".to_owned();
+    service.join(&harness.federation);
+    let ada = harness.ada().await;
+    let push = service.request(&harness);
+    let answered = harness.authenticated(&harness.path, &service, &push, &ada).await;
+    let answer = harness
+        .decide(&harness.path, &answered, &json!({"decision": "approve"}))
+        .await;
+    let redirect = harness.read_redirect(&answer);
+    assert!(
+        redirect
+            .0
+            .as_str()
+            .starts_with(&format!("{}&code=", service.redirect_uri))
+    );
+    assert_eq!(redirect.names(), ["app", "x", "code", "state"]);
+    harness.redeemed(&harness.path, &service, &push, &redirect.code()).await;
+}
+
+#[tokio::test]
 async fn nobody_is_sent_to_an_address_that_was_withdrawn_since() {
     let harness = Harness::start().await;
     let service = harness.service();
