@@ -2,13 +2,13 @@
 //!
 //! Openly fake, and real in form: key on brainpoolP256r1, certificate by the sandbox's card authority, PIN with three tries.
 
+mod foreign;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use authenticator::health_card::{
-    AuthorityRules, CardTrust, CheckDigits, Revocation, RevokedCard, TrustError, UnverifiedCertificate,
-};
-use authenticator::{Ik, Kvnr};
+use authenticator::Ik;
+use authenticator::health_card::{AuthorityRules, CardTrust, CheckDigits, Revocation, RevokedCard, TrustError};
 use jose::UnixTime;
 use sha2::{Digest, Sha256};
 use vault::PersonData;
@@ -19,6 +19,9 @@ use crate::data::{DataDir, DataError, Identity};
 use crate::insurers::Insurer;
 use crate::people::{CardCondition, DEFAULT_PIN, PEOPLE, PUK, Person};
 use crate::pki::{self, CardHolder, EgkAuthority, PkiError};
+
+pub use foreign::{CardFile, ForeignCards, P12_PASSWORD};
+use foreign::{ForeignCard, REVOKED_TEST_CARDS};
 
 const COUNTERS_FILE: &str = "cards.json";
 const DAY_SECONDS: u64 = 86_400;
@@ -32,34 +35,6 @@ const EXPIRED_CARD_AGE_SECONDS: u64 = 6 * 365 * DAY_SECONDS;
 const LIST_VALID_SECONDS: u64 = 365 * DAY_SECONDS;
 /// Serial number of the first person's card.
 const FIRST_SERIAL: u64 = 0x0010_0000;
-/// Password of the card files gematik's test PKI publishes.
-pub const P12_PASSWORD: &str = "00";
-
-/// A card read from a PKCS#12 file, to be played with beside the sandbox's own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CardFile {
-    /// What it is called here, such as its file name.
-    pub label: String,
-    /// PKCS#12.
-    pub bytes: Vec<u8>,
-    /// Its password.
-    pub password: String,
-}
-
-/// Published cards of gematik's test PKI that its responder calls revoked: issuer and serial number. Here is no network to ask it.
-const REVOKED_TEST_CARDS: [(&str, &str); 1] = [("GEM.EGK-CA51 TEST-ONLY", "033EF550AA6817")];
-
-/// Foreign cards and who vouches for them: gematik's test PKI, for example. None by default.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ForeignCards {
-    /// Certificates of authorities, DER or PEM, believed by the rules of gematik's test PKI.
-    pub authorities: Vec<Vec<u8>>,
-    /// Cards revoked by configuration.
-    pub revoked: Vec<RevokedCard>,
-    /// The cards.
-    pub files: Vec<CardFile>,
-}
-
 /// Why there are no cards.
 #[derive(Debug, thiserror::Error)]
 pub enum CardsError {
@@ -100,15 +75,6 @@ pub enum UseError {
     /// Everything else.
     #[error(transparent)]
     Cards(#[from] CardsError),
-}
-
-/// A foreign card with what its certificate says.
-struct ForeignCard {
-    word: String,
-    name: String,
-    ik: Option<Ik>,
-    kvnr: Option<Kvnr>,
-    card: String,
 }
 
 /// A card as pages and lists show it.
@@ -377,54 +343,6 @@ fn state_of(person: &Person, counters: &Counters) -> CardState {
         _ => CardState::default(),
     };
     counters.get(person.word).copied().unwrap_or(begin)
-}
-
-impl ForeignCard {
-    fn read(file: &CardFile) -> Result<Self, CardsError> {
-        let refused = |error| CardsError::File {
-            label: file.label.clone(),
-            error,
-        };
-        let card = VirtualCard::load_p12(&file.bytes, &file.password).map_err(refused)?;
-        let certificate =
-            UnverifiedCertificate::parse(card.certificate()).map_err(|_| refused(P12Error::Certificate))?;
-        let units = certificate.organizational_units();
-        Ok(Self {
-            word: word_of(&file.label),
-            name: certificate.common_name().unwrap_or(&file.label).to_owned(),
-            ik: units.iter().find_map(|unit| Ik::parse_shape(unit).ok()),
-            kvnr: units.iter().find_map(|unit| Kvnr::parse_shape(unit).ok()),
-            card: serde_json::to_string(&card).map_err(|_| refused(P12Error::Unreadable))?,
-        })
-    }
-
-    fn data(&self) -> Option<PersonData> {
-        let (given_name, family_name) = self.name.rsplit_once(' ').unwrap_or(("", &self.name));
-        Some(PersonData {
-            kvnr: self.kvnr.clone()?,
-            ik: self.ik?,
-            given_name: given_name.to_owned(),
-            family_name: family_name.to_owned(),
-            display_name: self.name.clone(),
-            birthdate: String::new(),
-            sex: String::new(),
-            email: String::new(),
-        })
-    }
-}
-
-/// A file's label as a word: letters, digits and hyphens.
-fn word_of(label: &str) -> String {
-    let stem = label.strip_suffix(".p12").unwrap_or(label);
-    stem.chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() {
-                c.to_ascii_lowercase()
-            } else {
-                '-'
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,7 @@
 #![allow(clippy::unwrap_used)]
+use authenticator::Kvnr;
+use authenticator::health_card::UnverifiedCertificate;
+
 use super::*;
 use crate::addresses::{PageScheme, Ports};
 
