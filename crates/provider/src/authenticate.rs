@@ -18,6 +18,7 @@ use oidc::{
     login_state::{
         AUTHENTICATED_LIFETIME_SECONDS, AuthenticatedLogin, DeviceUse, PENDING_LIFETIME_SECONDS, PendingLogin,
     },
+    refusal::{ErrorCode, Refusal},
     scope::ClaimSet,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -124,6 +125,15 @@ async fn issue_challenge(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Res
             ));
         }
     };
+    // Asking for a challenge is asking the person; whoever may not be asked is told so at the authorization endpoint.
+    if pending.request.prompts.none() {
+        let reason = "prompt=none: the person must not be asked; call the authorization endpoint instead";
+        return Err(StepProblem::Refused(Refusal::new(
+            403,
+            ErrorCode::LoginRequired,
+            reason,
+        )));
+    }
     let (service, purpose) = if account::is_account(tenant, &client_id) {
         (account::service(tenant), Purpose::Account)
     } else {

@@ -11,6 +11,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use oidc::refusal::{ErrorCode, Refusal};
+use tower_http::catch_panic::CatchPanicLayer;
 use transport::ConnectionInfo;
 
 use crate::{
@@ -18,7 +19,10 @@ use crate::{
     core::{Core, StepProblem},
     devices,
     mtls::PeerCertificate,
-    pages, push, statement,
+    pages, push,
+    rng::Rng,
+    statement,
+    support::Problem,
     tenant::Tenant,
     token,
 };
@@ -63,10 +67,17 @@ fn mount(core: Arc<Core>, routes: &[(&str, MethodRouter<Arc<Core>>)]) -> Router 
             .route(path, method.clone())
             .route(&format!("/{{tenant}}{path}"), method.clone());
     }
+    let rng = Arc::clone(&core.rng);
     router
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
         .with_state(core)
+        .layer(CatchPanicLayer::custom(move |_| panicked(&*rng)))
+}
+
+/// One request's panic ends that request and nothing else. What it said is not told: it could quote anything.
+fn panicked(rng: &dyn Rng) -> Response {
+    Problem::internal("panicked", &"a step panicked", rng).into_json()
 }
 
 /// The tenant this request names.
@@ -293,4 +304,37 @@ fn has_media_type(headers: &HeaderMap, expected: &str) -> bool {
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
         .is_some_and(|essence| essence.trim().eq_ignore_ascii_case(expected))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::SeededRng;
+    use tower::ServiceExt as _;
+
+    #[tokio::test]
+    #[expect(clippy::panic, reason = "that is what is tested")]
+    async fn a_panic_ends_one_request_and_says_nothing() {
+        let router: Router = Router::new()
+            .route(
+                "/",
+                get(|| async {
+                    if true {
+                        panic!("SECRET")
+                    }
+                }),
+            )
+            .layer(CatchPanicLayer::custom(|_| panicked(&SeededRng::new(1))));
+        let request = axum::extract::Request::get("/").body(axum::body::Body::empty());
+        let response = router.oneshot(request.unwrap_or_default()).await.unwrap_or_default();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = axum::body::to_bytes(response.into_body(), 4096)
+            .await
+            .unwrap_or_default();
+        let body = String::from_utf8_lossy(&body);
+        assert!(
+            body.contains("server_error") && body.contains("support code") && !body.contains("SECRET"),
+            "{body}"
+        );
+    }
 }
