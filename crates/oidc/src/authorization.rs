@@ -221,15 +221,13 @@ pub enum RedirectedError {
     LoginRequired,
     /// `prompt=none` and consent needed.
     ConsentRequired,
-    /// What the person can do does not reach what the service demands.
-    LevelNotReached,
 }
 
 impl RedirectedError {
     /// The registered code.
     pub const fn code(self) -> ErrorCode {
         match self {
-            Self::Declined | Self::LevelNotReached => ErrorCode::AccessDenied,
+            Self::Declined => ErrorCode::AccessDenied,
             Self::LoginRequired => ErrorCode::LoginRequired,
             Self::ConsentRequired => ErrorCode::ConsentRequired,
         }
@@ -241,7 +239,6 @@ impl RedirectedError {
             Self::Declined => "the insured person declined",
             Self::LoginRequired => "prompt=none, and the insured person has to authenticate",
             Self::ConsentRequired => "prompt=none, and the insured person has to consent",
-            Self::LevelNotReached => "the insured person cannot reach the level or method the request demands",
         }
     }
 }

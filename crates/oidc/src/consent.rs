@@ -3,7 +3,10 @@
 //! Essential claims can only be accepted together or not at all; voluntary ones one by one. A decision may be remembered for one
 //! service and one set of claims; another set asks again.
 
-use authenticator::policy::{AuthenticationPolicy, LevelRefusal};
+use authenticator::{
+    Method,
+    policy::{AuthenticationPolicy, LevelRefusal},
+};
 use jose::UnixTime;
 use thiserror::Error;
 
@@ -78,6 +81,11 @@ pub fn decide(
         return Err(ConsentError::NotRequested(beyond.as_str()));
     }
     policy.decide_level(&login.request.level_request(client_id), &login.performed, now)?;
+    // A guest login leaves nothing behind (gematik digest 8.3).
+    let remember = match login.performed.method {
+        Method::GuestHealthCard => Remember::No,
+        Method::HealthCard | Method::IdentityCard | Method::DeviceKey => remember,
+    };
     let request = &login.request;
     Ok(ConsentOutcome::Code(Box::new(AuthorizationCode {
         login_id: request.login_id,

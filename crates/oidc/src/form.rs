@@ -74,7 +74,7 @@ impl Form {
             .filter(|value| !value.is_empty())
     }
 
-    /// All values of parameters whose name is `name` followed by anything, for check boxes of our own pages (`claim.<name>`).
+    /// All values of parameters whose name is `name` followed by anything, for check boxes of our own pages (`release.<name>`).
     pub fn names_with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
         self.parameters
             .iter()
@@ -96,20 +96,27 @@ fn shown(name: &str) -> String {
         .collect()
 }
 
+/// What needs no decoding is copied in runs.
 fn decode(bytes: &[u8]) -> Result<String, FormError> {
     let mut out = Vec::with_capacity(bytes.len());
-    let mut rest = bytes.iter();
-    while let Some(byte) = rest.next() {
-        out.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let high = rest.next().and_then(|digit| hex(*digit)).ok_or(FormError::Encoding)?;
-                let low = rest.next().and_then(|digit| hex(*digit)).ok_or(FormError::Encoding)?;
-                high << 4 | low
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'+' | b'%')) {
+        let (plain, special) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        rest = match special {
+            [b'%', high, low, behind @ ..] => {
+                let (high, low) = (hex(*high), hex(*low));
+                out.push(high.ok_or(FormError::Encoding)? << 4 | low.ok_or(FormError::Encoding)?);
+                behind
             }
-            other => *other,
-        });
+            [b'+', behind @ ..] => {
+                out.push(b' ');
+                behind
+            }
+            _ => return Err(FormError::Encoding),
+        };
     }
+    out.extend_from_slice(rest);
     String::from_utf8(out).map_err(|_| FormError::Encoding)
 }
 

@@ -3,15 +3,18 @@
 use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use axum::http::{HeaderValue, header};
-use clap::Parser;
+use clap::{Parser, Subcommand, ValueEnum};
 use jose::jwk::JwkSet;
 use provider::{
-    Provider,
+    Provider, RolloverStep,
     config::{Config, Loaded},
 };
 use tokio::{net::TcpListener, sync::watch};
 use tower_http::set_header::SetResponseHeaderLayer;
 use transport::{Server, ServerTls};
+use vault::KeyRole;
+
+mod import;
 
 /// How often expired records give back their space.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(300);
@@ -26,9 +29,59 @@ struct Arguments {
     /// Do all that serving does before it listens, then stop.
     #[arg(long)]
     check: bool,
-    /// Print the public entity keys of this tenant as a JWK set, for registration with the Federation Master.
-    #[arg(long, value_name = "ISSUER", conflicts_with = "check")]
-    entity_keys: Option<String>,
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+/// Work on the store while the service is stopped: the embedded store belongs to one process.
+#[derive(Subcommand)]
+enum Task {
+    /// Print a tenant's public entity keys as a JWK set, for registration with the Federation Master.
+    EntityKeys {
+        /// Its issuer.
+        issuer: String,
+    },
+    /// Take in the insurer's people: one JSON object a line. Under a known number she stays the same person.
+    ///
+    /// Members: kvnr, ik, given_name, family_name, display_name, birthdate (YYYY-MM-DD, YYYY-MM or YYYY), geschlecht (M, W, X, D), email; the last six
+    /// may be left out. Stops at the first line that is not acceptable; what was taken in before stays.
+    ImportPeople {
+        /// The tenant's issuer.
+        issuer: String,
+        /// The file.
+        file: PathBuf,
+    },
+    /// Move a tenant's keys of one role one step. Wait 24 hours between publishing an entity key and switching to it (A_24607).
+    RollOver {
+        /// The tenant's issuer.
+        issuer: String,
+        /// Which key.
+        role: Role,
+        /// Which step.
+        step: Step,
+    },
+}
+
+/// What a key signs.
+#[derive(Clone, Copy, ValueEnum)]
+enum Role {
+    /// Entity statement and signed key set.
+    Entity,
+    /// ID tokens.
+    Token,
+    /// Challenges.
+    Challenge,
+}
+
+/// A step of a rollover.
+#[derive(Clone, Copy, ValueEnum)]
+enum Step {
+    /// Make the next key and publish it.
+    Publish,
+    /// Sign with it; the old one stays published.
+    Switch,
+    /// Take retired keys out of publication.
+    Retire,
 }
 
 fn main() -> ExitCode {
@@ -57,19 +110,44 @@ fn fail(reason: &str) -> ExitCode {
 async fn run(arguments: &Arguments) -> Result<(), String> {
     let config = Config::read(&arguments.config).map_err(|error| error.to_string())?;
     let loaded = config.load().await.map_err(|error| error.to_string())?;
-    if let Some(issuer) = &arguments.entity_keys {
-        let keys = loaded
-            .provider
-            .entity_keys(issuer)
-            .await
-            .map_err(|error| error.to_string())?;
-        return print(&JwkSet::new(keys).to_value().to_string());
+    if let Some(task) = &arguments.task {
+        return carry_out(task, &loaded.provider).await;
     }
     if arguments.check {
         let tenants = loaded.provider.tenants().len();
         return print(&format!("{}: valid, {tenants} tenant(s)", arguments.config.display()));
     }
     serve(&config, loaded).await
+}
+
+async fn carry_out(task: &Task, provider: &Provider) -> Result<(), String> {
+    match task {
+        Task::EntityKeys { issuer } => {
+            let keys = provider.entity_keys(issuer).await.map_err(|error| error.to_string())?;
+            print(&JwkSet::new(keys).to_value().to_string())
+        }
+        Task::ImportPeople { issuer, file } => {
+            let count = import::people(provider, issuer, file).await?;
+            print(&format!("{count} people taken in"))
+        }
+        Task::RollOver { issuer, role, step } => {
+            let role = match role {
+                Role::Entity => KeyRole::EntityStatement,
+                Role::Token => KeyRole::IdToken,
+                Role::Challenge => KeyRole::Challenge,
+            };
+            let step = match step {
+                Step::Publish => RolloverStep::Publish,
+                Step::Switch => RolloverStep::Switch,
+                Step::Retire => RolloverStep::Retire,
+            };
+            provider
+                .roll_over(issuer, role, step)
+                .await
+                .map_err(|error| error.to_string())?;
+            print("done")
+        }
+    }
 }
 
 fn print(line: &str) -> Result<(), String> {

@@ -27,6 +27,8 @@ use crate::{
 const CLAIM_SECONDS: u64 = 3_600;
 /// Seconds an audit entry is kept: one year.
 const AUDIT_SECONDS: u64 = 365 * 24 * 3_600;
+/// Expiry stands in clear beside the person's handle: it tells the day of a login, not its second.
+const AUDIT_ROUNDING_SECONDS: u64 = 24 * 3_600;
 /// Times the commit is tried again because a record beside the claim has changed meanwhile.
 const ATTEMPTS: u32 = 3;
 
@@ -174,7 +176,7 @@ impl Records {
             .with_person(capability, &self.identity, |scope| -> Result<_, ScopeError> {
                 let mut changes = Vec::with_capacity(3);
                 let audit = scope.plaintext(audit);
-                changes.push(scope.seal_record(audit_key, None, &audit, Some(now.0 + AUDIT_SECONDS))?);
+                changes.push(scope.seal_record(audit_key, None, &audit, Some(audit_expiry(now)))?);
                 if let Some(consent) = consent {
                     let stored = self.consent.as_ref().map(|row| row.version);
                     let consent = scope.plaintext(consent);
@@ -214,6 +216,10 @@ fn remembered(client: &AuthenticatedClient<'_>, code: &AuthorizationCode, now: U
         service: client.party().name().to_owned(),
         decision: base64url::encode(&decision.to_bytes()),
     }
+}
+
+fn audit_expiry(now: UnixTime) -> u64 {
+    (now.0 + AUDIT_SECONDS).next_multiple_of(AUDIT_ROUNDING_SECONDS)
 }
 
 /// One use of the person's data, sealed for her (A_22323).

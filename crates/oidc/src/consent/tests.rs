@@ -84,6 +84,30 @@ fn a_login_too_weak_for_the_demand_gets_no_code() {
 }
 
 #[test]
+fn a_guest_leaves_no_decision_behind() {
+    use crate::claims_request::AmrSet;
+    let guest = AuthenticatedLogin {
+        request: LoginRequest {
+            essential_amr: AmrSet::default().with(authenticator::Amr::GuestHealthCard),
+            ..request()
+        },
+        performed: Performed {
+            method: Method::GuestHealthCard,
+            ..performed()
+        },
+        ..login()
+    };
+    let decision = Decision::Approve {
+        voluntary: ClaimSet::EMPTY,
+        remember: Remember::Yes,
+    };
+    let ConsentOutcome::Code(code) = decide_now(&guest, decision).unwrap() else {
+        panic!()
+    };
+    assert_eq!(code.remember, Remember::No);
+}
+
+#[test]
 fn a_remembered_decision_answers_the_same_question_only() {
     let remembered = RememberedConsent {
         requested: request().requested(),
