@@ -26,10 +26,6 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-/// As the shipped binaries have it; floor and product share it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Benchmarks of healthid.
 #[derive(Parser)]
 #[command(version, about)]

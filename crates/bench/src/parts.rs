@@ -141,7 +141,7 @@ impl Inputs {
                 "urn:telematik:claims:id": {"essential": true},
                 "urn:telematik:claims:display_name": null,
                 "acr": {"essential": true, "value": "gematik-ehealth-loa-high"},
-                "amr": {"essential": true, "values": ["urn:telematik:auth:eGK", "eID"]},
+                "amr": {"essential": true, "values": ["urn:telematik:auth:eGK", "urn:telematik:auth:eID"]},
             }})
             .to_string(),
             assertion,
