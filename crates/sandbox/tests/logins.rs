@@ -178,7 +178,9 @@ fn a_card_of_one_insurer_does_not_open_the_other() {
 #[test]
 fn three_wrong_pins_block_the_card_until_it_is_unblocked() {
     run(async {
-        let headless = headless();
+        // A sandbox of its own: another test's right PIN would give this card its tries back.
+        let own = sandbox::Sandbox::start(common::options()).await.unwrap();
+        let headless = Headless::with(&own).unwrap();
         let options = Headless::options(Service::Prescription, None);
         let with = async |pin: &'static str| {
             let kim = Means::Person { word: "kim", pin };
@@ -201,6 +203,7 @@ fn three_wrong_pins_block_the_card_until_it_is_unblocked() {
         );
         headless.cards().unblock("kim").unwrap();
         assert!(with("123456").await.is_ok());
+        own.stop().await;
     });
 }
 
