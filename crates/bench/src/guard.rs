@@ -14,9 +14,10 @@ use crate::parts;
 const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/baseline/instructions-x86_64.txt");
 /// Growth that fails, as a fraction.
 const TOLERANCE: f64 = 0.10;
-/// Runs are counted twice, with so many and so many repetitions: the difference is free of everything that happens once.
-const FEW: u32 = 100;
-const MANY: u32 = 1_100;
+/// Repetitions of a part, so that what only the first one does hardly counts.
+const TIMES: u32 = 1_000;
+/// The function that is counted, with everything it calls.
+const COUNTED: &str = "--toggle-collect=*repeat_counted*";
 
 /// Arguments of `guard`.
 #[derive(Args)]
@@ -111,23 +112,27 @@ fn read(path: &PathBuf) -> Result<BTreeMap<String, u64>> {
 
 /// Instructions of one repetition.
 fn count(name: &str) -> Result<u64> {
-    let [few, many] = [FEW, MANY].map(|times| collected(name, times));
-    Ok(many?.saturating_sub(few?) / u64::from(MANY - FEW))
-}
-
-fn collected(name: &str, times: u32) -> Result<u64> {
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .args([
+            "--tool=callgrind",
+            "--callgrind-out-file=/dev/null",
+            "--collect-atstart=no",
+            COUNTED,
+        ])
         .arg(crate::own_path()?)
-        .args(["part", name, &times.to_string()])
+        .args(["part", name, &TIMES.to_string()])
         .output()?;
     let messages = String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {
         bail!("valgrind on part '{name}': {messages}");
     }
-    messages
+    let collected: u64 = messages
         .lines()
         .find_map(|line| line.split_once("Collected : "))
         .and_then(|(_, count)| count.trim().parse().ok())
-        .context("valgrind said nothing about collected instructions")
+        .context("valgrind said nothing about collected instructions")?;
+    if collected < u64::from(TIMES) {
+        bail!("part '{name}': nothing was counted; the binary lacks its symbols");
+    }
+    Ok(collected / u64::from(TIMES))
 }
