@@ -120,14 +120,14 @@ pub fn heading(pairs: usize, seconds: f64, flows: usize, divided: bool) {
     );
 }
 
-/// All lines once more, with the goal.
-pub fn summary(ratios: &[Ratio], goal: f64) {
+/// All lines once more, with the goal for one of them.
+pub fn summary(ratios: &[Ratio], (name, goal): (&str, f64)) {
     println!("Summary, median [least to greatest] over pairs:");
     for ratio in ratios {
         println!("  {:<42} {}", ratio.name, ratio.text());
     }
-    if let Some(first) = ratios.first() {
-        let reached = median(&first.ratios);
+    if let Some(ratio) = ratios.iter().find(|ratio| ratio.name == name) {
+        let reached = median(&ratio.ratios);
         let word = if reached <= goal { "reached" } else { "MISSED" };
         println!(
             "  goal: product / floor at most {goal:.1} on kept-alive connections, commit included: {word} ({reached:.2})\n"

@@ -42,6 +42,16 @@ pub struct Flow {
     kept_person: Option<Connection>,
     kept_service: Option<Connection>,
     mode: Mode,
+    bytes: Bytes,
+}
+
+/// Body bytes that went either way.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Bytes {
+    /// To the server.
+    pub sent: usize,
+    /// From it.
+    pub received: usize,
 }
 
 /// What a finished login leaves.
@@ -102,7 +112,13 @@ impl Flow {
             kept_person: None,
             kept_service: None,
             mode,
+            bytes: Bytes::default(),
         }
+    }
+
+    /// Body bytes of everything this flow has done.
+    pub const fn bytes(&self) -> Bytes {
+        self.bytes
     }
 
     /// Opens what is kept in this mode.
@@ -219,7 +235,9 @@ impl Flow {
     pub async fn person(&mut self, path: &str, body: String) -> Result<bytes::Bytes> {
         let connection = self.kept_person.as_mut().context("no connection")?;
         let path = format!("/{}/{path}", TENANTS[0]);
+        self.bytes.sent += body.len();
         let (status, answer) = connection.post(&path, Media::Json, body).await?;
+        self.bytes.received += answer.len();
         if !status.is_success() {
             bail!("{path}: {status} {}", String::from_utf8_lossy(&answer));
         }
@@ -233,7 +251,9 @@ impl Flow {
         }
         let connection = self.kept_service.as_mut().context("no connection")?;
         let path = format!("/{}/{path}", TENANTS[0]);
+        self.bytes.sent += body.len();
         let (status, answer) = connection.post(&path, Media::Form, body).await?;
+        self.bytes.received += answer.len();
         if status != expected {
             bail!("{path}: {status} {}", String::from_utf8_lossy(&answer));
         }
