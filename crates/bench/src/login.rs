@@ -12,7 +12,7 @@ use clap::Args;
 use jose::UnixTime;
 
 use crate::{
-    process::{Kind, Server, divide_cores},
+    process::{Kind, Server, cores_are_divided},
     report::{self, Ratio},
     start,
     world::World,
@@ -92,7 +92,7 @@ pub fn run(arguments: &LoginArguments) -> Result<()> {
     let world = World::new(arguments.flows * PEOPLE_PER_FLOW, now())?;
     let world_file = directory.path().join("world.json");
     world.write(&world_file)?;
-    report::heading(pairs, seconds, arguments.flows, divide_cores()?.is_some());
+    report::heading(pairs, seconds, arguments.flows, cores_are_divided());
     let mut sides = [Kind::Product, Kind::Floor]
         .into_iter()
         .map(|kind| -> Result<_> {

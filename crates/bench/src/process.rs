@@ -5,6 +5,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::LazyLock,
     time::Duration,
 };
 
@@ -129,17 +130,26 @@ pub fn own_cpu() -> Duration {
     )
 }
 
-/// Which cores the two sides run on: the last one for the server, the others for the client. `None` with a single core.
-pub fn divide_cores() -> Result<Option<(CpuSet, CpuSet)>> {
-    let all = sched_getaffinity(None)?;
+/// Cores of the two sides.
+struct Cores {
+    server: CpuSet,
+    client: CpuSet,
+}
+
+/// The last core for the server, the others for the client; `None` with a single core. Found out once, before anybody is bound to any.
+static CORES: LazyLock<Option<Cores>> = LazyLock::new(|| {
+    let all = sched_getaffinity(None).ok()?;
     let cores: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|core| all.is_set(*core)).collect();
-    let Some((last, others)) = cores.split_last().filter(|(_, others)| !others.is_empty()) else {
-        return Ok(None);
-    };
+    let (last, others) = cores.split_last().filter(|(_, others)| !others.is_empty())?;
     let (mut server, mut client) = (CpuSet::new(), CpuSet::new());
     server.set(*last);
     others.iter().for_each(|core| client.set(*core));
-    Ok(Some((server, client)))
+    Some(Cores { server, client })
+});
+
+/// Whether server and client run on cores of their own.
+pub fn cores_are_divided() -> bool {
+    CORES.is_some()
 }
 
 /// This program, or the profiler named in `BENCH_PROFILER` with this program as its argument, for the product only.
@@ -182,10 +192,9 @@ impl Server {
         if import {
             command.arg("--import");
         }
-        let cores = divide_cores()?;
-        if let Some((server, _)) = &cores {
+        if let Some(cores) = &*CORES {
             // The child inherits it; there is no way to set it between fork and exec without `unsafe`.
-            sched_setaffinity(None, server)?;
+            sched_setaffinity(None, &cores.server)?;
         }
         // The log goes the way it goes in production, and is then thrown away.
         let child = command
@@ -197,8 +206,8 @@ impl Server {
                 Stdio::null()
             })
             .spawn();
-        if let Some((_, client)) = &cores {
-            sched_setaffinity(None, client)?;
+        if let Some(cores) = &*CORES {
+            sched_setaffinity(None, &cores.client)?;
         }
         let mut child = child?;
         let questions = child.stdin.take();

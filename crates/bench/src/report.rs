@@ -12,6 +12,8 @@ pub struct Measurement {
     pub server_cpu: Duration,
     /// How long it took.
     pub wall: Duration,
+    /// Processors this load itself kept busy; near 1 it could not offer more.
+    pub client_load: f64,
     /// Processors that worked for others meanwhile; about 0 on a quiet machine.
     pub foreign_load: f64,
 }
@@ -47,13 +49,15 @@ impl Ratio {
         let [product, floor] = pair else { return };
         let (a, b) = (product.microseconds(), floor.microseconds());
         println!(
-            "  pair {}: product {a:6.0} us ({} logins, {:.0}/s), floor {b:6.0} us ({} logins, {:.0}/s), ratio {:.2}, foreign load {:.1} / {:.1}",
+            "  pair {}: product {a:6.0} us ({} logins, {:.0}/s), floor {b:6.0} us ({} logins, {:.0}/s), ratio {:.2}, client load {:.1} / {:.1}, foreign load {:.1} / {:.1}",
             self.ratios.len() + 1,
             product.logins,
             product.logins as f64 / product.wall.as_secs_f64(),
             floor.logins,
             floor.logins as f64 / floor.wall.as_secs_f64(),
             a / b,
+            product.client_load,
+            floor.client_load,
             product.foreign_load,
             floor.foreign_load,
         );
@@ -152,11 +156,12 @@ impl Machine {
         })
     }
 
-    /// How many processors worked for neither this process nor the server since then.
-    pub fn foreign_load(&self, server: Duration) -> Result<f64> {
+    /// How many processors worked for this process, and how many for neither it nor the server, since then.
+    pub fn loads(&self, server: Duration) -> Result<(f64, f64)> {
         let own = crate::process::own_cpu() - self.own;
         let foreign = (busy()? - self.busy).saturating_sub(own + server);
-        Ok(foreign.as_secs_f64() / self.at.elapsed().as_secs_f64())
+        let wall = self.at.elapsed().as_secs_f64();
+        Ok((own.as_secs_f64() / wall, foreign.as_secs_f64() / wall))
     }
 }
 

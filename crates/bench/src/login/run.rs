@@ -125,11 +125,13 @@ impl Load {
         let logins = self.go(flows, authentication, Until::Moment(begin + time)).await?;
         let wall = begin.elapsed();
         let server_cpu = server.cpu()? - before;
+        let (client_load, foreign_load) = machine.loads(server_cpu)?;
         Ok(Measurement {
             logins,
             server_cpu,
             wall,
-            foreign_load: machine.foreign_load(server_cpu)?,
+            client_load,
+            foreign_load,
         })
     }
 
