@@ -1,0 +1,1 @@
+//! Attestation: produce it, verify it, and say what may run.
