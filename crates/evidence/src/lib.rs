@@ -1,1 +1,3 @@
 //! Attestation: produce it, verify it, and say what may run.
+
+pub mod profile;
