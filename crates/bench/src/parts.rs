@@ -21,7 +21,7 @@ use oidc::{
     client::{PresentedCertificate, RelyingParty, check_client_certificate},
     form::Form,
     id_token::{IdToken, PersonFacts},
-    login_state::{AuthenticatedLogin, AuthorizationCode, DeviceUse, LoginId, LoginRequest, PendingLogin, Remember},
+    login_state::{AuthenticatedLogin, AuthorizationCode, DeviceUse, LoginId, PendingLogin, PushedLogin, Remember},
     push::{self, PushedRequest},
     scope::ClaimSet,
 };
@@ -80,7 +80,7 @@ struct Inputs {
     party: RelyingParty,
     certificate: Vec<u8>,
     pushed: PushedRequest,
-    request: LoginRequest,
+    request: PushedLogin,
     performed: Performed,
     claims: String,
     body: String,
@@ -127,7 +127,7 @@ impl Inputs {
         };
         let assertion = jws::sign(&header, &serde_json::to_vec(&claims)?, &device)?;
         let login = text(8).repeat(6);
-        let wishes = request.level_request(CLIENT_ID);
+        let wishes = request.request.level_request(CLIENT_ID);
         Ok(Self {
             body: format!(
                 "{{\"client_id\":\"{CLIENT_ID}\",\"login\":\"{login}\",\"device\":\"{}\",\"response\":\"{assertion}\"}}",
@@ -198,10 +198,10 @@ impl Inputs {
 
     /// The four states of a login, written and read.
     fn login_states(&self) -> Result<()> {
-        let bytes = black_box(&self.request).to_pushed_bytes();
-        let request = LoginRequest::from_pushed_bytes(black_box(&bytes))?;
+        let bytes = black_box(&self.request).to_bytes();
+        let pushed = PushedLogin::from_bytes(black_box(&bytes))?;
         let pending = PendingLogin {
-            request,
+            request: pushed.request,
             browser: None,
             challenge_digest: Some([3; 32]),
             expires_at: NOW,

@@ -9,7 +9,7 @@ use crate::{
     form::{Form, FormError},
     login_state::{
         AUTHENTICATED_LIFETIME_SECONDS, AuthenticatedLogin, BrowserTag, LoginRequest, PENDING_LIFETIME_SECONDS,
-        PendingLogin, SessionState,
+        PendingLogin, PushedLogin, SessionState,
     },
     push::{MAX_CLIENT_ID_BYTES, REQUEST_URI_PREFIX},
     refusal::{ErrorCode, Refusal},
@@ -115,11 +115,11 @@ pub fn sealed_part(request_uri: &str) -> Result<&str, AuthorizationError> {
 ///
 /// # Errors
 /// [`AuthorizationError`].
-pub fn check_request(client_id: &str, request: &LoginRequest, now: UnixTime) -> Result<(), AuthorizationError> {
-    if request.client != ClientTag::of(client_id) {
+pub fn check_request(client_id: &str, pushed: &PushedLogin, now: UnixTime) -> Result<(), AuthorizationError> {
+    if pushed.request.client != ClientTag::of(client_id) {
         return Err(AuthorizationError::OtherClient);
     }
-    if now > request.expires_at {
+    if now > pushed.expires_at {
         return Err(AuthorizationError::ExpiredRequestUri);
     }
     Ok(())

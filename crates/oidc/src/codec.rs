@@ -4,6 +4,12 @@
 
 use thiserror::Error;
 
+use crate::scope::ClaimSet;
+
+/// Bits a claim set needs.
+const CLAIM_BITS: u32 = 10;
+const _: () = assert!(ClaimSet::all().bits() >> CLAIM_BITS == 0);
+
 /// A sealed state opened to something that is not a state of this version.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("the login state has a form this version does not know")]
@@ -14,6 +20,8 @@ const TEXT_PLAIN: u8 = 0;
 const TEXT_BASE64URL: u8 = 1;
 const TEXT_HEX: u8 = 2;
 const TEXT_UUID: u8 = 3;
+/// From this length on, a packed text's length stands behind its first byte.
+const LONG_TEXT: u8 = 63;
 
 /// Appends fields.
 #[derive(Default)]
@@ -39,22 +47,43 @@ impl Writer {
         self.bytes(&value.to_be_bytes())
     }
 
-    pub(crate) fn u32(self, value: u32) -> Self {
-        self.bytes(&value.to_be_bytes())
+    /// Two claim sets and a number below 16, in three bytes.
+    pub(crate) fn claims(self, one: ClaimSet, other: ClaimSet, number: u8) -> Self {
+        let packed =
+            u32::from(one.bits()) | u32::from(other.bits()) << CLAIM_BITS | u32::from(number) << (2 * CLAIM_BITS);
+        self.bytes(&packed.to_be_bytes()[1..])
     }
 
-    /// Seconds since 1970 in five bytes: enough until the year 36812.
+    /// A number in as many bytes as it needs, seven bits each, lowest first.
+    pub(crate) fn number(mut self, mut value: u64) -> Self {
+        while value > 0x7f {
+            self.0.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.byte(value as u8)
+    }
+
+    /// Seconds since 1970 in four bytes: enough until February 2106.
     pub(crate) fn time(self, time: jose::UnixTime) -> Self {
-        let bytes = time.0.to_be_bytes();
-        self.bytes(&bytes[3..])
+        self.bytes(&u32::try_from(time.0).unwrap_or(u32::MAX).to_be_bytes())
+    }
+
+    /// A time near another one, by its distance: two bytes within two hours.
+    pub(crate) fn time_near(self, near: jose::UnixTime, time: jose::UnixTime) -> Self {
+        let [near, time] = [near, time].map(|time| i64::from(u32::try_from(time.0).unwrap_or(u32::MAX)));
+        let distance = near - time;
+        // Zigzag: small distances of either sign become small numbers.
+        self.number((distance << 1 ^ distance >> 63) as u64)
     }
 
     pub(crate) fn text(self, text: &str) -> Self {
         let (packing, packed) = pack(text);
-        // Limits on `state` and `nonce` keep the length within two bytes; the top two bits hold the packing.
-        let length = u16::try_from(packed.len()).unwrap_or(0x3fff) & 0x3fff;
-        self.u16(u16::from(packing) << 14 | length)
-            .bytes(&packed[..usize::from(length)])
+        // Packing in the top two bits, a short length in the others; `LONG_TEXT` stands for a length that follows.
+        match u8::try_from(packed.len()) {
+            Ok(length) if length < LONG_TEXT => self.byte(packing << 6 | length),
+            _ => self.byte(packing << 6 | LONG_TEXT).number(packed.len() as u64),
+        }
+        .bytes(&packed)
     }
 
     pub(crate) fn finish(self) -> Vec<u8> {
@@ -137,23 +166,58 @@ impl<'a> Reader<'a> {
         self.array::<1>().map(|[byte]| byte)
     }
 
-    pub(crate) fn u16(&mut self) -> Result<u16, MalformedState> {
-        self.array().map(u16::from_be_bytes)
+    pub(crate) fn claims(&mut self) -> Result<(ClaimSet, ClaimSet, u8), MalformedState> {
+        let [high, middle, low] = self.array()?;
+        let packed = u32::from_be_bytes([0, high, middle, low]);
+        let set = |bits: u32| ClaimSet::from_bits((bits & ((1 << CLAIM_BITS) - 1)) as u16).ok_or(MalformedState);
+        Ok((
+            set(packed)?,
+            set(packed >> CLAIM_BITS)?,
+            (packed >> (2 * CLAIM_BITS)) as u8,
+        ))
     }
 
-    pub(crate) fn u32(&mut self) -> Result<u32, MalformedState> {
-        self.array().map(u32::from_be_bytes)
+    pub(crate) fn number(&mut self) -> Result<u64, MalformedState> {
+        let mut value = 0;
+        for shift in (0..u64::BITS).step_by(7) {
+            let byte = self.byte()?;
+            let bits = u64::from(byte & 0x7f);
+            if bits << shift >> shift != bits {
+                return Err(MalformedState);
+            }
+            value |= bits << shift;
+            if byte & 0x80 == 0 {
+                // One spelling for each number: no zero in front.
+                return if byte == 0 && shift > 0 {
+                    Err(MalformedState)
+                } else {
+                    Ok(value)
+                };
+            }
+        }
+        Err(MalformedState)
     }
 
     pub(crate) fn time(&mut self) -> Result<jose::UnixTime, MalformedState> {
-        let [a, b, c, d, e] = self.array()?;
-        Ok(jose::UnixTime(u64::from_be_bytes([0, 0, 0, a, b, c, d, e])))
+        Ok(jose::UnixTime(u32::from_be_bytes(self.array()?).into()))
+    }
+
+    pub(crate) fn time_near(&mut self, near: jose::UnixTime) -> Result<jose::UnixTime, MalformedState> {
+        let number = self.number()?;
+        let distance = (number >> 1) as i64 ^ -((number & 1) as i64);
+        let time = i64::try_from(near.0).ok().and_then(|near| near.checked_sub(distance));
+        let seconds = time.and_then(|time| u32::try_from(time).ok()).ok_or(MalformedState)?;
+        Ok(jose::UnixTime(seconds.into()))
     }
 
     pub(crate) fn text(&mut self) -> Result<String, MalformedState> {
-        let head = self.u16()?;
-        let packed = self.take(usize::from(head & 0x3fff))?;
-        match (head >> 14) as u8 {
+        let head = self.byte()?;
+        let length = match head & LONG_TEXT {
+            LONG_TEXT => self.number()?,
+            length => length.into(),
+        };
+        let packed = self.take(usize::try_from(length).map_err(|_| MalformedState)?)?;
+        match head >> 6 {
             TEXT_PLAIN => String::from_utf8(packed.to_vec()).map_err(|_| MalformedState),
             TEXT_BASE64URL => Ok(jose::base64url::encode(packed)),
             TEXT_HEX => Ok(hex(packed)),
@@ -193,9 +257,9 @@ mod tests {
 
     #[test]
     fn usual_random_values_shrink() {
-        assert_eq!(round_trip("f81d4fae-7dec-11d0-a765-00a0c91e6bf6").1, 3 + 16);
-        assert_eq!(round_trip("00112233445566778899aabbccddeeff").1, 3 + 16);
-        assert_eq!(round_trip("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk").1, 3 + 32);
+        assert_eq!(round_trip("f81d4fae-7dec-11d0-a765-00a0c91e6bf6").1, 2 + 16);
+        assert_eq!(round_trip("00112233445566778899aabbccddeeff").1, 2 + 16);
+        assert_eq!(round_trip("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk").1, 2 + 32);
     }
 
     proptest! {
@@ -210,9 +274,20 @@ mod tests {
         }
 
         #[test]
+        fn every_number_and_time_survives(number: u64, near: u32, time: u32) {
+            let (near, time) = (jose::UnixTime(near.into()), jose::UnixTime(time.into()));
+            let bytes = Writer::new(9).number(number).time(near).time_near(near, time).finish();
+            let mut reader = Reader::new(9, &bytes).unwrap();
+            prop_assert_eq!(reader.number().unwrap(), number);
+            prop_assert_eq!(reader.time().unwrap(), near);
+            prop_assert_eq!(reader.time_near(near).unwrap(), time);
+            prop_assert!(reader.finish().is_ok());
+        }
+
+        #[test]
         fn reading_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
             if let Ok(mut reader) = Reader::new(0, &bytes) {
-                let _ = reader.text().and_then(|_| reader.time()).and_then(|_| reader.u32());
+                let _ = reader.text().and_then(|_| reader.time()).and_then(|_| reader.number());
             }
         }
     }

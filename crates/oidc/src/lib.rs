@@ -2,7 +2,7 @@
 //!
 //! Trusted for: what a relying party may ask, what a person releases, and when a code is worth a token. Each endpoint is one module, its checks
 //! stand in the order of the specification, and each step leaves a type behind that the next one demands: [`push::PushedRequest`] →
-//! [`client::AuthenticatedClient`] → [`login_state::LoginRequest`] → [`login_state::AuthenticatedLogin`] → [`login_state::AuthorizationCode`]
+//! [`client::AuthenticatedClient`] → [`login_state::PushedLogin`] → [`login_state::AuthenticatedLogin`] → [`login_state::AuthorizationCode`]
 //! → [`token::RedeemableCode`] → [`token::ConsumedCode`].
 //!
 //! Does not seal, store, sign or encrypt anything: `vault` and `store` do, called by `provider`.

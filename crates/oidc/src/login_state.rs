@@ -80,8 +80,6 @@ pub struct LoginRequest {
     pub max_age: Option<u32>,
     /// Negotiated ID-token version.
     pub version: IdTokenVersion,
-    /// After this second the request URI is refused.
-    pub expires_at: UnixTime,
 }
 
 impl LoginRequest {
@@ -112,28 +110,18 @@ impl LoginRequest {
         self.essential.union(self.voluntary)
     }
 
-    /// As carried in the request URI.
-    pub fn to_pushed_bytes(&self) -> Vec<u8> {
-        self.write(Writer::new(KIND_PUSHED)).finish()
-    }
-
-    /// Reads what [`Self::to_pushed_bytes`] wrote.
-    ///
-    /// # Errors
-    /// [`MalformedState`] for anything else.
-    pub fn from_pushed_bytes(bytes: &[u8]) -> Result<Self, MalformedState> {
-        let mut reader = Reader::new(KIND_PUSHED, bytes)?;
-        let request = Self::read(&mut reader)?;
-        reader.finish()?;
-        Ok(request)
+    /// Its bytes, as every state of the login carries them.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.write(Writer::default()).finish()
     }
 
     fn write(&self, writer: Writer) -> Writer {
-        let flags = u8::from(self.acr == Acr::High)
-            | u8::from(self.version == IdTokenVersion::V2) << 1
-            | u8::from(self.essential_acr.is_some()) << 2
-            | u8::from(self.essential_acr == Some(Acr::High)) << 3
-            | u8::from(self.max_age.is_some()) << 4;
+        let wishes = u16::from(self.acr == Acr::High)
+            | u16::from(self.version == IdTokenVersion::V2) << 1
+            | u16::from(self.essential_acr.is_some()) << 2
+            | u16::from(self.essential_acr == Some(Acr::High)) << 3
+            | u16::from(self.max_age.is_some()) << 4
+            | u16::from(self.essential_amr.bits()) << 8;
         let writer = writer
             .bytes(&self.login_id.0)
             .bytes(&self.client.0)
@@ -141,14 +129,10 @@ impl LoginRequest {
             .bytes(&self.code_challenge)
             .text(&self.nonce)
             .text(&self.state)
-            .u16(self.essential.bits())
-            .u16(self.voluntary.bits())
-            .byte(flags)
-            .byte(self.essential_amr.bits())
-            .byte(self.prompts.bits())
-            .time(self.expires_at);
+            .claims(self.essential, self.voluntary, self.prompts.bits())
+            .u16(wishes);
         match self.max_age {
-            Some(seconds) => writer.u32(seconds),
+            Some(seconds) => writer.number(seconds.into()),
             None => writer,
         }
     }
@@ -160,13 +144,16 @@ impl LoginRequest {
         let code_challenge = reader.array()?;
         let nonce = reader.text()?;
         let state = reader.text()?;
-        let essential = ClaimSet::from_bits(reader.u16()?).ok_or(MalformedState)?;
-        let voluntary = ClaimSet::from_bits(reader.u16()?).ok_or(MalformedState)?;
-        let flags = reader.byte()?;
-        let essential_amr = AmrSet::from_bits(reader.byte()?).ok_or(MalformedState)?;
-        let prompts = Prompts::from_bits(reader.byte()?).ok_or(MalformedState)?;
-        let expires_at = reader.time()?;
-        let max_age = if flags & 16 != 0 { Some(reader.u32()?) } else { None };
+        let (essential, voluntary, prompts) = reader.claims()?;
+        let prompts = Prompts::from_bits(prompts).ok_or(MalformedState)?;
+        let [amr, wishes] = reader.array()?;
+        if wishes >> 5 != 0 {
+            return Err(MalformedState);
+        }
+        let max_age = match wishes & 16 {
+            0 => None,
+            _ => Some(u32::try_from(reader.number()?).map_err(|_| MalformedState)?),
+        };
         Ok(Self {
             login_id,
             client,
@@ -176,14 +163,43 @@ impl LoginRequest {
             state,
             essential,
             voluntary,
-            acr: level(flags & 1 != 0),
-            essential_acr: (flags & 4 != 0).then(|| level(flags & 8 != 0)),
-            essential_amr,
+            acr: level(wishes & 1 != 0),
+            essential_acr: (wishes & 4 != 0).then(|| level(wishes & 8 != 0)),
+            essential_amr: AmrSet::from_bits(amr).ok_or(MalformedState)?,
             prompts,
             max_age,
-            version: version(flags & 2 != 0),
-            expires_at,
+            version: version(wishes & 2 != 0),
         })
+    }
+}
+
+/// A pushed request, as carried in the request URI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushedLogin {
+    /// What was asked for.
+    pub request: LoginRequest,
+    /// After this second the request URI is refused.
+    pub expires_at: UnixTime,
+}
+
+impl PushedLogin {
+    /// As carried in the request URI.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.request
+            .write(Writer::new(KIND_PUSHED).time(self.expires_at))
+            .finish()
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote.
+    ///
+    /// # Errors
+    /// [`MalformedState`] for anything else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, MalformedState> {
+        let mut reader = Reader::new(KIND_PUSHED, bytes)?;
+        let expires_at = reader.time()?;
+        let request = LoginRequest::read(&mut reader)?;
+        reader.finish()?;
+        Ok(Self { request, expires_at })
     }
 }
 
@@ -216,65 +232,87 @@ fn method(byte: u8) -> Result<Method, MalformedState> {
     .ok_or(MalformedState)
 }
 
-fn write_performed(writer: Writer, performed: &Performed) -> Writer {
-    let flags = u8::from(performed.level == Acr::High)
-        | u8::from(performed.consented_to_substantial) << 1
-        | u8::from(performed.session == Session::SingleSignOn) << 2;
-    writer
-        .byte(method_byte(performed.method))
-        .byte(flags)
-        .time(performed.auth_time)
-}
+/// What follows in a state besides its fixed fields, and how the person proved who she is: one byte.
+#[derive(Clone, Copy)]
+struct Shape(u8);
 
-fn read_performed(reader: &mut Reader<'_>) -> Result<Performed, MalformedState> {
-    let method = method(reader.byte()?)?;
-    let flags = reader.byte()?;
-    Ok(Performed {
-        method,
-        level: level(flags & 1 != 0),
-        consented_to_substantial: flags & 2 != 0,
-        session: if flags & 4 != 0 {
-            Session::SingleSignOn
+impl Shape {
+    const BROWSER: u8 = 1 << 5;
+    const DEVICE: u8 = 1 << 6;
+    /// A challenge in a pending login, a remembered consent in a code.
+    const MORE: u8 = 1 << 7;
+
+    fn of_performed(performed: &Performed) -> Self {
+        Self(
+            method_byte(performed.method)
+                | u8::from(performed.level == Acr::High) << 2
+                | u8::from(performed.consented_to_substantial) << 3
+                | u8::from(performed.session == Session::SingleSignOn) << 4,
+        )
+    }
+
+    const fn with(self, bit: u8, set: bool) -> Self {
+        Self(if set { self.0 | bit } else { self.0 })
+    }
+
+    const fn has(self, bit: u8) -> bool {
+        self.0 & bit != 0
+    }
+
+    fn performed(self, auth_time: UnixTime) -> Result<Performed, MalformedState> {
+        Ok(Performed {
+            method: method(self.0 & 3)?,
+            level: level(self.has(1 << 2)),
+            consented_to_substantial: self.has(1 << 3),
+            session: if self.has(1 << 4) {
+                Session::SingleSignOn
+            } else {
+                Session::Fresh
+            },
+            auth_time,
+        })
+    }
+
+    /// The bits of a state of this kind; others mean another version.
+    const fn within(self, known: u8) -> Result<Self, MalformedState> {
+        if self.0 & !known == 0 {
+            Ok(self)
         } else {
-            Session::Fresh
-        },
-        auth_time: reader.time()?,
-    })
-}
-
-fn write_browser(writer: Writer, browser: Option<BrowserTag>) -> Writer {
-    match browser {
-        Some(BrowserTag(tag)) => writer.byte(1).bytes(&tag),
-        None => writer.byte(0),
+            Err(MalformedState)
+        }
     }
 }
 
-fn read_browser(reader: &mut Reader<'_>) -> Result<Option<BrowserTag>, MalformedState> {
-    match reader.byte()? {
-        0 => Ok(None),
-        1 => Ok(Some(BrowserTag(reader.array()?))),
-        _ => Err(MalformedState),
+const PERFORMED_BITS: u8 = 0b1_1111;
+
+fn write_browser(writer: Writer, browser: Option<BrowserTag>) -> Writer {
+    match browser {
+        Some(BrowserTag(tag)) => writer.bytes(&tag),
+        None => writer,
+    }
+}
+
+fn read_browser(reader: &mut Reader<'_>, shape: Shape) -> Result<Option<BrowserTag>, MalformedState> {
+    match shape.has(Shape::BROWSER) {
+        true => Ok(Some(BrowserTag(reader.array()?))),
+        false => Ok(None),
     }
 }
 
 fn write_device(writer: Writer, device: Option<DeviceUse>) -> Writer {
     match device {
-        Some(device) => writer
-            .byte(1)
-            .bytes(&device.device_id)
-            .bytes(&device.counter.to_be_bytes()),
-        None => writer.byte(0),
+        Some(device) => writer.bytes(&device.device_id).number(device.counter),
+        None => writer,
     }
 }
 
-fn read_device(reader: &mut Reader<'_>) -> Result<Option<DeviceUse>, MalformedState> {
-    match reader.byte()? {
-        0 => Ok(None),
-        1 => Ok(Some(DeviceUse {
+fn read_device(reader: &mut Reader<'_>, shape: Shape) -> Result<Option<DeviceUse>, MalformedState> {
+    match shape.has(Shape::DEVICE) {
+        true => Ok(Some(DeviceUse {
             device_id: reader.array()?,
-            counter: u64::from_be_bytes(reader.array()?),
+            counter: reader.number()?,
         })),
-        _ => Err(MalformedState),
+        false => Ok(None),
     }
 }
 
@@ -294,10 +332,14 @@ pub struct PendingLogin {
 impl PendingLogin {
     /// As carried between pages and apps.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let writer = write_browser(self.request.write(Writer::new(KIND_PENDING)), self.browser).time(self.expires_at);
+        let shape = Shape(0)
+            .with(Shape::BROWSER, self.browser.is_some())
+            .with(Shape::MORE, self.challenge_digest.is_some());
+        let writer = Writer::new(KIND_PENDING).byte(shape.0).time(self.expires_at);
+        let writer = write_browser(self.request.write(writer), self.browser);
         match self.challenge_digest {
-            Some(digest) => writer.byte(1).bytes(&digest),
-            None => writer.byte(0),
+            Some(digest) => writer.bytes(&digest),
+            None => writer,
         }
         .finish()
     }
@@ -308,15 +350,16 @@ impl PendingLogin {
     /// [`MalformedState`] for anything else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, MalformedState> {
         let mut reader = Reader::new(KIND_PENDING, bytes)?;
+        let shape = Shape(reader.byte()?).within(Shape::BROWSER | Shape::MORE)?;
+        let expires_at = reader.time()?;
         let pending = Self {
             request: LoginRequest::read(&mut reader)?,
-            browser: read_browser(&mut reader)?,
-            expires_at: reader.time()?,
-            challenge_digest: match reader.byte()? {
-                0 => None,
-                1 => Some(reader.array()?),
-                _ => return Err(MalformedState),
+            browser: read_browser(&mut reader, shape)?,
+            challenge_digest: match shape.has(Shape::MORE) {
+                true => Some(reader.array()?),
+                false => None,
             },
+            expires_at,
         };
         reader.finish()?;
         Ok(pending)
@@ -341,10 +384,15 @@ pub struct AuthenticatedLogin {
 impl AuthenticatedLogin {
     /// As carried between pages and apps.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let writer = write_browser(self.request.write(Writer::new(KIND_AUTHENTICATED)), self.browser);
-        write_device(write_performed(writer, &self.performed), self.device)
+        let shape = Shape::of_performed(&self.performed)
+            .with(Shape::BROWSER, self.browser.is_some())
+            .with(Shape::DEVICE, self.device.is_some());
+        let writer = Writer::new(KIND_AUTHENTICATED)
+            .byte(shape.0)
             .time(self.expires_at)
-            .finish()
+            .time_near(self.expires_at, self.performed.auth_time);
+        let writer = write_browser(self.request.write(writer), self.browser);
+        write_device(writer, self.device).finish()
     }
 
     /// Reads what [`Self::to_bytes`] wrote.
@@ -353,12 +401,15 @@ impl AuthenticatedLogin {
     /// [`MalformedState`] for anything else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, MalformedState> {
         let mut reader = Reader::new(KIND_AUTHENTICATED, bytes)?;
+        let shape = Shape(reader.byte()?).within(PERFORMED_BITS | Shape::BROWSER | Shape::DEVICE)?;
+        let expires_at = reader.time()?;
+        let performed = shape.performed(reader.time_near(expires_at)?)?;
         let login = Self {
             request: LoginRequest::read(&mut reader)?,
-            browser: read_browser(&mut reader)?,
-            performed: read_performed(&mut reader)?,
-            device: read_device(&mut reader)?,
-            expires_at: reader.time()?,
+            browser: read_browser(&mut reader, shape)?,
+            performed,
+            device: read_device(&mut reader, shape)?,
+            expires_at,
         };
         reader.finish()?;
         Ok(login)
@@ -406,19 +457,24 @@ pub struct AuthorizationCode {
 impl AuthorizationCode {
     /// As carried in `code`.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let flags = u8::from(self.version == IdTokenVersion::V2) | u8::from(self.remember == Remember::Yes) << 1;
+        let shape = Shape::of_performed(&self.performed)
+            .with(Shape::DEVICE, self.device.is_some())
+            .with(Shape::MORE, self.remember == Remember::Yes);
         let writer = Writer::new(KIND_CODE)
+            .byte(shape.0)
+            .time(self.expires_at)
+            .time_near(self.expires_at, self.performed.auth_time)
             .bytes(&self.login_id.0)
             .bytes(&self.client.0)
             .bytes(&self.redirect.0)
             .bytes(&self.code_challenge)
             .text(&self.nonce)
-            .u16(self.requested.bits())
-            .u16(self.released.bits());
-        write_device(write_performed(writer, &self.performed), self.device)
-            .byte(flags)
-            .time(self.expires_at)
-            .finish()
+            .claims(
+                self.requested,
+                self.released,
+                u8::from(self.version == IdTokenVersion::V2),
+            );
+        write_device(writer, self.device).finish()
     }
 
     /// Reads what [`Self::to_bytes`] wrote.
@@ -427,17 +483,19 @@ impl AuthorizationCode {
     /// [`MalformedState`] for anything else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, MalformedState> {
         let mut reader = Reader::new(KIND_CODE, bytes)?;
+        let shape = Shape(reader.byte()?).within(PERFORMED_BITS | Shape::DEVICE | Shape::MORE)?;
+        let expires_at = reader.time()?;
+        let performed = shape.performed(reader.time_near(expires_at)?)?;
         let login_id = LoginId(reader.array()?);
         let client = ClientTag(reader.array()?);
         let redirect = RedirectTag(reader.array()?);
         let code_challenge = reader.array()?;
         let nonce = reader.text()?;
-        let requested = ClaimSet::from_bits(reader.u16()?).ok_or(MalformedState)?;
-        let released = ClaimSet::from_bits(reader.u16()?).ok_or(MalformedState)?;
-        let performed = read_performed(&mut reader)?;
-        let device = read_device(&mut reader)?;
-        let flags = reader.byte()?;
-        let expires_at = reader.time()?;
+        let (requested, released, two) = reader.claims()?;
+        if two > 1 {
+            return Err(MalformedState);
+        }
+        let device = read_device(&mut reader, shape)?;
         reader.finish()?;
         Ok(Self {
             login_id,
@@ -449,8 +507,12 @@ impl AuthorizationCode {
             released,
             performed,
             device,
-            version: version(flags & 1 != 0),
-            remember: if flags & 2 != 0 { Remember::Yes } else { Remember::No },
+            version: version(two == 1),
+            remember: if shape.has(Shape::MORE) {
+                Remember::Yes
+            } else {
+                Remember::No
+            },
             expires_at,
         })
     }
@@ -470,8 +532,12 @@ pub struct SessionState {
 impl SessionState {
     /// As carried in the cookie.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let writer = write_performed(Writer::new(KIND_SESSION), &self.performed);
-        write_device(writer, self.device).time(self.expires_at).finish()
+        let shape = Shape::of_performed(&self.performed).with(Shape::DEVICE, self.device.is_some());
+        let writer = Writer::new(KIND_SESSION)
+            .byte(shape.0)
+            .time(self.expires_at)
+            .time_near(self.expires_at, self.performed.auth_time);
+        write_device(writer, self.device).finish()
     }
 
     /// Reads what [`Self::to_bytes`] wrote.
@@ -480,10 +546,12 @@ impl SessionState {
     /// [`MalformedState`] for anything else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, MalformedState> {
         let mut reader = Reader::new(KIND_SESSION, bytes)?;
+        let shape = Shape(reader.byte()?).within(PERFORMED_BITS | Shape::DEVICE)?;
+        let expires_at = reader.time()?;
         let session = Self {
-            performed: read_performed(&mut reader)?,
-            device: read_device(&mut reader)?,
-            expires_at: reader.time()?,
+            performed: shape.performed(reader.time_near(expires_at)?)?,
+            device: read_device(&mut reader, shape)?,
+            expires_at,
         };
         reader.finish()?;
         Ok(session)

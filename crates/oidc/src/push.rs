@@ -8,7 +8,7 @@ use crate::{
     claims_request::{ClaimsError, ClaimsRequest},
     client::{AuthenticatedClient, ClientError},
     form::{Form, FormError},
-    login_state::{LoginId, LoginRequest},
+    login_state::{LoginId, LoginRequest, PushedLogin},
     prompt::{Prompts, PromptsError},
     refusal::{ErrorCode, Refusal},
     scope::{Scope, ScopeSet},
@@ -249,7 +249,7 @@ pub fn decide(
     client: &AuthenticatedClient<'_>,
     login_id: LoginId,
     now: UnixTime,
-) -> Result<LoginRequest, PushError> {
+) -> Result<PushedLogin, PushError> {
     let party = client.party();
     let redirect = check_redirect_uri(request, client)?;
     check_scopes(request, client)?;
@@ -257,7 +257,7 @@ pub fn decide(
     let version = party.version().ok_or(PushError::IdTokenVersion)?;
     let essential = request.claims.essential;
     let wished = request.scopes.claims().union(request.claims.voluntary);
-    Ok(LoginRequest {
+    let request = LoginRequest {
         login_id,
         client: party.tag(),
         redirect,
@@ -272,6 +272,9 @@ pub fn decide(
         prompts: request.prompts,
         max_age: request.max_age,
         version,
+    };
+    Ok(PushedLogin {
+        request,
         expires_at: now.plus_seconds(REQUEST_URI_LIFETIME_SECONDS),
     })
 }

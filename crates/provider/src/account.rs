@@ -82,7 +82,6 @@ pub(crate) fn begin(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap, quer
 
 /// A login to the account, bound to a browser where one began it.
 pub(crate) fn pending(core: &Core, tenant: &Tenant, cookie: Option<BrowserCookie>, now: UnixTime) -> PendingLogin {
-    let expires_at = now.plus_seconds(PENDING_LIFETIME_SECONDS);
     PendingLogin {
         request: LoginRequest {
             login_id: LoginId(rng::bytes(&*core.rng)),
@@ -99,11 +98,10 @@ pub(crate) fn pending(core: &Core, tenant: &Tenant, cookie: Option<BrowserCookie
             prompts: oidc::prompt::Prompts::default(),
             max_age: None,
             version: authenticator::IdTokenVersion::V2,
-            expires_at,
         },
         browser: cookie.map(BrowserCookie::tag),
         challenge_digest: None,
-        expires_at,
+        expires_at: now.plus_seconds(PENDING_LIFETIME_SECONDS),
     }
 }
 

@@ -177,7 +177,7 @@ async fn issue_challenge(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Res
 
 /// Binds a challenge to everything the service asked for.
 fn request_hash(pending: &PendingLogin) -> String {
-    base64url::encode(digest::digest(&digest::SHA256, &pending.request.to_pushed_bytes()).as_ref())
+    base64url::encode(digest::digest(&digest::SHA256, &pending.request.to_bytes()).as_ref())
 }
 
 pub(crate) fn open_pending(

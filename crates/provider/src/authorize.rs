@@ -13,7 +13,7 @@ use jose::UnixTime;
 use oidc::{
     authorization::{self, AuthorizationError, AuthorizationQuery, NextStep, RedirectedError},
     client::RelyingParty,
-    login_state::{LoginRequest, PendingLogin, SessionState},
+    login_state::{LoginRequest, PendingLogin, PushedLogin, SessionState},
 };
 use store::Key;
 use vault::{PersonCapability, StateKind};
@@ -101,9 +101,9 @@ pub(crate) fn open_request(
     let bytes = core
         .open(tenant, StateKind::Pushed, now, sealed)
         .ok_or(AuthorizationError::UnknownRequestUri)?;
-    let request = LoginRequest::from_pushed_bytes(&bytes).map_err(|_| AuthorizationError::UnknownRequestUri)?;
-    authorization::check_request(client_id, &request, now)?;
-    Ok(request)
+    let pushed = PushedLogin::from_bytes(&bytes).map_err(|_| AuthorizationError::UnknownRequestUri)?;
+    authorization::check_request(client_id, &pushed, now)?;
+    Ok(pushed.request)
 }
 
 fn login_page(

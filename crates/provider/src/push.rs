@@ -68,7 +68,7 @@ fn remember(
     let client = check_client_certificate(party, peer.presented(), now).map_err(|error| refused(error.into()))?;
     let login_id = LoginId(rng::bytes(&*core.rng));
     let login = push::decide(request, &client, login_id, now).map_err(refused)?;
-    let sealed = core.seal(tenant, StateKind::Pushed, now, &login.to_pushed_bytes())?;
+    let sealed = core.seal(tenant, StateKind::Pushed, now, &login.to_bytes())?;
     Ok(Pushed {
         request_uri: format!("{REQUEST_URI_PREFIX}{sealed}"),
         expires_in: REQUEST_URI_LIFETIME_SECONDS,

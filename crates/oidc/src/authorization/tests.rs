@@ -27,6 +27,12 @@ pub(crate) fn request() -> LoginRequest {
         prompts: Prompts::default(),
         max_age: None,
         version: IdTokenVersion::V2,
+    }
+}
+
+fn pushed() -> PushedLogin {
+    PushedLogin {
+        request: request(),
         expires_at: NOW.plus_seconds(90),
     }
 }
@@ -85,13 +91,13 @@ fn broken_calls_are_refused_for_their_own_reason() {
 
 #[test]
 fn a_request_uri_belongs_to_one_client_and_lives_ninety_seconds() {
-    assert_eq!(check_request(CLIENT, &request(), NOW.plus_seconds(90)), Ok(()));
+    assert_eq!(check_request(CLIENT, &pushed(), NOW.plus_seconds(90)), Ok(()));
     assert_eq!(
-        check_request(CLIENT, &request(), NOW.plus_seconds(91)),
+        check_request(CLIENT, &pushed(), NOW.plus_seconds(91)),
         Err(AuthorizationError::ExpiredRequestUri)
     );
     assert_eq!(
-        check_request("https://other.example", &request(), NOW),
+        check_request("https://other.example", &pushed(), NOW),
         Err(AuthorizationError::OtherClient)
     );
 }

@@ -37,16 +37,23 @@ fn with(name: &'static str, value: &str) -> String {
     body(&parameters)
 }
 
-fn push(body: &str) -> Result<LoginRequest, PushError> {
+fn push_with_expiry(body: &str) -> Result<PushedLogin, PushError> {
     let party = party();
     let request = PushedRequest::parse(body.as_bytes())?;
     decide(&request, &authenticated(&party), LoginId([7; 16]), NOW)
 }
 
+fn push(body: &str) -> Result<LoginRequest, PushError> {
+    push_with_expiry(body).map(|pushed| pushed.request)
+}
+
 #[test]
 fn an_ordinary_request_is_remembered_as_asked() {
-    let login = push(&body(&parameters())).unwrap();
-    assert_eq!(login.expires_at, NOW.plus_seconds(90));
+    let PushedLogin {
+        request: login,
+        expires_at,
+    } = push_with_expiry(&body(&parameters())).unwrap();
+    assert_eq!(expires_at, NOW.plus_seconds(90));
     assert_eq!(login.essential, ClaimSet::EMPTY);
     assert!(login.voluntary.contains(Claim::HealthInsuranceNumber) && login.voluntary.contains(Claim::Email));
     assert_eq!(login.version, crate::version::IdTokenVersion::V2);
