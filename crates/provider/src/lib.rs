@@ -31,9 +31,12 @@ mod token;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, body::Bytes};
 use federation::{Schemes, chain::TrustAnchor};
-use oidc::client::ClientTag;
+use oidc::{
+    client::ClientTag,
+    refusal::{ErrorCode, Refusal},
+};
 use store::Store;
 use thiserror::Error;
 use transport::Fetch;
@@ -50,6 +53,7 @@ pub use devices::MAX_DEVICES;
 pub use keys::{KEYS_KEPT_SECONDS, RolloverStep, TokenCertificates};
 pub use pages::{STYLE, STYLE_PATH};
 pub use relying_parties::{FAILURE_KEPT_SECONDS, RELOAD_PAUSE_SECONDS};
+pub use support::Problem;
 pub use tenant::{Tenant, TenantError, TenantSettings, Tenants};
 
 /// What a provider is made of.
@@ -133,6 +137,25 @@ impl Provider {
     /// The endpoints that ask for a client certificate: serve them with one requested and none demanded.
     pub fn mtls_router(&self) -> Router {
         router::mtls(Arc::clone(&self.0))
+    }
+
+    /// The answer to a request that took too long, for [`transport::Server::with_timeout_answer`].
+    pub fn timeout_answer(&self) -> impl Fn() -> http::Response<Bytes> + Send + Sync + use<> {
+        let core = Arc::clone(&self.0);
+        move || {
+            let refusal = Refusal::new(
+                408,
+                ErrorCode::InvalidRequest,
+                "the request took too long to arrive or to be decided",
+            );
+            core.problem("request_timeout", StepProblem::Refused(refusal))
+                .into_json_bytes()
+        }
+    }
+
+    /// Refuses something in front of the routers as they would: with log entry and support code.
+    pub fn problem(&self, event: &'static str, refusal: Refusal) -> Problem {
+        self.0.problem(event, StepProblem::Refused(refusal))
     }
 
     /// The insurers.

@@ -162,7 +162,9 @@ async fn serve(config: &Config, loaded: Loaded) -> Result<(), String> {
         lock_name,
     } = loaded;
     let public = listen(config.listen.public, public_tls).await?;
+    let public = public.with_timeout_answer(provider.timeout_answer());
     let mtls = listen(config.listen.mtls, mtls_tls).await?;
+    let mtls = mtls.with_timeout_answer(provider.timeout_answer());
     // With this lock the operator holds the root key: no log line may leave that open.
     tracing::warn!(
         event = "started",

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use axum::{
+    body::{Body, Bytes},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -102,13 +103,18 @@ impl Problem {
 
     /// As JSON (gematik digest 4.5).
     pub fn into_json(self) -> Response {
+        self.into_json_bytes().map(Body::from)
+    }
+
+    /// As JSON, for whoever answers without a router.
+    pub fn into_json_bytes(self) -> http::Response<Bytes> {
         let description = self.description();
         let body = ErrorBody {
             error: self.refusal.code.as_str(),
             error_description: &description,
         };
         let status = StatusCode::from_u16(self.refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        json_response(status, &body)
+        json_bytes(status, &body)
     }
 
     /// As a page where the caller prefers one, else as JSON (gematik digest 5).
@@ -135,8 +141,12 @@ impl IntoResponse for Problem {
 
 /// A JSON answer that nobody keeps.
 pub fn json_response<T: serde::Serialize>(status: StatusCode, body: &T) -> Response {
-    let bytes = serde_json::to_vec(body).unwrap_or_default();
-    let mut response = (status, bytes).into_response();
+    json_bytes(status, body).map(Body::from)
+}
+
+fn json_bytes<T: serde::Serialize>(status: StatusCode, body: &T) -> http::Response<Bytes> {
+    let mut response = http::Response::new(Bytes::from(serde_json::to_vec(body).unwrap_or_default()));
+    *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     no_store(headers);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use authenticator::Ik;
-use authenticator::health_card::{AuthorityRules, CardTrust, CheckDigits, Revocation, RevokedCard, TrustError};
+use authenticator::health_card::{AuthorityRules, CardTrust, CheckDigits, Revocation, TrustError};
 use jose::UnixTime;
 use sha2::{Digest, Sha256};
 use vault::PersonData;
@@ -20,8 +20,8 @@ use crate::insurers::Insurer;
 use crate::people::{CardCondition, DEFAULT_PIN, PEOPLE, PUK, Person};
 use crate::pki::{self, CardHolder, EgkAuthority, PkiError};
 
+use foreign::ForeignCard;
 pub use foreign::{CardFile, ForeignCards, P12_PASSWORD};
-use foreign::{ForeignCard, REVOKED_TEST_CARDS};
 
 const COUNTERS_FILE: &str = "cards.json";
 const DAY_SECONDS: u64 = 86_400;
@@ -155,12 +155,6 @@ impl Cards {
         }
         for card in &foreign.revoked {
             trust.revoke(card)?;
-        }
-        for (issuer, serial) in REVOKED_TEST_CARDS {
-            trust.revoke(&RevokedCard {
-                issuer: issuer.to_owned(),
-                serial: serial.to_owned(),
-            })?;
         }
         Ok(trust)
     }

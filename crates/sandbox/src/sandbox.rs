@@ -311,10 +311,15 @@ async fn start(options: SandboxOptions) -> Result<RunningSandbox, StartError> {
     let public = shortcuts::layer(provider.public_router(), shortcuts);
     listeners.add(sockets.portal, (!plain_pages).then(|| everybody.clone()), portal)?;
     listeners.add(sockets.master, Some(everybody.clone()), master.router())?;
-    listeners.add(sockets.provider, Some(provider_tls), public.clone())?;
-    listeners.add(sockets.provider_mtls, Some(provider_mtls), provider.mtls_router())?;
+    listeners.add_provider(sockets.provider, Some(provider_tls), public.clone(), &provider)?;
+    listeners.add_provider(
+        sockets.provider_mtls,
+        Some(provider_mtls),
+        provider.mtls_router(),
+        &provider,
+    )?;
     if let Some(socket) = sockets.provider_pages {
-        listeners.add(socket, None, public)?;
+        listeners.add_provider(socket, None, public, &provider)?;
     }
     let places = [
         (sockets.record, sockets.record_pages),

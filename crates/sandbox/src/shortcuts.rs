@@ -26,7 +26,8 @@ use axum::response::{IntoResponse, Response};
 use fedmaster::Clock;
 use jose::UnixTime;
 use oidc::authorization::{self, AuthorizationError};
-use oidc::login_state::{AuthenticatedLogin, LoginRequest};
+use oidc::login_state::{AuthenticatedLogin, LoginRequest, PushedLogin};
+use oidc::refusal::{ErrorCode, Refusal};
 use oidc::scope::ClaimSet;
 use provider::Provider;
 use serde_json::{Value, json};
@@ -53,35 +54,47 @@ pub(crate) struct Shortcuts {
     pub(crate) clock: Clock,
 }
 
-/// Why a shortcut is not taken: status, error code, reason.
+/// Why a shortcut is not taken.
 #[derive(Debug)]
-struct Refused {
-    status: StatusCode,
-    error: String,
-    description: String,
+enum Refused {
+    /// A rule of the shortcuts, or a failure of theirs.
+    Here(Refusal),
+    /// The provider's answer to the card, with the support code it gave.
+    ByProvider {
+        status: u16,
+        error: String,
+        description: String,
+    },
 }
 
 impl Refused {
     fn invalid(description: impl std::fmt::Display) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            error: "invalid_request".to_owned(),
-            description: description.to_string(),
-        }
+        Self::Here(Refusal::invalid_request(description))
     }
 
     fn failed(description: impl std::fmt::Display) -> Self {
-        Self {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            error: "server_error".to_owned(),
-            description: description.to_string(),
+        Self::Here(Refusal::new(500, ErrorCode::ServerError, description))
+    }
+
+    fn into_response(self, provider: &Provider) -> Response {
+        match self {
+            Self::Here(refusal) => provider.problem("sandbox.shortcut_refused", refusal).into_json(),
+            Self::ByProvider {
+                status,
+                error,
+                description,
+            } => {
+                let body = json!({"error": error, "error_description": description});
+                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+                (status, [(header::CACHE_CONTROL, "no-store")], axum::Json(body)).into_response()
+            }
         }
     }
 }
 
 impl From<AuthorizationError> for Refused {
     fn from(error: AuthorizationError) -> Self {
-        Self::invalid(error)
+        Self::Here(error.refusal())
     }
 }
 
@@ -92,20 +105,13 @@ impl From<PhoneError> for Refused {
                 status,
                 error,
                 description,
-            } => Self {
-                status: StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST),
+            } => Self::ByProvider {
+                status,
                 error,
                 description,
             },
             error => Self::failed(error),
         }
-    }
-}
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let body = json!({"error": self.error, "error_description": self.description});
-        (self.status, [(header::CACHE_CONTROL, "no-store")], axum::Json(body)).into_response()
     }
 }
 
@@ -123,7 +129,7 @@ async fn intercept(State(shortcuts): State<Arc<Shortcuts>>, request: Request<Bod
         (Some(insurer), Some(query)) if request.method() == Method::GET => shortcuts
             .answer(insurer, &query)
             .await
-            .unwrap_or_else(Refused::into_response),
+            .unwrap_or_else(|refused| refused.into_response(&shortcuts.provider)),
         _ => next.run(request).await,
     }
 }
@@ -162,16 +168,16 @@ impl Shortcuts {
             .login_states()
             .open(tenant, StateKind::Pushed, now, sealed)
             .map_err(|_| AuthorizationError::UnknownRequestUri)?;
-        let request = LoginRequest::from_pushed_bytes(&bytes).map_err(|_| AuthorizationError::UnknownRequestUri)?;
+        let pushed = PushedLogin::from_bytes(&bytes).map_err(|_| AuthorizationError::UnknownRequestUri)?;
         let client_id = match query.client_id() {
             Some(client_id) => client_id.to_owned(),
             None => self
                 .provider
-                .client_id_of(request.client)
+                .client_id_of(pushed.request.client)
                 .ok_or(AuthorizationError::UnknownRequestUri)?,
         };
-        authorization::check_request(&client_id, &request, now)?;
-        Ok((client_id, request))
+        authorization::check_request(&client_id, &pushed, now)?;
+        Ok((client_id, pushed.request))
     }
 
     async fn answer_by_card(
@@ -254,8 +260,8 @@ impl Shortcuts {
         let text: Value = answer.json().map_err(Refused::failed)?;
         let member = |name: &str| text.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         if !answer.is_success() {
-            return Err(Refused {
-                status: StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_REQUEST),
+            return Err(Refused::ByProvider {
+                status: answer.status,
                 error: member("error"),
                 description: member("error_description"),
             });

@@ -192,6 +192,8 @@ fn what_is_off_is_answered_with_400() {
             assert_eq!(answer.status, 400, "{parameters:?}");
             let body: Value = answer.json().unwrap();
             assert_eq!(body["error"], "invalid_request", "{parameters:?}");
+            let description = body["error_description"].as_str().unwrap();
+            assert_eq!(description.matches("(support code ").count(), 1, "{description}");
         }
         let issuer = &suite.running.addresses().insurer(Insurer::Leuchtturm).issuer;
         for request_uri in [
@@ -213,6 +215,9 @@ fn a_revoked_card_is_refused_here_too() {
         let renate = Person::find("renate").unwrap().kvnr();
         let answer = suite.call(&begun, &[("user_id", renate.as_str())]).await;
         assert_eq!(answer.status, 403);
-        assert_eq!(answer.json::<Value>().unwrap()["error"], "access_denied");
+        let body = answer.json::<Value>().unwrap();
+        assert_eq!(body["error"], "access_denied");
+        let description = body["error_description"].as_str().unwrap();
+        assert_eq!(description.matches("(support code ").count(), 1, "{description}");
     });
 }

@@ -7,13 +7,17 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::{Either, Full, Limited};
+use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use crate::limits::ServerLimits;
 
-/// The body of a request as handlers see it: at most `max_body_bytes` ([`ServerLimits`]), then an error.
-pub type RequestBody = http_body_util::Limited<hyper::body::Incoming>;
+/// The body of a request as handlers see it: at most `max_body_bytes` ([`ServerLimits`]), then an error. One that was announced longer is
+/// refused at the first look, by a body that stands in for it.
+pub type RequestBody = Limited<Either<Incoming, Full<Bytes>>>;
 
 /// What is known of the connection a request came in on. Every request carries it as an extension
 /// (`axum::Extension<ConnectionInfo>`).

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
-use http_body_util::{Either, Empty, Limited};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use http_body_util::{Either, Full, Limited};
 use hyper::body::{Body, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -51,44 +51,64 @@ pub enum DrainOutcome {
     CutOff(usize),
 }
 
+/// Makes the answer to a request that took too long.
+type TimeoutAnswer = Arc<dyn Fn() -> Response<Bytes> + Send + Sync>;
+
 /// A bound listener, ready to serve.
-#[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     tls: Option<ServerTls>,
     limits: ServerLimits,
     local_addr: SocketAddr,
+    timeout_answer: TimeoutAnswer,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("local_addr", &self.local_addr)
+            .field("tls", &self.tls.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Server {
     /// Serves HTTPS on a bound socket.
     pub fn https(listener: TcpListener, tls: ServerTls) -> Result<Self, ServerError> {
-        let local_addr = listener.local_addr()?;
-        Ok(Self {
-            listener,
-            tls: Some(tls),
-            limits: ServerLimits::default(),
-            local_addr,
-        })
+        Self::new(listener, Some(tls))
     }
 
     /// Serves plain HTTP on a bound socket, which must be a loopback address.
     pub fn plain_loopback(listener: TcpListener) -> Result<Self, ServerError> {
-        let local_addr = listener.local_addr()?;
-        if !local_addr.ip().is_loopback() {
+        if !listener.local_addr()?.ip().is_loopback() {
             return Err(ServerError::PlainNotLoopback);
         }
+        Self::new(listener, None)
+    }
+
+    fn new(listener: TcpListener, tls: Option<ServerTls>) -> Result<Self, ServerError> {
+        let local_addr = listener.local_addr()?;
         Ok(Self {
             listener,
-            tls: None,
+            tls,
             limits: ServerLimits::default(),
             local_addr,
+            timeout_answer: Arc::new(|| {
+                tracing::warn!(event = "transport.request_timeout");
+                status_only(StatusCode::REQUEST_TIMEOUT)
+            }),
         })
     }
 
     /// Replaces the default limits.
     pub fn with_limits(mut self, limits: ServerLimits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Replaces the empty 408 for requests that took longer than [`ServerLimits::request_timeout`]. The one who answers also writes the log.
+    pub fn with_timeout_answer(mut self, answer: impl Fn() -> Response<Bytes> + Send + Sync + 'static) -> Self {
+        self.timeout_answer = Arc::new(answer);
         self
     }
 
@@ -109,7 +129,7 @@ impl Server {
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
         let (stop, stopping) = watch::channel(());
-        let shared = Arc::new(Shared::new(self.tls, self.limits));
+        let shared = Arc::new(Shared::new(self.tls, self.limits, self.timeout_answer));
         let places = Arc::new(Semaphore::new(self.limits.max_connections));
         let mut connections = JoinSet::new();
         tokio::pin!(shutdown);
@@ -170,12 +190,13 @@ type Builder = auto::Builder<TokioExecutor>;
 struct Shared {
     acceptor: Option<TlsAcceptor>,
     limits: ServerLimits,
+    timeout_answer: TimeoutAnswer,
     http1: Builder,
     http2: Builder,
 }
 
 impl Shared {
-    fn new(tls: Option<ServerTls>, limits: ServerLimits) -> Self {
+    fn new(tls: Option<ServerTls>, limits: ServerLimits, timeout_answer: TimeoutAnswer) -> Self {
         let builder = || {
             let mut builder = Builder::new(TokioExecutor::new());
             builder
@@ -195,6 +216,7 @@ impl Shared {
         Self {
             acceptor: tls.map(|tls| TlsAcceptor::from(tls.config())),
             limits,
+            timeout_answer,
             http1: builder().http1_only(),
             http2: builder().http2_only(),
         }
@@ -269,12 +291,12 @@ impl Shared {
         let stream = TokioIo::new(WatchedStream::new(stream, Arc::clone(&activity)));
         let limits = self.limits;
         let answers = {
-            let activity = Arc::clone(&activity);
+            let (activity, timeout_answer) = (Arc::clone(&activity), Arc::clone(&self.timeout_answer));
             hyper::service::service_fn(move |request: Request<Incoming>| {
                 let in_work = activity.begin_request();
-                let (service, info) = (service.clone(), info.clone());
+                let (service, info, timeout_answer) = (service.clone(), info.clone(), Arc::clone(&timeout_answer));
                 async move {
-                    let answer = answer(service, info, request, &limits).await;
+                    let answer = answer(service, info, request, &limits, &*timeout_answer).await;
                     drop(in_work);
                     Ok::<_, Infallible>(answer)
                 }
@@ -304,39 +326,46 @@ impl Shared {
 /// Lower bound of the watch's step, so that a limit of zero in a test does not spin.
 const MIN_WATCH_STEP: Duration = Duration::from_millis(2);
 
-type Answer<B> = Response<Either<B, Empty<Bytes>>>;
+type Answer<B> = Response<Either<B, Full<Bytes>>>;
 
-async fn answer<S, B>(service: S, info: ConnectionInfo, request: Request<Incoming>, limits: &ServerLimits) -> Answer<B>
+async fn answer<S, B>(
+    service: S,
+    info: ConnectionInfo,
+    request: Request<Incoming>,
+    limits: &ServerLimits,
+    timeout_answer: &(dyn Fn() -> Response<Bytes> + Send + Sync),
+) -> Answer<B>
 where
     S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>,
 {
-    // Refused before a byte of it is read, when the peer says how long it is.
-    if request.body().size_hint().lower() > limits.max_body_bytes as u64 {
-        return refusal(&request, StatusCode::PAYLOAD_TOO_LARGE);
-    }
     let version = request.version();
+    let announced_too_long = request.body().size_hint().lower() > limits.max_body_bytes as u64;
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(info);
-    let request = Request::from_parts(parts, Limited::new(body, limits.max_body_bytes));
+    let body = if announced_too_long {
+        // Refused before a byte of it is read: the service finds the limit passed at once.
+        Limited::new(Either::Right(Full::from("longer than the limit")), 0)
+    } else {
+        Limited::new(Either::Left(body), limits.max_body_bytes)
+    };
+    let request = Request::from_parts(parts, body);
     match tokio::time::timeout(limits.request_timeout, service.oneshot(request)).await {
+        Ok(Ok(response)) if announced_too_long => closing(response.map(Either::Left), version),
         Ok(Ok(response)) => response.map(Either::Left),
         Ok(Err(never)) => match never {},
-        Err(_) => {
-            tracing::warn!(event = "transport.request_timeout");
-            empty(version, StatusCode::REQUEST_TIMEOUT)
-        }
+        Err(_) => closing(timeout_answer().map(Full::new).map(Either::Right), version),
     }
 }
 
-fn refusal<B>(request: &Request<Incoming>, status: StatusCode) -> Answer<B> {
-    empty(request.version(), status)
+fn status_only(status: StatusCode) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    response
 }
 
-fn empty<B>(version: http::Version, status: StatusCode) -> Answer<B> {
-    let mut response = Response::new(Either::Right(Empty::new()));
-    *response.status_mut() = status;
-    if version < http::Version::HTTP_2 {
-        // The rest of the body is not read, so the connection cannot be used again (RFC 9112 §9.6).
+/// The rest of the body is not read, so the connection cannot be used again (RFC 9112 §9.6).
+fn closing<B>(mut response: Response<B>, version: Version) -> Response<B> {
+    if version < Version::HTTP_2 {
         response
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));

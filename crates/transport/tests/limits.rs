@@ -155,6 +155,43 @@ async fn a_request_that_takes_too_long_is_answered_with_408() {
 }
 
 #[tokio::test]
+async fn whoever_serves_may_answer_late_requests_in_his_own_words() {
+    let authority = Authority::new();
+    let tls = ServerTls::new(authority.identity(), ClientCertificates::None).unwrap();
+    let limits = ServerLimits {
+        request_timeout: Duration::from_millis(20),
+        ..ServerLimits::default()
+    };
+    let server = Server::https(TcpListener::bind("127.0.0.1:0").await.unwrap(), tls)
+        .unwrap()
+        .with_limits(limits)
+        .with_timeout_answer(|| {
+            let mut response = http::Response::new(Bytes::from("too late"));
+            *response.status_mut() = http::StatusCode::REQUEST_TIMEOUT;
+            response
+        });
+    let addr = server.local_addr();
+    tokio::spawn(server.serve(router(), std::future::pending()));
+    let config = rustls::ClientConfig::builder_with_provider(transport::crypto_provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(authority.root_store())
+        .with_no_client_auth();
+    let mut stream = common::connect(addr, "localhost", config.into()).await.unwrap();
+    stream
+        .write_all(b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(
+        answer.starts_with("HTTP/1.1 408 ") && answer.contains("connection: close") && answer.ends_with("too late"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
 async fn connections_beyond_the_limit_wait_for_a_place() {
     let limits = ServerLimits {
         max_connections: 1,

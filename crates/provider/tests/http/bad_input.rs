@@ -60,7 +60,11 @@ async fn what_is_no_json_object_of_the_right_form_is_refused_everywhere() {
             );
         }
         // More than is read at all.
-        assert_eq!(post(&harness, path, vec![b' '; 70 * 1024]).await.status, 413);
+        wire::assert_refused(
+            &post(&harness, path, vec![b' '; 70 * 1024]).await,
+            413,
+            "invalid_request",
+        );
     }
 }
 
@@ -221,4 +225,17 @@ async fn the_reference_servers_shortcuts_do_nothing_here() {
         wire::page(&answer, 200, "de");
         assert!(answer.location().is_none());
     }
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_answered_with_a_support_code() {
+    let harness = Harness::start().await;
+    let (parts, body) = harness.provider.timeout_answer()().into_parts();
+    let answer = HttpResponse {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        url: String::new(),
+        body,
+    };
+    wire::assert_refused(&answer, 408, "invalid_request");
 }

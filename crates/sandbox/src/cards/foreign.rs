@@ -21,9 +21,6 @@ pub struct CardFile {
     pub password: String,
 }
 
-/// Published cards of gematik's test PKI that its responder calls revoked: issuer and serial number. Here is no network to ask it.
-pub(super) const REVOKED_TEST_CARDS: [(&str, &str); 1] = [("GEM.EGK-CA51 TEST-ONLY", "033EF550AA6817")];
-
 /// Foreign cards and who vouches for them: gematik's test PKI, for example. None by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ForeignCards {

@@ -17,6 +17,13 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(60);
 /// The provider gives back the space of what expired this often.
 const CLEANING_INTERVAL: Duration = Duration::from_secs(300);
 
+fn server(socket: TcpListener, tls: Option<ServerTls>) -> Result<Server, StartError> {
+    Ok(match tls {
+        Some(tls) => Server::https(socket, tls)?,
+        None => Server::plain_loopback(socket)?,
+    })
+}
+
 /// Everything that runs.
 pub(super) struct Listeners {
     pub(super) tasks: JoinSet<()>,
@@ -31,15 +38,30 @@ impl Listeners {
         tls: Option<ServerTls>,
         router: Router,
     ) -> Result<(), StartError> {
-        let server = match tls {
-            Some(tls) => Server::https(socket, tls)?,
-            None => Server::plain_loopback(socket)?,
-        };
+        self.serve(server(socket, tls)?, router);
+        Ok(())
+    }
+
+    /// Serves a router of the provider, which answers late requests in its own words.
+    pub(super) fn add_provider(
+        &mut self,
+        socket: TcpListener,
+        tls: Option<ServerTls>,
+        router: Router,
+        provider: &Provider,
+    ) -> Result<(), StartError> {
+        self.serve(
+            server(socket, tls)?.with_timeout_answer(provider.timeout_answer()),
+            router,
+        );
+        Ok(())
+    }
+
+    fn serve(&mut self, server: Server, router: Router) {
         let stopping = stopped(self.stopping.clone());
         self.tasks.spawn(async move {
             server.serve(router, stopping).await;
         });
-        Ok(())
     }
 
     /// Looks at participants and cleans up, now and then.
