@@ -15,6 +15,15 @@ pub(crate) fn told(error: &anyhow::Error) -> String {
     line
 }
 
+/// Whether the reader of our output has gone.
+pub(crate) fn is_closed_output(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -27,5 +36,12 @@ mod tests {
             .context("statement");
         assert_eq!(told(&error), "statement: header: no such key");
         assert_eq!(told(&anyhow!("alone")), "alone");
+    }
+
+    #[test]
+    fn a_reader_who_has_gone_is_known_under_any_context() {
+        let gone = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        assert!(is_closed_output(&anyhow::Error::from(gone).context("standard output")));
+        assert!(!is_closed_output(&anyhow!("standard output")));
     }
 }

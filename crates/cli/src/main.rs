@@ -63,6 +63,8 @@ fn main() -> ExitCode {
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever read the output has read enough (`healthid … | head`).
+        Err(error) if failure::is_closed_output(&error) => ExitCode::FAILURE,
         Err(error) => fail(&error),
     }
 }

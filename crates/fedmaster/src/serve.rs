@@ -72,7 +72,7 @@ pub struct Prepared {
     tls: Option<ServerTls>,
 }
 
-/// Reads and checks all that serving needs: what `--check` does.
+/// Reads and checks all that serving needs, before anything listens.
 ///
 /// # Errors
 /// [`ServeError`].

@@ -14,6 +14,7 @@ use oidc::{
     authorization::{self, AuthorizationError, AuthorizationQuery, NextStep, RedirectedError},
     client::RelyingParty,
     login_state::{LoginRequest, PendingLogin, PushedLogin, SessionState},
+    refusal::Refusal,
 };
 use store::Key;
 use vault::{PersonCapability, StateKind};
@@ -55,7 +56,7 @@ async fn decide(
         &tenant.settings.policy,
         now,
     ) {
-        NextStep::LoginRequired => redirect_error(&party, &request, RedirectedError::LoginRequired),
+        NextStep::LoginRequired => redirect_error(core, &party, &request, RedirectedError::LoginRequired),
         NextStep::Authenticate(pending) => {
             let response = login_page(core, tenant, headers, raw_query, &party, &pending, now)?;
             Ok(cookie.set_on(response, tenant))
@@ -151,16 +152,18 @@ pub(crate) fn frame<'a>(core: &Core, tenant: &'a Tenant, headers: &HeaderMap, qu
 
 /// Sends the browser back to the service with an error.
 pub(crate) fn redirect_error(
+    core: &Core,
     party: &RelyingParty,
     request: &LoginRequest,
     error: RedirectedError,
 ) -> Result<Response, StepProblem> {
-    let location = error_location(party, request, error)?;
+    let location = error_location(core, party, request, error)?;
     Ok(redirect(&location))
 }
 
 /// Where the service is told of an error.
 pub(crate) fn error_location(
+    core: &Core,
     party: &RelyingParty,
     request: &LoginRequest,
     error: RedirectedError,
@@ -169,11 +172,15 @@ pub(crate) fn error_location(
     let redirect_uri = party
         .redirect_uri(request.redirect)
         .ok_or(AuthorizationError::UnknownRequestUri)?;
+    let refusal = Refusal::new(StatusCode::FOUND.as_u16(), error.code(), error.description());
+    let description = core
+        .problem("answered_with_error", StepProblem::Refused(refusal))
+        .description();
     Ok(authorization::redirect_with(
         redirect_uri,
         &[
             ("error", error.code().as_str()),
-            ("error_description", error.description()),
+            ("error_description", &description),
             ("state", &request.state),
         ],
     ))

@@ -161,7 +161,7 @@ pub(crate) async fn next(
         return finish_in_browser(core, tenant, party, &authenticated, decision, now);
     }
     if login.request.prompts.none() {
-        return redirect_error(party, &login.request, RedirectedError::ConsentRequired);
+        return redirect_error(core, party, &login.request, RedirectedError::ConsentRequired);
     }
     let language = Language::from_headers(headers);
     Ok(pages::page(
@@ -327,8 +327,7 @@ fn decline(
         }
         Err(error) => return Err(error.into()),
     };
-    tracing::info!(event = "declined", "the person declined");
-    Ok(error_location(party, &request, RedirectedError::Declined)?)
+    Ok(error_location(core, party, &request, RedirectedError::Declined)?)
 }
 
 /// Turns the person's decision into the address the service is answered at.
@@ -342,7 +341,7 @@ fn finish(
 ) -> Result<String, StepProblem> {
     let Authenticated { capability, login } = authenticated;
     match consent::decide(party.client_id(), login, decision, &tenant.settings.policy, now)? {
-        ConsentOutcome::Declined => Ok(error_location(party, &login.request, RedirectedError::Declined)?),
+        ConsentOutcome::Declined => Ok(error_location(core, party, &login.request, RedirectedError::Declined)?),
         ConsentOutcome::Code(code) => {
             let redirect_uri = party
                 .redirect_uri(code.redirect)

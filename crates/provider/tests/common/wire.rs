@@ -55,15 +55,21 @@ pub fn refused(response: &HttpResponse) -> Refused {
         text.bytes()
             .all(|byte| matches!(byte, 0x20..=0x7e) && byte != b'"' && byte != b'\\')
     );
-    let (description, rest) = text.split_once(" (support code ").unwrap();
-    let support_code = rest.strip_suffix(')').unwrap();
-    assert_stands_in_the_log(support_code);
+    let (description, support_code) = support_code_of(text);
     Refused {
         status: response.status,
         error: body["error"].as_str().unwrap().to_owned(),
         description: description.to_owned(),
         support_code: support_code.to_owned(),
     }
+}
+
+/// An error's sentence and its support code, which stands in the log.
+pub fn support_code_of(text: &str) -> (&str, &str) {
+    let (description, rest) = text.split_once(" (support code ").unwrap();
+    let support_code = rest.strip_suffix(')').unwrap();
+    assert_stands_in_the_log(support_code);
+    (description, support_code)
 }
 
 pub fn assert_stands_in_the_log(support_code: &str) {

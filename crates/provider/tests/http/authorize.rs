@@ -306,6 +306,8 @@ async fn declining_leads_back_with_access_denied_before_and_after_authentication
         assert_eq!(redirect.names(), ["error", "error_description", "state"]);
         assert_eq!(redirect.value("error").unwrap(), "access_denied");
         assert_eq!(redirect.value("state").unwrap(), state);
+        let description = redirect.value("error_description").unwrap();
+        wire::support_code_of(&description);
     };
     let push = service.request(&harness).with("state", "zwei Worte & mehr=#?");
     let state = push.fields.value("state");

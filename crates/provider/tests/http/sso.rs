@@ -211,6 +211,7 @@ async fn prompt_none_shows_no_page() {
         assert_eq!(redirect.base(), service.redirect_uri);
         assert_eq!(redirect.names(), ["error", "error_description", "state"]);
         assert_eq!(redirect.value("error").unwrap(), error);
+        wire::support_code_of(&redirect.value("error_description").unwrap());
         assert_eq!(redirect.value("state").unwrap(), push.fields.value("state"));
     };
     let push = silent();
