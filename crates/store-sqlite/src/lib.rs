@@ -7,6 +7,7 @@
 //!   the writer (write-ahead log).
 //! * What expires lies in tables per time slot (`single_use_…`, `audit_…`, `operation_…`) that are dropped whole.
 //! * A second process is kept out by a lock file beside the database.
+//! * [`FileRegister`] keeps the freshness register in files of their own, for another disk than the database's.
 //!
 //! Trusted for: what [`store::Store`] promises, on a disk that obeys `fdatasync`. Not trusted with anything secret: it sees
 //! sealed bytes, keyed indexes and times, but no one keeps its owner from restoring yesterday's file.
@@ -18,11 +19,13 @@ mod error;
 mod options;
 mod queue;
 mod reader;
+mod register;
 mod schema;
 mod sqlite;
 mod tables;
 mod writer;
 
 pub use options::Options;
+pub use register::FileRegister;
 pub use schema::SCHEMA_VERSION;
 pub use sqlite::SqliteStore;

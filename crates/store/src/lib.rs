@@ -6,6 +6,7 @@
 //! * [`Key`], [`SealedBytes`] and [`BlindIndex`] are the only things a backend ever sees. Personal
 //!   data reaches this room sealed, and is found by keyed index: the types leave no place for a
 //!   name or a health insurance number (`docs/trust.md`).
+//! * [`register`] is the witness outside the database: what was taken back stays taken back when the database does not.
 //! * [`suite`] holds every promise as an executable check. Each backend's tests call it.
 //! * [`memory`] is the smallest backend that keeps every promise except durability; it serves
 //!   tests of other rooms.
@@ -20,6 +21,7 @@ mod commit;
 mod error;
 mod key;
 pub mod memory;
+pub mod register;
 mod row;
 mod store;
 pub mod suite;

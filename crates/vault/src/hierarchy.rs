@@ -7,6 +7,7 @@
 //!                                         record       records that belong to the tenant itself
 //!                                         pseudonym    pairwise subjects; its generation never changes
 //!                                         login state  ── epoch ──> AEAD key and nonce key
+//!                                         freshness    names of facts that never go back, and the seal of their steps
 //! ```
 
 use std::fmt;
@@ -51,6 +52,7 @@ pub(crate) enum Purpose {
     Record,
     Pseudonym,
     LoginState,
+    Freshness,
 }
 
 impl Purpose {
@@ -62,6 +64,7 @@ impl Purpose {
             Self::Record => b"record",
             Self::Pseudonym => b"pseudonym",
             Self::LoginState => b"login state",
+            Self::Freshness => b"freshness",
         }
     }
 }
@@ -128,6 +131,7 @@ mod tests {
             root.derive(one, Generation::FIRST, Purpose::Record),
             root.derive(one, Generation::FIRST, Purpose::Pseudonym),
             root.derive(one, Generation::FIRST, Purpose::LoginState),
+            root.derive(one, Generation::FIRST, Purpose::Freshness),
             Root::new(&[8; 32]).derive(one, Generation::FIRST, Purpose::Index),
         ];
         for (index, key) in keys.iter().enumerate() {

@@ -6,11 +6,12 @@
 //! * [`PersonCapability`] is the right to open a scope. It exists only after a verified authentication, out of a sealed
 //!   login state that descends from one, or for a named background task.
 //! * [`LoginStateSealer`] seals what a login carries from one request to the next.
+//! * [`freshness`] names, counts and seals the facts that must never go back, whatever becomes of the database.
 //! * [`TenantKey`] and [`TenantSigners`] hold a tenant's signing keys, stored sealed.
 //!
 //! Trusted for: whoever has the stored bytes but not the root learns sizes, times and access pattern, and can neither
-//! read, change nor exchange a record unnoticed. He can bring back an *older state of the same record*; noticing that is
-//! the freshness ledger's work, which is not built yet. With the `development` lock ([`Vault::lock_name`]) the operator
+//! read, change nor exchange a record unnoticed. He can bring back an *older state of the same record*; what that cannot
+//! undo stands in the freshness ledger (`docs/adr/0008-freshness-ledger.md`). With the `development` lock ([`Vault::lock_name`]) the operator
 //! holds the root and is not excluded from anything.
 //!
 //! Does not: touch network, HTTP, SQL or the clock; decide what may be released.
@@ -21,6 +22,7 @@
 mod associated_data;
 mod capability;
 mod error;
+pub mod freshness;
 mod hierarchy;
 mod login_state;
 #[cfg(doctest)]

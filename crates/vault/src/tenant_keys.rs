@@ -14,6 +14,7 @@ pub(crate) struct TenantKeyring {
     pub index: hmac::Key,
     pub service: hmac::Key,
     pub pseudonym: hmac::Key,
+    pub freshness: hmac::Key,
     pub wrap: KeyMaterial,
     pub record: KeyMaterial,
 }
@@ -27,6 +28,7 @@ impl TenantKeyring {
             index: mac(Purpose::Index),
             service: mac(Purpose::Service),
             pseudonym: mac(Purpose::Pseudonym),
+            freshness: mac(Purpose::Freshness),
             wrap: root.derive(tenant, generation, Purpose::Wrap),
             record: root.derive(tenant, generation, Purpose::Record),
         }

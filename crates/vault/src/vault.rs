@@ -304,7 +304,11 @@ impl Vault {
         Ok((generation, sealed))
     }
 
-    fn tenant(&self, tenant: TenantId) -> Arc<TenantKeyring> {
+    pub(crate) fn root(&self) -> &Root {
+        &self.root
+    }
+
+    pub(crate) fn tenant(&self, tenant: TenantId) -> Arc<TenantKeyring> {
         self.tenants.keyring(&self.root, tenant, self.generation)
     }
 }

@@ -1,0 +1,155 @@
+//! Facts that must never go back: a device was revoked, a consent withdrawn, a person deleted; how far a device has counted;
+//! how long somebody is locked out.
+//!
+//! Each fact is a keyed name and a *floor*, a number that only rises. A tenant's facts form a [`FactMap`], whose root is a
+//! hash over all of them; each change of it is a sealed *step* in a register outside the database
+//! ([`store::register::FreshnessRegister`]). Who replays the steps and arrives at the register's root has every fact.
+//!
+//! Trusted for: a name tells nobody without the tenant's key whom it is about; a step that was changed, moved to another
+//! place or tenant, or left out is noticed when the steps are replayed.
+//!
+//! Does not: keep anything, know the time, or notice that steps are missing at the *end*: that is the register's promise.
+
+mod map;
+mod step;
+
+pub use map::{FactMap, Raised};
+pub use step::{ReplayError, StepContent, replay};
+
+use store::{Key, TenantId};
+
+use crate::{PersonId, Vault};
+
+/// What a floor is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FactKind {
+    /// [`GONE`]: this person was deleted. Handles are never given out twice.
+    PersonErased,
+    /// [`GONE`]: this device was removed. Handles are never given out twice.
+    DeviceRevoked,
+    /// The highest counter this device has shown.
+    DeviceCounter,
+    /// The second up to which consents given to this service are withdrawn.
+    ConsentWithdrawn,
+    /// When this subject's allowance is full again, in microseconds since 1970.
+    Limit,
+}
+
+impl FactKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [
+        Self::PersonErased,
+        Self::DeviceRevoked,
+        Self::DeviceCounter,
+        Self::ConsentWithdrawn,
+        Self::Limit,
+    ];
+
+    const fn code(self) -> u8 {
+        match self {
+            Self::PersonErased => 1,
+            Self::DeviceRevoked => 2,
+            Self::DeviceCounter => 3,
+            Self::ConsentWithdrawn => 4,
+            Self::Limit => 5,
+        }
+    }
+}
+
+/// The floor of what exists no more.
+pub const GONE: u64 = u64::MAX;
+
+/// A fact's name: a keyed hash of what it is about, and its kind. Says nothing without the tenant's key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FactName([u8; 16]);
+
+impl FactName {
+    /// The 16 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// What it is about; `None` for a kind a newer release has added.
+    #[must_use]
+    pub fn kind(&self) -> Option<FactKind> {
+        FactKind::ALL.into_iter().find(|kind| kind.code() == self.0[15])
+    }
+}
+
+impl std::fmt::Debug for FactName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FactName({:?})", self.kind())
+    }
+}
+
+impl Vault {
+    /// The name of a fact about anything. `about` must have one meaning per kind.
+    #[must_use]
+    pub fn fact_name(&self, tenant: TenantId, kind: FactKind, about: &[&[u8]]) -> FactName {
+        let mut context = aws_lc_rs::hmac::Context::with_key(&self.tenant(tenant).freshness);
+        context.update(b"healthid/v1/fact");
+        context.update(&[kind.code()]);
+        for part in about {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        let mut name = [0; 16];
+        name[..15].copy_from_slice(&context.sign().as_ref()[..15]);
+        name[15] = kind.code();
+        FactName(name)
+    }
+
+    /// The fact that a person was deleted.
+    #[must_use]
+    pub fn person_erased(&self, tenant: TenantId, person: &[u8; 16]) -> FactName {
+        self.fact_name(tenant, FactKind::PersonErased, &[person])
+    }
+
+    /// The fact that a device was removed.
+    #[must_use]
+    pub fn device_revoked(&self, tenant: TenantId, person: PersonId, device: &[u8; 16]) -> FactName {
+        self.fact_name(tenant, FactKind::DeviceRevoked, &[person.as_bytes(), device])
+    }
+
+    /// How far a device has counted.
+    #[must_use]
+    pub fn device_counter(&self, tenant: TenantId, person: PersonId, device: &[u8; 16]) -> FactName {
+        self.fact_name(tenant, FactKind::DeviceCounter, &[person.as_bytes(), device])
+    }
+
+    /// Up to when consents under this key are withdrawn.
+    #[must_use]
+    pub fn consent_withdrawn(&self, consent: &Key) -> FactName {
+        self.fact_name(*consent.tenant(), FactKind::ConsentWithdrawn, &[consent.id()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tenant_id;
+
+    #[test]
+    fn a_name_differs_by_tenant_kind_subject_and_root_and_tells_its_kind() {
+        let vault = Vault::development([1; 32]);
+        let (one, two) = (tenant_id("https://one.example"), tenant_id("https://two.example"));
+        let mut names = vec![
+            vault.fact_name(two, FactKind::Limit, &[b"a"]),
+            Vault::development([2; 32]).fact_name(one, FactKind::Limit, &[b"a"]),
+            vault.fact_name(one, FactKind::Limit, &[b"b"]),
+            vault.fact_name(one, FactKind::Limit, &[b"a", b""]),
+            vault.fact_name(one, FactKind::Limit, &[b"ab"]),
+            vault.fact_name(one, FactKind::Limit, &[b"a", b"b"]),
+        ];
+        for kind in FactKind::ALL {
+            let name = vault.fact_name(one, kind, &[b"a"]);
+            assert_eq!(name.kind(), Some(kind));
+            assert_eq!(name, vault.fact_name(one, kind, &[b"a"]));
+            names.push(name);
+        }
+        let without_kind: std::collections::BTreeSet<&[u8]> = names.iter().map(|name| &name.0[..15]).collect();
+        assert_eq!(without_kind.len(), names.len());
+        assert!(!format!("{names:?}").contains("97"), "a name prints its kind only");
+    }
+}
