@@ -4,6 +4,8 @@ pub mod binding;
 pub mod manifest;
 pub mod platform;
 pub mod profile;
+#[cfg(any(test, feature = "simulated"))]
+pub mod rehearsal;
 pub mod transparency;
 pub mod verify;
 

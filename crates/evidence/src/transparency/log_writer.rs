@@ -8,9 +8,9 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use tlog_tiles::{Error as TlogError, Hash, HashReader, Tile, TileHashReader, TileReader};
-use tlog_tiles::{prove_record, prove_tree, record_hash, stored_hash_index, tree_hash};
+use tlog_tiles::{prove_record, prove_tree, record_hash, stored_hash_index, stored_hashes_for_record_hash, tree_hash};
 
-use super::{InclusionProof, LogError, LogView, SignedCheckpoint, SigningKey};
+use super::{InclusionProof, LogError, LogView, MAX_ENTRY_BYTES, SignedCheckpoint, SigningKey};
 
 /// Greatest number of entries. Far more than manifests ever need, and small enough for all tree arithmetic.
 pub const MAX_TREE_SIZE: u64 = 1 << 40;
@@ -92,49 +92,71 @@ impl LogWriter {
 
     /// Adds an entry, signs the new checkpoint, and answers the entry's index.
     ///
+    /// # Errors
+    /// As [`LogWriter::append_all`].
+    pub fn append(&self, entry: &[u8]) -> Result<u64, LogWriterError> {
+        self.append_all(&[entry])
+    }
+
+    /// Adds entries, signs one new checkpoint, and answers the first entry's index.
+    ///
     /// Tiles and bundles are written before the checkpoint, so a crash leaves the old log, and adding again writes the
     /// same paths again.
     ///
     /// # Errors
     /// [`LogWriterError`].
-    pub fn append(&self, entry: &[u8]) -> Result<u64, LogWriterError> {
-        let length = u16::try_from(entry.len()).map_err(|_| LogWriterError::EntryLength)?;
-        if entry.is_empty() {
+    pub fn append_all(&self, entries: &[&[u8]]) -> Result<u64, LogWriterError> {
+        let is_length = |entry: &&[u8]| (1..=MAX_ENTRY_BYTES).contains(&entry.len());
+        if entries.is_empty() || !entries.iter().all(is_length) {
             return Err(LogWriterError::EntryLength);
         }
         let old = self.view()?;
-        let index = old.map_or(0, |view| view.size);
-        if index >= MAX_TREE_SIZE {
+        let first = old.map_or(0, |view| view.size);
+        let size = first.saturating_add(entries.len() as u64);
+        if size > MAX_TREE_SIZE {
             return Err(LogWriterError::OutOfRange);
         }
-        let leaf = record_hash(entry);
-        let added = match old {
-            Some(view) => tlog_tiles::stored_hashes_for_record_hash(index, leaf, &self.reader(view)),
-            None => Ok(vec![leaf]),
-        }
-        .map_err(|_| LogWriterError::Damaged)?;
-        let grown = Grown {
+        let mut grown = Grown {
             old: old.map(|view| self.reader(view)),
-            first: stored_hash_index(0, index),
-            added: &added,
+            first: stored_hash_index(0, first),
+            added: Vec::new(),
         };
-        let size = index + 1;
-        for tile in Tile::new_tiles(TILE_HEIGHT, index, size) {
+        for (index, entry) in (first..).zip(entries) {
+            let added = stored_hashes_for_record_hash(index, record_hash(entry), &grown)
+                .map_err(|_| LogWriterError::Damaged)?;
+            grown.added.extend(added);
+        }
+        for tile in Tile::new_tiles(TILE_HEIGHT, first, size) {
             let data = tile.read_data(&grown).map_err(|_| LogWriterError::Damaged)?;
             self.write(&tile_path(&tile), &data)?;
         }
-        let (bundle, width) = (index / TILE_WIDTH, index % TILE_WIDTH);
-        let mut entries = match width {
-            0 => Vec::new(),
-            width => fs::read(self.directory.join(bundle_path(bundle, width)))?,
-        };
-        entries.extend_from_slice(&length.to_be_bytes());
-        entries.extend_from_slice(entry);
-        self.write(&bundle_path(bundle, width + 1), &entries)?;
+        self.write_bundles(first, entries)?;
         let root = tree_hash(size, &grown).map_err(|_| LogWriterError::Damaged)?;
         let checkpoint = SignedCheckpoint::sign(LogView { root: root.0, size }, &self.key)?;
         self.write("checkpoint", checkpoint.note().encode().as_bytes())?;
-        Ok(index)
+        Ok(first)
+    }
+
+    /// The bundles that `entries` fall into, the first one continued where it stands.
+    fn write_bundles(&self, first: u64, entries: &[&[u8]]) -> Result<(), LogWriterError> {
+        let width = first % TILE_WIDTH;
+        let mut bytes = match width {
+            0 => Vec::new(),
+            width => fs::read(self.directory.join(bundle_path(first / TILE_WIDTH, width)))?,
+        };
+        for (index, entry) in (first..).zip(entries) {
+            // `append_all` has looked at the length.
+            let length = u16::try_from(entry.len()).map_err(|_| LogWriterError::EntryLength)?;
+            bytes.extend_from_slice(&length.to_be_bytes());
+            bytes.extend_from_slice(entry);
+            let width = index % TILE_WIDTH + 1;
+            let is_last = index + 1 == first + entries.len() as u64;
+            if is_last || width == TILE_WIDTH {
+                self.write(&bundle_path(index / TILE_WIDTH, width), &bytes)?;
+                bytes.clear();
+            }
+        }
+        Ok(())
     }
 
     /// Adds a witness's signature line to the checkpoint in the directory.
@@ -197,6 +219,11 @@ impl LogWriter {
         }
         let proof = prove_tree(view.size, old_size, &self.reader(view)).map_err(|_| LogWriterError::Damaged)?;
         Ok(proof.into_iter().map(|hash| hash.0).collect())
+    }
+
+    #[cfg(test)]
+    pub(super) fn key(&self) -> &SigningKey {
+        &self.key
     }
 
     fn write(&self, path: &str, bytes: &[u8]) -> Result<(), LogWriterError> {
@@ -290,7 +317,7 @@ impl TileReader for Stored<'_> {
 struct Grown<'a> {
     old: Option<Stored<'a>>,
     first: u64,
-    added: &'a [Hash],
+    added: Vec<Hash>,
 }
 
 impl HashReader for Grown<'_> {
