@@ -446,13 +446,14 @@ fn every_other_reason_not_to_admit_has_its_own_code() {
     manifest.platform_policy.intel.min_evaluation_number = 20;
     manifest.platform_policy.intel.rejected_advisories = ["INTEL-SA-00615".to_owned()].into();
     let approved = fixture.approved(&manifest);
-    let judge = |change: fn(&mut VerifiedEvidence)| {
+    type Change = fn(&mut VerifiedEvidence);
+    let judge = |change: Change| {
         let mut evidence = evidence();
         change(&mut evidence);
         approved.admit(&evidence, InstanceRole::Serve, NOW).unwrap_err().code()
     };
     approved.admit(&evidence(), InstanceRole::Serve, NOW).unwrap();
-    let cases: [(fn(&mut VerifiedEvidence), &str); 6] = [
+    let cases: [(Change, &str); 6] = [
         (
             |evidence| evidence.platform_id = PlatformId::new([0xab; 16]).unwrap(),
             "admission.machine_not_listed",
