@@ -14,7 +14,7 @@ use jose::UnixTime;
 use crate::{
     process::{Kind, Server, cores_are_divided},
     report::{self, Ratio},
-    start,
+    sealing, start,
     world::World,
 };
 
@@ -137,6 +137,9 @@ pub fn run(arguments: &LoginArguments) -> Result<()> {
         server.stop()?;
     }
     report::summary(&ratios, (LINES[0].name, GOAL));
+    if let Some(ratio) = ratios.iter().find(|ratio| ratio.name == LINES[0].name) {
+        sealing::report(&world, ratio.product())?;
+    }
     start::measure(&start::StartArguments {
         times: if arguments.quick { 3 } else { 5 },
     })

@@ -19,6 +19,7 @@ mod parts;
 mod process;
 mod product;
 mod report;
+mod sealing;
 mod start;
 mod world;
 

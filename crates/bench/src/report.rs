@@ -26,7 +26,7 @@ impl Measurement {
 
 /// All pairs of one line.
 pub struct Ratio {
-    name: &'static str,
+    pub name: &'static str,
     product: Vec<f64>,
     floor: Vec<f64>,
     ratios: Vec<f64>,
@@ -69,6 +69,11 @@ impl Ratio {
     /// The line's result.
     pub fn print(&self) {
         println!("  -> {}\n", self.text());
+    }
+
+    /// Median microseconds of the product.
+    pub fn product(&self) -> f64 {
+        median(&self.product)
     }
 
     fn text(&self) -> String {
