@@ -12,7 +12,6 @@ pub use evidence::{Evidence, MAX_AUXILIARY_BYTES, MAX_COLLATERAL_BYTES, MAX_REPO
 pub use measurement::{MAX_PLATFORM_ID_BYTES, Measurement, ParsePlatformIdError, PlatformId};
 pub use tpm::{MAX_TPM_CERTIFICATES, TpmAuxiliary, TpmReport};
 
-#[allow(unused_imports)]
 pub(crate) use encoding::Reader;
 
 use serde::{Deserialize, Serialize};

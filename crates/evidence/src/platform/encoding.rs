@@ -1,5 +1,4 @@
 //! Reading and writing bytes with bounds: big-endian lengths for our own frames, little-endian fields for the vendors'.
-#![allow(dead_code)]
 
 /// Reads a slice from its start; every step is `None` at the end instead of a panic.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +27,10 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.bytes(N)?.try_into().ok()
+    }
+
+    pub(crate) fn array_ref<const N: usize>(&mut self) -> Option<&'a [u8; N]> {
         self.bytes(N)?.try_into().ok()
     }
 
@@ -65,6 +68,12 @@ impl<'a> Reader<'a> {
         if length > limit {
             return None;
         }
+        self.bytes(length)
+    }
+
+    /// A 32-bit little-endian length, and so many bytes.
+    pub(crate) fn sized_le(&mut self) -> Option<&'a [u8]> {
+        let length = usize::try_from(self.u32_le()?).ok()?;
         self.bytes(length)
     }
 }

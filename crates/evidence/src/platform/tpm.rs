@@ -1,5 +1,7 @@
 //! The frames around what a TPM shows: the quote with the report data it stands for, and what is needed to read it.
 
+use std::collections::BTreeMap;
+
 use super::encoding::{Reader, write_sized};
 use super::evidence::MAX_AUXILIARY_BYTES;
 
@@ -9,6 +11,9 @@ const MAX_STRUCTURE_BYTES: usize = 1024;
 const MAX_CERTIFICATE_BYTES: usize = 8 * 1024;
 /// Most certificates: attestation key, intermediates. The root is never taken from evidence.
 pub const MAX_TPM_CERTIFICATES: usize = 4;
+
+/// The highest register of a PC's TPM.
+const MAX_REGISTER: u8 = 23;
 
 /// The report of `vtpm-dev`: a TPM2_Quote over the SHA-256 bank and the report data it was asked for.
 ///
@@ -53,6 +58,9 @@ pub struct TpmAuxiliary {
     pub certificates: Vec<Vec<u8>>,
     /// The firmware's log in the crypto-agile format of the TCG PC Client specification, as the kernel shows it.
     pub event_log: Vec<u8>,
+    /// The values of the quoted registers (SHA-256 bank). The quote signs one digest over all of them; with the values,
+    /// which it confirms, a verdict can name the register that differs from what the log leads to.
+    pub registers: BTreeMap<u8, [u8; 32]>,
 }
 
 impl TpmAuxiliary {
@@ -64,6 +72,10 @@ impl TpmAuxiliary {
             write_sized(&mut bytes, certificate);
         }
         write_sized(&mut bytes, &self.event_log);
+        for (number, value) in &self.registers {
+            bytes.push(*number);
+            bytes.extend_from_slice(value);
+        }
         bytes
     }
 
@@ -79,9 +91,19 @@ impl TpmAuxiliary {
             .map(|_| reader.sized(MAX_CERTIFICATE_BYTES).map(<[u8]>::to_vec))
             .collect::<Option<_>>()?;
         let event_log = reader.sized(MAX_AUXILIARY_BYTES)?.to_vec();
-        reader.is_empty().then_some(Self {
+        let mut registers = BTreeMap::new();
+        while !reader.is_empty() {
+            let number = reader.u8()?;
+            // Strictly rising: one encoding per value, and at most as many as there are registers.
+            if number > MAX_REGISTER || registers.last_key_value().is_some_and(|(last, _)| *last >= number) {
+                return None;
+            }
+            registers.insert(number, reader.array()?);
+        }
+        Some(Self {
             certificates,
             event_log,
+            registers,
         })
     }
 }
@@ -100,6 +122,7 @@ mod tests {
         let auxiliary = TpmAuxiliary {
             certificates: vec![vec![3; 400], vec![4; 500]],
             event_log: vec![6; 900],
+            registers: BTreeMap::from([(0, [7; 32]), (9, [8; 32])]),
         };
         let (first, second) = (report.to_bytes(), auxiliary.to_bytes());
         assert_eq!(TpmReport::parse(&first), Some(report));
@@ -107,7 +130,10 @@ mod tests {
         for length in 0..first.len() {
             assert_eq!(TpmReport::parse(&first[..length]), None);
         }
-        for length in 0..second.len() {
+        let without_registers = second.len() - 2 * 33;
+        for length in
+            (0..second.len()).filter(|length| *length < without_registers || (length - without_registers) % 33 != 0)
+        {
             assert_eq!(TpmAuxiliary::parse(&second[..length]), None);
         }
         assert_eq!(TpmReport::parse(&[&first[..], &[0]].concat()), None);
@@ -115,10 +141,25 @@ mod tests {
     }
 
     #[test]
+    fn registers_out_of_order_twice_or_unknown_are_refused() {
+        let empty = TpmAuxiliary::default().to_bytes();
+        let with = |numbers: &[u8]| {
+            let registers = numbers
+                .iter()
+                .flat_map(|number| std::iter::once(*number).chain([1; 32]));
+            TpmAuxiliary::parse(&empty.iter().copied().chain(registers).collect::<Vec<_>>())
+        };
+        assert!(with(&[0, 7, 23]).is_some());
+        assert_eq!(with(&[7, 0]), None);
+        assert_eq!(with(&[7, 7]), None);
+        assert_eq!(with(&[24]), None);
+    }
+
+    #[test]
     fn too_many_certificates_are_refused() {
         let auxiliary = TpmAuxiliary {
             certificates: vec![vec![0; 10]; MAX_TPM_CERTIFICATES + 1],
-            event_log: Vec::new(),
+            ..TpmAuxiliary::default()
         };
         assert_eq!(TpmAuxiliary::parse(&auxiliary.to_bytes()), None);
     }

@@ -51,6 +51,9 @@ pub enum EvidenceError {
     /// A revocation list is required and missing.
     #[error("a revocation list is required and none is there")]
     RevocationListMissing,
+    /// The library refuses the evidence for a reason that has no code of its own.
+    #[error("the evidence is refused by the vendor's rules")]
+    Refused,
     /// The collateral speaks about another kind of platform or processor than the one that made the quote.
     #[error("the collateral speaks about another platform")]
     CollateralMismatch,
@@ -182,6 +185,7 @@ impl EvidenceError {
             Self::Chain => "evidence.chain",
             Self::Revoked => "evidence.revoked",
             Self::RevocationListMissing => "evidence.revocation_list_missing",
+            Self::Refused => "evidence.refused",
             Self::CollateralMismatch => "evidence.collateral_mismatch",
             Self::QuotingEnclave => "evidence.quoting_enclave",
             Self::ChipMismatch => "evidence.chip_mismatch",

@@ -2,8 +2,6 @@
 //!
 //! The defaults are the strict ones. Debugging is refused whatever stands here.
 
-#![allow(dead_code)]
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};

@@ -1,24 +1,16 @@
 //! Whom a verifier believes about hardware. Pinned in the binary; never taken from evidence.
-#![allow(dead_code)]
 
-use super::tcb::SnpProduct;
+use super::dcap::DcapRoot;
+use super::snp::{AmdRoot, amd_roots};
 
 /// The roots a verifier believes.
 #[derive(Clone)]
 pub struct Roots {
-    pub(crate) intel: Vec<u8>,
-    pub(crate) amd: Vec<AmdRoot>,
-    pub(crate) tpm: Vec<Vec<u8>>,
+    pub(super) intel: DcapRoot,
+    pub(super) amd: Vec<AmdRoot>,
+    pub(super) tpm: Vec<Vec<u8>>,
     #[cfg(any(test, feature = "simulated"))]
-    pub(crate) simulated: Option<Vec<u8>>,
-}
-
-/// AMD's two certificates of one product: the root key's (ARK) and the signing key's (ASK), DER.
-#[derive(Clone)]
-pub(crate) struct AmdRoot {
-    pub(crate) product: SnpProduct,
-    pub(crate) ark: Vec<u8>,
-    pub(crate) ask: Vec<u8>,
+    pub(super) simulated: Option<DcapRoot>,
 }
 
 impl Roots {
@@ -26,8 +18,8 @@ impl Roots {
     #[must_use]
     pub fn vendors() -> Self {
         Self {
-            intel: Vec::new(),
-            amd: Vec::new(),
+            intel: DcapRoot::Intel,
+            amd: amd_roots(),
             tpm: Vec::new(),
             #[cfg(any(test, feature = "simulated"))]
             simulated: None,
@@ -46,23 +38,25 @@ impl Roots {
     #[must_use]
     pub fn simulated(root_der: Vec<u8>) -> Self {
         Self {
-            simulated: Some(root_der),
+            simulated: Some(DcapRoot::Other(root_der)),
             ..Self::vendors()
         }
     }
 
     /// A root in Intel's place, so that the rules for `sgx` and `tdx` can be tried with quotes made here.
     #[cfg(test)]
+    #[allow(dead_code)]
     pub(crate) fn in_place_of_intel(root_der: Vec<u8>) -> Self {
         Self {
-            intel: root_der,
+            intel: DcapRoot::Other(root_der),
             ..Self::vendors()
         }
     }
 
     /// Roots in AMD's place, for the same reason.
     #[cfg(test)]
-    pub(crate) fn in_place_of_amd(amd: Vec<AmdRoot>) -> Self {
+    #[allow(dead_code)]
+    pub(super) fn in_place_of_amd(amd: Vec<AmdRoot>) -> Self {
         Self { amd, ..Self::vendors() }
     }
 }

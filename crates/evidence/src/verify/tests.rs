@@ -1,0 +1,6 @@
+//! Genuine evidence as the libraries ship it, and what becomes of it when it is changed.
+
+mod clock;
+mod genuine;
+pub(super) mod recorded;
+mod tampering;
