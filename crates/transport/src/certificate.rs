@@ -72,6 +72,11 @@ pub fn public_key_thumbprint_hex(certificate: &[u8]) -> Result<String, Certifica
     Ok(hexadecimal(&sha256(Fields::read(certificate)?.public_key)))
 }
 
+/// The SHA-256 of the certificate's `SubjectPublicKeyInfo`.
+pub fn public_key_sha256(certificate: &[u8]) -> Result<[u8; 32], CertificateError> {
+    Ok(sha256(Fields::read(certificate)?.public_key))
+}
+
 struct Fields<'a> {
     validity: &'a [u8],
     public_key: &'a [u8],

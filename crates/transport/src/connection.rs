@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use crate::limits::ServerLimits;
+use crate::tls_session::TlsSession;
 
 /// The body of a request as handlers see it: at most `max_body_bytes` ([`ServerLimits`]), then an error. One that was announced longer is
 /// refused at the first look, by a body that stands in for it.
@@ -28,6 +29,8 @@ pub struct ConnectionInfo {
     /// The client's end-entity certificate, DER, exactly as it came in the handshake; its key was proven. `None` when none was
     /// asked for or none was sent. Its dates are not judged here (GS-A_4662: see [`crate::certificate_validity`]).
     pub client_certificate: Option<Arc<[u8]>>,
+    /// The TLS session, for evidence that is bound to it; `None` on plain connections.
+    pub tls_session: Option<TlsSession>,
     /// Whether the connection is TLS. Plain connections exist only on loopback.
     pub tls: bool,
 }

@@ -199,6 +199,11 @@ impl ServerIdentities {
         table.default.is_none() && table.hosts.is_empty()
     }
 
+    /// The certificate shown to whoever asks for `host`, DER.
+    pub(crate) fn certificate(&self, host: Option<&str>) -> Option<Vec<u8>> {
+        self.find(host).map(|identity| identity.certificate())
+    }
+
     fn find(&self, host: Option<&str>) -> Option<TlsIdentity> {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
         host.and_then(|host| {

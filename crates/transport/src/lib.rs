@@ -16,8 +16,10 @@
 //! | see who called | `Extension<ConnectionInfo>` in the handler |
 //! | fetch a statement | [`Fetcher`], behind the trait [`Fetch`] so that tests need no network |
 //! | call PAR, token, the authenticator API | [`HttpClient`] |
+//! | ask for evidence and know the session it came over | [`BoundConnection`], at the server [`ConnectionInfo::tls_session`] |
 
 pub mod address;
+mod bound_connection;
 pub mod certificate;
 mod client_tls;
 mod connection;
@@ -29,11 +31,13 @@ mod resolver;
 mod server;
 mod server_tls;
 mod suites;
+mod tls_session;
 
 pub use address::{AddressClass, AddressRule};
+pub use bound_connection::BoundConnection;
 pub use certificate::{
     CertificateError, CertificateValidity, certificate_thumbprint, certificate_thumbprint_hex, certificate_validity,
-    public_key_thumbprint_hex,
+    public_key_sha256, public_key_thumbprint_hex,
 };
 pub use client_tls::{ClientIdentity, Roots};
 pub use connection::{ConnectionInfo, RequestBody};
@@ -44,3 +48,4 @@ pub use limits::ServerLimits;
 pub use server::{DrainOutcome, Server, ServerError};
 pub use server_tls::{ClientCertificates, ServerTls};
 pub use suites::crypto_provider;
+pub use tls_session::{EXPORTER_LABEL, TlsSession};

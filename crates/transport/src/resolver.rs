@@ -61,6 +61,19 @@ impl GuardedResolver {
         }
     }
 
+    /// The admitted addresses of a name, with port 0.
+    pub(crate) async fn addresses(
+        &self,
+        name: &str,
+    ) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        if self.is_loopback_name(&name) {
+            return Self::admit(self.rule, [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
+        }
+        let resolved = tokio::net::lookup_host((name, 0)).await.map_err(|_| Unresolvable)?;
+        Self::admit(self.rule, resolved.map(|address| address.ip()))
+    }
+
     pub(crate) fn admit(
         rule: AddressRule,
         resolved: impl IntoIterator<Item = IpAddr>,
@@ -84,18 +97,8 @@ impl GuardedResolver {
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let rule = self.rule;
-        let name = name.as_str().trim_end_matches('.').to_ascii_lowercase();
-        let loopback = self.is_loopback_name(&name);
-        Box::pin(async move {
-            let addresses = if loopback {
-                GuardedResolver::admit(rule, [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()])?
-            } else {
-                let resolved = tokio::net::lookup_host((name, 0)).await.map_err(|_| Unresolvable)?;
-                GuardedResolver::admit(rule, resolved.map(|address| address.ip()))?
-            };
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
+        let resolver = self.clone();
+        Box::pin(async move { Ok(Box::new(resolver.addresses(name.as_str()).await?.into_iter()) as Addrs) })
     }
 }
 

@@ -25,8 +25,10 @@ use tokio_rustls::TlsAcceptor;
 use tower::{Service, ServiceExt};
 
 use crate::connection::{Activity, ConnectionInfo, RequestBody, WatchedStream};
+use crate::identity::ServerIdentities;
 use crate::limits::ServerLimits;
 use crate::server_tls::ServerTls;
+use crate::tls_session::TlsSession;
 
 /// Pause after `accept` failed for want of file descriptors or memory, so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -189,6 +191,7 @@ type Builder = auto::Builder<TokioExecutor>;
 /// What all connections of a listener share.
 struct Shared {
     acceptor: Option<TlsAcceptor>,
+    identities: Option<ServerIdentities>,
     limits: ServerLimits,
     timeout_answer: TimeoutAnswer,
     http1: Builder,
@@ -214,12 +217,18 @@ impl Shared {
             builder
         };
         Self {
-            acceptor: tls.map(|tls| TlsAcceptor::from(tls.config())),
+            acceptor: tls.as_ref().map(|tls| TlsAcceptor::from(tls.config())),
+            identities: tls.map(|tls| tls.identities().clone()),
             limits,
             timeout_answer,
             http1: builder().http1_only(),
             http2: builder().http2_only(),
         }
+    }
+
+    /// The certificate this server shows to whoever asks for this name.
+    fn own_certificate(&self, server_name: Option<&str>) -> Option<Vec<u8>> {
+        self.identities.as_ref()?.certificate(server_name)
     }
 
     async fn connection<S, B>(
@@ -240,6 +249,7 @@ impl Shared {
             let info = ConnectionInfo {
                 peer_addr,
                 client_certificate: None,
+                tls_session: None,
                 tls: false,
             };
             return self.http(&self.http1, stream, info, service, stopping).await;
@@ -264,6 +274,9 @@ impl Shared {
                 .peer_certificates()
                 .and_then(<[_]>::first)
                 .map(|certificate| Arc::from(certificate.as_ref())),
+            tls_session: self
+                .own_certificate(session.server_name())
+                .and_then(|own| TlsSession::of(session, own)),
             tls: true,
         };
         let builder = match session.alpn_protocol() {

@@ -65,6 +65,9 @@ impl ServerTls {
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.ticketer = Ticketer::new().map_err(TlsError::Configuration)?;
         config.send_tls13_tickets = TLS13_TICKETS;
+        // Without the extended master secret a TLS 1.2 session exports nothing that is its own (RFC 7627 §1), so no
+        // evidence could be bound to it. Peers older than that extension (2015) are not served.
+        config.require_ems = true;
         // Early data can be replayed (RFC 8446 §8), and a PAR or a code must not be.
         config.max_early_data_size = 0;
         Ok(Self {

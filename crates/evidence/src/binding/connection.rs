@@ -129,23 +129,29 @@ pub fn verify_connection(
     if *instance.report_data() != statement.report_data() {
         return Err(BindingError::ReportData);
     }
-    check_session(statement, proof, endpoint, session, evidence)?;
+    statement.verify_session(proof, endpoint, session, evidence)?;
     Ok(BoundInstance { instance })
 }
 
-/// The session's part of [`verify_connection`], for a verdict that tells one reason from another.
-pub(crate) fn check_session(
-    statement: &InstanceStatement,
-    proof: &ConnectionProof,
-    endpoint: Endpoint,
-    session: &Session,
-    evidence: &Evidence,
-) -> Result<(), BindingError> {
-    // A client's certificate is its own affair; a server's key is committed to by the quote.
-    if endpoint == Endpoint::Server && statement.tls_key_sha256 != session.signer_spki_sha256 {
-        return Err(BindingError::OtherTlsKey);
+impl InstanceStatement {
+    /// The session's part of [`verify_connection`]: the holder of this statement's key is at the `endpoint` end of
+    /// `session`. Whose statement it is, is not asked here.
+    ///
+    /// # Errors
+    /// [`BindingError::OtherTlsKey`], [`BindingError::ProofInvalid`].
+    pub fn verify_session(
+        &self,
+        proof: &ConnectionProof,
+        endpoint: Endpoint,
+        session: &Session,
+        evidence: &Evidence,
+    ) -> Result<(), BindingError> {
+        // A client's certificate is its own affair; a server's key is committed to by the quote.
+        if endpoint == Endpoint::Server && self.tls_key_sha256 != session.signer_spki_sha256 {
+            return Err(BindingError::OtherTlsKey);
+        }
+        proof.verify(&self.instance_key, endpoint, session, evidence)
     }
-    proof.verify(&statement.instance_key, endpoint, session, evidence)
 }
 
 /// SHA-256 of the quote itself: what may be attached to it (certificates, collateral) may be renewed meanwhile.
