@@ -6,6 +6,8 @@ pub mod platform;
 pub mod profile;
 #[cfg(any(test, feature = "simulated"))]
 pub mod rehearsal;
+#[cfg(any(test, feature = "simulated"))]
+pub mod simulated;
 pub mod transparency;
 pub mod verify;
 

@@ -45,7 +45,6 @@ impl Roots {
 
     /// A root in Intel's place, so that the rules for `sgx` and `tdx` can be tried with quotes made here.
     #[cfg(test)]
-    #[allow(dead_code)]
     pub(crate) fn in_place_of_intel(root_der: Vec<u8>) -> Self {
         Self {
             intel: DcapRoot::Other(root_der),

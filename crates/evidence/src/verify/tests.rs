@@ -2,5 +2,7 @@
 
 mod clock;
 mod genuine;
+mod policy;
 pub(super) mod recorded;
+mod revocation;
 mod tampering;
