@@ -3,6 +3,7 @@
 pub mod binding;
 pub mod manifest;
 pub mod platform;
+pub mod produce;
 pub mod profile;
 #[cfg(any(test, feature = "simulated"))]
 pub mod rehearsal;
