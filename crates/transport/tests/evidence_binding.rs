@@ -305,9 +305,16 @@ async fn a_resumed_session_is_freshly_bound_and_early_data_is_not_taken() {
 async fn no_ticket_invites_early_data() {
     let authority = Authority::new();
     let tls = ServerTls::new(authority.identity(), ClientCertificates::None).unwrap();
-    let mut inviting = tls.config().as_ref().clone();
+    // rustls admits early data only to sessions it keeps itself, not to those sealed into tickets.
+    let (certificate, key) = authority.issue(&["localhost"]);
+    let mut inviting = rustls::ServerConfig::builder_with_provider(transport::crypto_provider())
+        .with_protocol_versions(TLS13)
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.into()], key.try_into().unwrap())
+        .unwrap();
     inviting.max_early_data_size = 1024;
-    // rustls offers early data exactly when it has a ticket that admits some; a server that invites shows it can.
+    // A client offers early data exactly when a ticket admits some; a server that invites shows that it would.
     for (server, expected) in [(tls.config(), false), (Arc::new(inviting), true)] {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
