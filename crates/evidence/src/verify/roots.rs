@@ -54,7 +54,6 @@ impl Roots {
 
     /// Roots in AMD's place, for the same reason.
     #[cfg(test)]
-    #[allow(dead_code)]
     pub(super) fn in_place_of_amd(amd: Vec<AmdRoot>) -> Self {
         Self { amd, ..Self::vendors() }
     }

@@ -94,7 +94,9 @@ impl Certificate {
 
     /// Whether the names fit and the signature verifies with the issuer's key.
     pub(crate) fn is_issued_by(&self, issuer: &Self) -> bool {
-        self.inner.tbs_certificate().issuer() == issuer.inner.tbs_certificate().subject()
+        // RFC 5280 §4.1.1.2: the algorithm outside the signature is the one inside.
+        self.inner.tbs_certificate().signature() == self.inner.signature_algorithm()
+            && self.inner.tbs_certificate().issuer() == issuer.inner.tbs_certificate().subject()
             && self.inner.tbs_certificate().to_der().is_ok_and(|signed| {
                 signature_verifies(
                     self.inner.signature_algorithm(),
@@ -164,6 +166,7 @@ impl RevocationList {
 
     pub(crate) fn is_issued_by(&self, issuer: &Certificate) -> bool {
         self.names(issuer)
+            && self.inner.tbs_cert_list.signature == self.inner.signature_algorithm
             && self.inner.tbs_cert_list.to_der().is_ok_and(|signed| {
                 signature_verifies(
                     &self.inner.signature_algorithm,

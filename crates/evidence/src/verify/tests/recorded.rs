@@ -110,7 +110,6 @@ pub(crate) fn milan() -> Option<Recorded> {
 }
 
 /// The certificate of a Turin chip.
-#[allow(dead_code)]
 pub(crate) fn turin_vcek() -> Option<Vec<u8>> {
     file("sev", "tests/certs_data/vcek_turin.der")
 }
