@@ -118,6 +118,20 @@ pub(crate) mod base64url_array {
     }
 }
 
+/// `serde(with)`: bytes of any length as base64url.
+pub(crate) mod base64url_bytes {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&jose::base64url::encode(bytes))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        jose::base64url::decode(&text).map_err(D::Error::custom)
+    }
+}
+
 /// `serde(with)`: a P-256 key as base64url of its uncompressed point.
 pub(crate) mod p256_key {
     use jose::jwk::P256PublicKey;

@@ -1,6 +1,7 @@
 //! Attestation: produce it, verify it, and say what may run.
 
 pub mod binding;
+pub mod bundle;
 pub mod manifest;
 pub mod platform;
 pub mod produce;
@@ -10,6 +11,7 @@ pub mod rehearsal;
 #[cfg(any(test, feature = "simulated"))]
 pub mod simulated;
 pub mod transparency;
+pub mod verdict;
 pub mod verify;
 
 mod encoding;

@@ -240,7 +240,7 @@ impl Manifest {
 }
 
 impl Governance {
-    fn check(&self) -> Result<(), ManifestError> {
+    pub(crate) fn check(&self) -> Result<(), ManifestError> {
         self.manifest_set.check("manifest_set")?;
         check_number("minimum_inclusion_seconds", self.minimum_inclusion_seconds)?;
         self.log.check("log")?;
