@@ -27,7 +27,9 @@ pub use roots::Roots;
 pub use snp::certificate_table;
 pub use tcb::{SnpProduct, SnpTcb, TcbStatus};
 pub use tpm::{EventLogError, LoggedEvent, parse_event_log, replay};
-pub use verified::{BootComponent, CollateralDates, VerificationTime, VerifiedEvidence};
+pub use verified::{
+    BootComponent, BootDifference, CollateralDates, VerificationTime, VerifiedEvidence, boot_differences,
+};
 
 use aws_lc_rs::digest::{Context, SHA256};
 

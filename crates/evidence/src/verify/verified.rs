@@ -1,5 +1,7 @@
 //! The proof that evidence was verified.
 
+use std::collections::BTreeSet;
+
 use jose::UnixTime;
 
 use crate::platform::{Measurement, Platform, PlatformId};
@@ -49,6 +51,52 @@ pub struct BootComponent {
     pub name: String,
     /// The SHA-256 that was extended.
     pub digest: [u8; 32],
+}
+
+/// Where a boot departs from the expected one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BootDifference<'a> {
+    /// The component is there with another digest.
+    Changed {
+        /// As expected.
+        expected: &'a BootComponent,
+        /// As measured.
+        found: &'a BootComponent,
+    },
+    /// An expected component was not measured.
+    Missing(&'a BootComponent),
+    /// A component was measured that nobody expected.
+    Unexpected(&'a BootComponent),
+}
+
+/// The first component of each register in which a boot departs from the expected one, registers rising.
+///
+/// Digests decide; names only tell the reader what a digest stands for.
+#[must_use]
+pub fn boot_differences<'a>(expected: &'a [BootComponent], found: &'a [BootComponent]) -> Vec<BootDifference<'a>> {
+    let registers: BTreeSet<u8> = expected
+        .iter()
+        .chain(found)
+        .map(|component| component.register)
+        .collect();
+    let of = |components: &'a [BootComponent], register| {
+        components
+            .iter()
+            .filter(move |component| component.register == register)
+    };
+    let first = |register| {
+        let (mut expected, mut found) = (of(expected, register), of(found, register));
+        loop {
+            match (expected.next(), found.next()) {
+                (Some(expected), Some(found)) if expected.digest == found.digest => {}
+                (Some(expected), Some(found)) => return Some(BootDifference::Changed { expected, found }),
+                (Some(expected), None) => return Some(BootDifference::Missing(expected)),
+                (None, Some(found)) => return Some(BootDifference::Unexpected(found)),
+                (None, None) => return None,
+            }
+        }
+    };
+    registers.into_iter().filter_map(first).collect()
 }
 
 /// Proof: these bytes were made by a genuine platform that meets the policy. Made by [`super::verify`] only.
