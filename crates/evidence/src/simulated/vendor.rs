@@ -1,5 +1,6 @@
 //! The maker of simulated platforms: a root, an authority for platforms, a signer of statements.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use jose::UnixTime;
 
 use super::der::{
@@ -162,17 +163,10 @@ pub(super) fn list_revoked(
 
 /// PEM, as Intel's chains are written.
 pub(super) fn pem(der: &[u8]) -> String {
-    let encoded = jose::base64url::encode(der).replace('-', "+").replace('_', "/");
-    let padded = encoded.clone() + &"=".repeat((4 - encoded.len() % 4) % 4);
+    let encoded = BASE64_STANDARD.encode(der);
     let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
-    let (lines, rest) = padded.as_bytes().as_chunks::<64>();
-    for line in lines
-        .iter()
-        .map(|line| &line[..])
-        .chain([rest])
-        .filter(|line| !line.is_empty())
-    {
-        text.push_str(&String::from_utf8_lossy(line));
+    for line in encoded.as_bytes().chunks(64) {
+        text.extend(line.iter().map(|byte| char::from(*byte)));
         text.push('\n');
     }
     text.push_str("-----END CERTIFICATE-----\n");

@@ -132,18 +132,8 @@ fn check_signatures(quote: &Quote<'_>, chain: &[Certificate]) -> Result<(), Evid
 fn parse_collateral(bytes: &[u8], chain: &[Certificate]) -> Result<QuoteCollateralV3, EvidenceError> {
     let mut collateral: QuoteCollateralV3 =
         serde_json::from_slice(bytes).map_err(|_| EvidenceError::Malformed("collateral"))?;
-    let mut pem = String::new();
-    for certificate in chain {
-        pem.push_str(&pem_of(&certificate.to_der()?));
-    }
-    collateral.pck_certificate_chain = Some(pem);
+    collateral.pck_certificate_chain = Some(chain.iter().map(Certificate::to_pem).collect::<Result<_, _>>()?);
     Ok(collateral)
-}
-
-fn pem_of(der: &[u8]) -> String {
-    let encoded = jose::base64url::encode(der).replace('-', "+").replace('_', "/");
-    let padding = "=".repeat((4 - encoded.len() % 4) % 4);
-    format!("-----BEGIN CERTIFICATE-----\n{encoded}{padding}\n-----END CERTIFICATE-----\n")
 }
 
 /// Every field a decision uses, read by the library and by us.

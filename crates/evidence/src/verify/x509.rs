@@ -5,7 +5,8 @@ use aws_lc_rs::signature::{
     RSA_PSS_2048_8192_SHA384, UnparsedPublicKey, VerificationAlgorithm,
 };
 use der::asn1::ObjectIdentifier;
-use der::{Decode, Encode};
+use der::pem::LineEnding;
+use der::{Decode, Encode, EncodePem};
 use jose::UnixTime;
 use x509_cert::crl::CertificateList;
 use x509_cert::ext::pkix::BasicConstraints;
@@ -44,6 +45,13 @@ impl Certificate {
 
     pub(crate) fn to_der(&self) -> Result<Vec<u8>, EvidenceError> {
         self.inner.to_der().map_err(|_| EvidenceError::Malformed(self.name))
+    }
+
+    /// PEM, as the library wants its chains.
+    pub(crate) fn to_pem(&self) -> Result<String, EvidenceError> {
+        self.inner
+            .to_pem(LineEnding::LF)
+            .map_err(|_| EvidenceError::Malformed(self.name))
     }
 
     /// The bits of the public key: an uncompressed point, or an RSAPublicKey.
