@@ -21,6 +21,12 @@ pub enum SignError {
     /// The key's holder refused or failed.
     #[error("the signing key did not sign")]
     KeyFailed,
+    /// The key lives elsewhere, as in a hardware module, and its holder refused or could not be reached.
+    #[error("the holder of the signing key did not sign: {code}")]
+    Holder {
+        /// The holder's stable name for the reason.
+        code: &'static str,
+    },
     /// An extra header member has a name that this crate writes or refuses.
     #[error("header member `{member}` may not be given as an extra member (RFC 7515 section 4.1)")]
     ReservedHeaderMember {
@@ -62,7 +68,7 @@ pub trait Signer: Send + Sync {
     /// ECDSA with P-256 and SHA-256 over `message`: r ‖ s, 32 bytes each (RFC 7518 §3.4).
     ///
     /// # Errors
-    /// [`SignError::KeyFailed`].
+    /// [`SignError::KeyFailed`], [`SignError::Holder`].
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError>;
 }
 

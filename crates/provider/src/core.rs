@@ -116,6 +116,13 @@ impl From<SealError> for StepProblem {
     }
 }
 
+impl From<vault::KeyAbsent> for StepProblem {
+    /// A tenant of another instance, or a generation nobody gave us: an incident, not the caller's fault.
+    fn from(error: vault::KeyAbsent) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
 impl From<ScopeError> for StepProblem {
     fn from(error: ScopeError) -> Self {
         Self::Failed(error.to_string())

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use authenticator::{AuthenticatedPerson, device::DeviceKey};
+use authenticator::{AuthenticatedPerson, Kvnr, device::DeviceKey};
 use jose::{UnixTime, base64url};
 use oidc::consent::RememberedConsent;
 use serde::{Deserialize, Serialize};
@@ -40,19 +40,23 @@ pub(crate) async fn capability(
 ) -> Result<Option<PersonCapability>, StepProblem> {
     let lookup = match proven.kvnr() {
         None => None,
-        Some(kvnr) => {
-            let index = core.vault.blind_index(tenant.id(), kvnr);
-            match load_one(core, Key::lookup(tenant.id(), &index)).await? {
-                Some(row) => Some(row),
-                None => return Ok(None),
-            }
-        }
+        Some(kvnr) => match find_lookup(core, tenant, kvnr).await? {
+            Some((_, row)) => Some(row),
+            None => return Ok(None),
+        },
     };
     match core.vault.capability_for(tenant.id(), proven, lookup.as_ref()) {
         Ok(capability) => Ok(Some(capability)),
         Err(CapabilityError::OtherPerson) => Ok(None),
         Err(error) => Err(StepProblem::failed(error)),
     }
+}
+
+/// A person's lookup record under the index in force or, while people move over, under the older one.
+async fn find_lookup(core: &Core, tenant: &Tenant, kvnr: &Kvnr) -> Result<Option<(Key, Row)>, StepProblem> {
+    let keys = core.vault.lookup_keys(tenant.id(), kvnr)?;
+    let rows = core.store.load(&keys).await?;
+    Ok(keys.into_iter().zip(rows).find_map(|(key, row)| Some((key, row?))))
 }
 
 async fn load_one(core: &Core, key: Key) -> Result<Option<Row>, StepProblem> {
@@ -71,9 +75,14 @@ pub(crate) fn account_closed() -> StepProblem {
 }
 
 /// Where a person's decision about a service stands.
-pub(crate) fn consent_key(core: &Core, tenant: TenantId, person: &PersonId, client_id: &str) -> Key {
-    let service = core.vault.service_index(tenant, person, client_id);
-    Key::consent(tenant, person.as_bytes(), &service)
+pub(crate) fn consent_key(
+    core: &Core,
+    tenant: TenantId,
+    person: &PersonId,
+    client_id: &str,
+) -> Result<Key, StepProblem> {
+    let service = core.vault.service_index(tenant, person, client_id)?;
+    Ok(Key::consent(tenant, person.as_bytes(), &service))
 }
 
 /// The rows that say what a person decided about a service before.
@@ -86,7 +95,7 @@ pub(crate) struct ConsentRows {
 impl ConsentRows {
     pub(crate) async fn load(core: &Core, capability: &PersonCapability, client_id: &str) -> Result<Self, StepProblem> {
         let (tenant, person) = (capability.tenant(), capability.person_id());
-        let key = consent_key(core, tenant, &person, client_id);
+        let key = consent_key(core, tenant, &person, client_id)?;
         let mut rows = core.store.load(&[person.identity_key(tenant), key]).await?.into_iter();
         Ok(Self {
             key,
@@ -138,7 +147,7 @@ pub(crate) async fn device_by_handle(
     person.copy_from_slice(&bytes[..16]);
     device_id.copy_from_slice(&bytes[16..]);
     let person = PersonId::from_bytes(person);
-    let key = consent_key(core, tenant.id(), &person, client_id);
+    let key = consent_key(core, tenant.id(), &person, client_id)?;
     let keys = [
         person.identity_key(tenant.id()),
         Key::device(tenant.id(), person.as_bytes(), &device_id),
@@ -188,9 +197,7 @@ pub(crate) fn advance_device(bytes: &[u8], counter: u64) -> Option<Vec<u8>> {
 
 /// Stores a person the insurer knows, or her changed data; under the same number she stays the same person.
 pub(crate) async fn import(core: &Core, tenant: &Tenant, data: &PersonData) -> Result<PersonId, StepProblem> {
-    let index = core.vault.blind_index(tenant.id(), &data.kvnr);
-    let lookup_key = Key::lookup(tenant.id(), &index);
-    if let Some(row) = load_one(core, lookup_key).await? {
+    if let Some((lookup_key, row)) = find_lookup(core, tenant, &data.kvnr).await? {
         let person = core.vault.open_lookup(&lookup_key, &row)?;
         update(core, tenant, person, data).await?;
         return Ok(person);

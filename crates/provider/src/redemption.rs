@@ -67,7 +67,7 @@ pub(crate) async fn redeem(
         let (conditions, writes) = records.changes(core, tenant, client, redeemable.code(), to_record, now)?;
         match core.commit(&conditions, &writes).await? {
             Committed::Yes => {
-                let sub = core.vault.pseudonym(tenant.id(), &person, client.party().client_id());
+                let sub = core.vault.pseudonym(tenant.id(), &person, client.party().client_id())?;
                 return mint(
                     core,
                     tenant,
@@ -124,7 +124,7 @@ impl Records {
         capability: &PersonCapability,
     ) -> Result<Self, StepProblem> {
         let (tenant, person) = (capability.tenant(), capability.person_id());
-        let consent_key = people::consent_key(core, tenant, &person, client.party().client_id());
+        let consent_key = people::consent_key(core, tenant, &person, client.party().client_id())?;
         let mut keys = vec![person.identity_key(tenant)];
         if code.remember == Remember::Yes {
             keys.push(consent_key);

@@ -19,6 +19,10 @@ pub(crate) enum Domain {
     PersonRecord,
     /// A record of a tenant, under the tenant's key.
     TenantRecord,
+    /// The data key a person had before, while her records move to the new one.
+    OlderDataKey,
+    /// A person's claims while there is an older data key beside hers: whoever takes it away is noticed.
+    ClaimsInRotation,
 }
 
 const fn kind_code(kind: Kind) -> u8 {
@@ -49,6 +53,8 @@ fn associated_data(
         Domain::DataKey => b"healthid/key",
         Domain::PersonRecord => b"healthid/per",
         Domain::TenantRecord => b"healthid/ten",
+        Domain::OlderDataKey => b"healthid/old",
+        Domain::ClaimsInRotation => b"healthid/rot",
     };
     let mut data = Vec::with_capacity(12 + 1 + 16 + 16 + 1 + 8 + 4 + 1 + id.len());
     data.extend_from_slice(domain);
@@ -67,6 +73,25 @@ fn associated_data(
 /// For a person's data key. Not bound to a version: the same wrapped key stands in every version of the record.
 pub(crate) fn of_data_key(tenant: TenantId, person: &[u8; 16], generation: Generation) -> Vec<u8> {
     associated_data(Domain::DataKey, tenant, person, 0, &[], 0, generation)
+}
+
+/// For the data key before it, during a rotation.
+pub(crate) fn of_older_data_key(tenant: TenantId, person: &[u8; 16], generation: Generation) -> Vec<u8> {
+    associated_data(Domain::OlderDataKey, tenant, person, 0, &[], 0, generation)
+}
+
+/// For a person's claims during a rotation of her data key.
+pub(crate) fn of_claims_in_rotation(key: &Key, person: &[u8; 16], version: u64, generation: Generation) -> Vec<u8> {
+    let kind = kind_code(key.kind());
+    associated_data(
+        Domain::ClaimsInRotation,
+        *key.tenant(),
+        person,
+        kind,
+        key.id(),
+        version,
+        generation,
+    )
 }
 
 /// For a record under a person's data key.

@@ -68,7 +68,7 @@ impl fmt::Debug for PersonCapability {
 impl Vault {
     /// The capability of somebody who authenticated.
     ///
-    /// By card, the record found under [`Vault::blind_index`] of her number ([`Key::lookup`]) says which person it is: give it
+    /// By card, the record found under one of [`Vault::lookup_keys`] of her number says which person it is: give it
     /// as `lookup`. By device key the proof says so itself, and `lookup` is not needed.
     ///
     /// # Errors
@@ -97,8 +97,10 @@ impl Vault {
             Subject::Registered { person_id } => Ok(PersonId::from_bytes(*person_id)),
             Subject::Card { kvnr, .. } => {
                 let row = lookup.ok_or(CapabilityError::OtherPerson)?;
-                let key = Key::lookup(tenant, &self.blind_index(tenant, kvnr));
-                self.open_lookup(&key, row).map_err(|_| CapabilityError::OtherPerson)
+                self.lookup_keys(tenant, kvnr)?
+                    .iter()
+                    .find_map(|key| self.open_lookup(key, row).ok())
+                    .ok_or(CapabilityError::OtherPerson)
             }
         }
     }

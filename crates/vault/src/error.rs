@@ -1,5 +1,8 @@
 //! Why the vault refuses. No error carries anything of what was sealed.
 
+use crate::hsm::HsmError;
+use crate::key_source::KeyAbsent;
+
 /// Why sealed bytes were not opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
@@ -34,6 +37,33 @@ pub enum OpenError {
         /// What was expected.
         expected: &'static str,
     },
+    /// This instance holds no key of that tenant or generation.
+    #[error(transparent)]
+    KeyAbsent(#[from] KeyAbsent),
+    /// The record names a key in a hardware security module, and this vault has none.
+    #[error("the signing key lives in a hardware security module, and none is configured")]
+    NoHsm,
+    /// A signing key that must live in the hardware security module is stored as a software key.
+    #[error("a signing key of this role must live in the hardware security module, and is a software key")]
+    SoftwareKey,
+}
+
+impl OpenError {
+    /// Stable name for events.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::TooShort => "vault.record_too_short",
+            Self::UnknownForm { .. } => "vault.record_form_unknown",
+            Self::UnknownGeneration { .. } => "vault.record_generation_unknown",
+            Self::NotAuthentic => "vault.record_not_authentic",
+            Self::Content => "vault.record_content",
+            Self::WrongKey { .. } => "vault.record_wrong_key",
+            Self::KeyAbsent(absent) => absent.code(),
+            Self::NoHsm => "vault.hsm_not_configured",
+            Self::SoftwareKey => "vault.software_key_refused",
+        }
+    }
 }
 
 /// Why something was not sealed.
@@ -67,6 +97,32 @@ pub enum SealError {
     /// The cryptography library failed.
     #[error("sealing failed")]
     Failed,
+    /// This instance holds no key of that tenant or generation.
+    #[error(transparent)]
+    KeyAbsent(#[from] KeyAbsent),
+    /// The hardware security module did not do it. Nothing was done in its place.
+    #[error(transparent)]
+    Hsm(#[from] HsmError),
+    /// The key belongs into a hardware security module, and this vault has none, or the key comes from outside.
+    #[error("a signing key of this role must be made in the hardware security module")]
+    HsmNeeded,
+}
+
+impl SealError {
+    /// Stable name for events.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::TooLong { .. } => "vault.too_long",
+            Self::Key(_) => "vault.signing_key",
+            Self::Certificates { .. } => "vault.certificates",
+            Self::Kid { .. } => "vault.kid",
+            Self::Failed => "vault.seal_failed",
+            Self::KeyAbsent(absent) => absent.code(),
+            Self::Hsm(error) => error.code(),
+            Self::HsmNeeded => "vault.hsm_needed",
+        }
+    }
 }
 
 /// Why a sealed login state was not opened. All of them mean: the login begins again.
@@ -99,6 +155,9 @@ pub enum StateError {
     /// Changed, or sealed for another tenant or under another root.
     #[error("login state is not authentic for this tenant")]
     NotAuthentic,
+    /// This instance holds no key of that tenant.
+    #[error(transparent)]
+    KeyAbsent(#[from] KeyAbsent),
 }
 
 /// Why there is no capability.
@@ -113,6 +172,9 @@ pub enum CapabilityError {
     /// The sealed state was refused.
     #[error(transparent)]
     State(#[from] StateError),
+    /// This instance holds no key of that tenant.
+    #[error(transparent)]
+    KeyAbsent(#[from] KeyAbsent),
 }
 
 /// Why personal data is not accepted.
@@ -155,6 +217,9 @@ pub enum ScopeError {
     /// Personal data was not accepted.
     #[error(transparent)]
     PersonData(#[from] PersonDataError),
+    /// This instance holds no key of that tenant or generation.
+    #[error(transparent)]
+    KeyAbsent(#[from] KeyAbsent),
     /// The capability is not for this.
     #[error("the capability does not allow to {0}")]
     Purpose(&'static str),

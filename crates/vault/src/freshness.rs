@@ -16,9 +16,10 @@ mod step;
 pub use map::{FactMap, Raised};
 pub use step::{ReplayError, StepContent, replay};
 
+use aws_lc_rs::hmac;
 use store::{Key, TenantId};
 
-use crate::{PersonId, Vault};
+use crate::{KeyAbsent, PersonId, Vault};
 
 /// What a floor is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,9 +86,12 @@ impl std::fmt::Debug for FactName {
 
 impl Vault {
     /// The name of a fact about anything. `about` must have one meaning per kind.
-    #[must_use]
-    pub fn fact_name(&self, tenant: TenantId, kind: FactKind, about: &[&[u8]]) -> FactName {
-        let mut context = aws_lc_rs::hmac::Context::with_key(&self.tenant(tenant).freshness);
+    ///
+    /// # Errors
+    /// [`KeyAbsent`] if this instance does not hold the tenant's keys.
+    pub fn fact_name(&self, tenant: TenantId, kind: FactKind, about: &[&[u8]]) -> Result<FactName, KeyAbsent> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.tenant(tenant)?.fact_name[..]);
+        let mut context = hmac::Context::with_key(&key);
         context.update(b"healthid/v1/fact");
         context.update(&[kind.code()]);
         for part in about {
@@ -97,36 +101,45 @@ impl Vault {
         let mut name = [0; 16];
         name[..15].copy_from_slice(&context.sign().as_ref()[..15]);
         name[15] = kind.code();
-        FactName(name)
+        Ok(FactName(name))
     }
 
     /// The fact that a person was deleted.
-    #[must_use]
-    pub fn person_erased(&self, tenant: TenantId, person: &[u8; 16]) -> FactName {
+    ///
+    /// # Errors
+    /// [`KeyAbsent`].
+    pub fn person_erased(&self, tenant: TenantId, person: &[u8; 16]) -> Result<FactName, KeyAbsent> {
         self.fact_name(tenant, FactKind::PersonErased, &[person])
     }
 
     /// The fact that a device was removed.
-    #[must_use]
-    pub fn device_revoked(&self, tenant: TenantId, person: PersonId, device: &[u8; 16]) -> FactName {
+    ///
+    /// # Errors
+    /// [`KeyAbsent`].
+    pub fn device_revoked(&self, tenant: TenantId, person: PersonId, device: &[u8; 16]) -> Result<FactName, KeyAbsent> {
         self.fact_name(tenant, FactKind::DeviceRevoked, &[person.as_bytes(), device])
     }
 
     /// How far a device has counted.
-    #[must_use]
-    pub fn device_counter(&self, tenant: TenantId, person: PersonId, device: &[u8; 16]) -> FactName {
+    ///
+    /// # Errors
+    /// [`KeyAbsent`].
+    pub fn device_counter(&self, tenant: TenantId, person: PersonId, device: &[u8; 16]) -> Result<FactName, KeyAbsent> {
         self.fact_name(tenant, FactKind::DeviceCounter, &[person.as_bytes(), device])
     }
 
     /// Up to when consents under this key are withdrawn.
-    #[must_use]
-    pub fn consent_withdrawn(&self, consent: &Key) -> FactName {
+    ///
+    /// # Errors
+    /// [`KeyAbsent`].
+    pub fn consent_withdrawn(&self, consent: &Key) -> Result<FactName, KeyAbsent> {
         self.fact_name(*consent.tenant(), FactKind::ConsentWithdrawn, &[consent.id()])
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::tenant_id;
 
@@ -143,11 +156,12 @@ mod tests {
             vault.fact_name(one, FactKind::Limit, &[b"a", b"b"]),
         ];
         for kind in FactKind::ALL {
-            let name = vault.fact_name(one, kind, &[b"a"]);
+            let name = vault.fact_name(one, kind, &[b"a"]).unwrap();
             assert_eq!(name.kind(), Some(kind));
-            assert_eq!(name, vault.fact_name(one, kind, &[b"a"]));
-            names.push(name);
+            assert_eq!(name, vault.fact_name(one, kind, &[b"a"]).unwrap());
+            names.push(Ok(name));
         }
+        let names: Vec<_> = names.into_iter().map(Result::unwrap).collect();
         let without_kind: std::collections::BTreeSet<&[u8]> = names.iter().map(|name| &name.0[..15]).collect();
         assert_eq!(without_kind.len(), names.len());
         assert!(!format!("{names:?}").contains("97"), "a name prints its kind only");

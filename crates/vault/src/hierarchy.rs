@@ -1,29 +1,33 @@
 //! From the root to a tenant's keys: HKDF-SHA-256 (RFC 5869), one label per purpose.
 //!
 //! ```text
-//! root ── tenant, generation, purpose ──> index        keyed index of health insurance numbers
-//!                                         service      keyed index of services in consents
+//! root ── tenant, generation, purpose ──> index        keyed index of health insurance numbers; generations of its own
+//!                                         service      keyed index of services in consents; never changes
 //!                                         wrap         wraps each person's random data key
 //!                                         record       records that belong to the tenant itself
-//!                                         pseudonym    pairwise subjects; its generation never changes
+//!                                         audit        with her data key: entries of a person's history
+//!                                         backup       exports of a tenant's rows
+//!                                         pseudonym    pairwise subjects; never changes
 //!                                         login state  ── epoch ──> AEAD key and nonce key
-//!                                         freshness    names of facts that never go back, and the seal of their steps
+//!                                         fact name    names of facts that never go back; never changes
+//!                                         fresh step   seal of the steps between them
 //! ```
 
 use std::fmt;
 
 use aws_lc_rs::hkdf::{HKDF_SHA256, Prk, Salt};
 use store::TenantId;
-use zeroize::Zeroizing;
+
+use crate::secret_memory::Secret;
 
 /// Bytes of every key here.
 pub(crate) const KEY_BYTES: usize = 32;
 
-/// A key in transit between two primitives; wiped when dropped.
-pub(crate) type KeyMaterial = Zeroizing<[u8; KEY_BYTES]>;
+/// A key in secret memory; wiped when dropped.
+pub(crate) type KeyMaterial = Secret<KEY_BYTES>;
 
-/// Number of a tenant's wrap, index and record keys, from 1. Records name the generation they were sealed under; raising
-/// it re-keys what is written from then on, and records move over when they are next written.
+/// Number of a tenant's keys of one purpose, from 1. Records name the generation they were sealed under; raising it re-keys
+/// what is written from then on, and records move over when they are next written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub(crate) u32);
 
@@ -44,47 +48,103 @@ impl Generation {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a tenant's key is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Purpose {
     Index,
     Service,
     Wrap,
     Record,
+    Audit,
+    Backup,
     Pseudonym,
     LoginState,
-    Freshness,
+    FactName,
+    FreshnessStep,
 }
 
 impl Purpose {
+    /// Every purpose.
+    pub const ALL: [Self; 10] = [
+        Self::Index,
+        Self::Service,
+        Self::Wrap,
+        Self::Record,
+        Self::Audit,
+        Self::Backup,
+        Self::Pseudonym,
+        Self::LoginState,
+        Self::FactName,
+        Self::FreshnessStep,
+    ];
+
     const fn label(self) -> &'static [u8] {
         match self {
             Self::Index => b"index",
             Self::Service => b"service index",
             Self::Wrap => b"wrap",
             Self::Record => b"record",
+            Self::Audit => b"audit",
+            Self::Backup => b"backup",
             Self::Pseudonym => b"pseudonym",
             Self::LoginState => b"login state",
-            Self::Freshness => b"freshness",
+            Self::FactName => b"freshness",
+            Self::FreshnessStep => b"freshness step",
         }
+    }
+
+    /// Number in bundles and successions.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Index => 1,
+            Self::Service => 2,
+            Self::Wrap => 3,
+            Self::Record => 4,
+            Self::Audit => 5,
+            Self::Backup => 6,
+            Self::Pseudonym => 7,
+            Self::LoginState => 8,
+            Self::FactName => 9,
+            Self::FreshnessStep => 10,
+        }
+    }
+
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|purpose| purpose.code() == code)
+    }
+
+    /// Whether what was computed with this key is found again only with the same one: subjects at services, consents of a
+    /// person, facts that never go back. Its generation is always the first, under whatever root that was.
+    pub const fn never_changes(self) -> bool {
+        matches!(self, Self::Service | Self::Pseudonym | Self::FactName)
     }
 }
 
-/// The secret everything is derived from.
-pub(crate) struct Root(Prk);
+/// The secret everything is derived from: 32 bytes of full entropy.
+pub(crate) struct Root(KeyMaterial);
 
 impl Root {
-    /// From 32 bytes of full entropy.
-    pub fn new(seed: &[u8; KEY_BYTES]) -> Self {
-        Self(Salt::new(HKDF_SHA256, b"healthid/v1/root").extract(seed))
+    pub const fn new(seed: KeyMaterial) -> Self {
+        Self(seed)
     }
 
     /// A tenant's key for one purpose. Fields of fixed length first, then the label: no two inputs collide.
     pub fn derive(&self, tenant: TenantId, generation: Generation, purpose: Purpose) -> KeyMaterial {
         let number = generation.0.to_be_bytes();
-        expand(
-            &self.0,
-            &[b"healthid/v1/tenant", tenant.as_bytes(), &number, purpose.label()],
-        )
+        self.expand(&[b"healthid/v1/tenant", tenant.as_bytes(), &number, purpose.label()])
+    }
+
+    /// A key of the vault itself.
+    pub fn derive_own(&self, label: &[u8]) -> KeyMaterial {
+        self.expand(&[b"healthid/v1/vault", label])
+    }
+
+    fn expand(&self, info: &[&[u8]]) -> KeyMaterial {
+        expand(&Salt::new(HKDF_SHA256, b"healthid/v1/root").extract(&self.0[..]), info)
+    }
+
+    pub const fn seed(&self) -> &KeyMaterial {
+        &self.0
     }
 }
 
@@ -99,19 +159,19 @@ pub(crate) fn derive(key: &KeyMaterial, info: &[&[u8]]) -> KeyMaterial {
     expand(&Prk::new_less_safe(HKDF_SHA256, &key[..]), info)
 }
 
-/// A key derived from a key and a salt that may be chosen by others: full HKDF.
-pub(crate) fn derive_salted(key: &KeyMaterial, salt: &[u8], info: &[&[u8]]) -> KeyMaterial {
-    expand(&Salt::new(HKDF_SHA256, salt).extract(&key[..]), info)
+/// A key derived from a secret and a salt that may be chosen by others: full HKDF.
+pub(crate) fn derive_salted(secret: &[u8], salt: &[u8], info: &[&[u8]]) -> KeyMaterial {
+    expand(&Salt::new(HKDF_SHA256, salt).extract(secret), info)
 }
 
 fn expand(prk: &Prk, info: &[&[u8]]) -> KeyMaterial {
-    let mut key = Zeroizing::new([0; KEY_BYTES]);
     // Fails only for more than 255 blocks; this is one.
     #[allow(clippy::expect_used)]
-    prk.expand(info, HKDF_SHA256)
-        .and_then(|okm| okm.fill(&mut key[..]))
-        .expect("one block can be expanded");
-    key
+    Secret::written_by(|key| {
+        prk.expand(info, HKDF_SHA256)
+            .and_then(|okm| okm.fill(key))
+            .expect("one block can be expanded");
+    })
 }
 
 #[cfg(test)]
@@ -120,22 +180,18 @@ mod tests {
 
     #[test]
     fn every_input_changes_the_key() {
-        let root = Root::new(&[7; 32]);
+        let root = |byte| Root::new(Secret::copy_of(&[byte; 32]));
         let [one, two] = [1, 2].map(|byte| TenantId::from_bytes([byte; 16]));
-        let keys = [
-            root.derive(one, Generation::FIRST, Purpose::Index),
-            root.derive(two, Generation::FIRST, Purpose::Index),
-            root.derive(one, Generation(2), Purpose::Index),
-            root.derive(one, Generation::FIRST, Purpose::Service),
-            root.derive(one, Generation::FIRST, Purpose::Wrap),
-            root.derive(one, Generation::FIRST, Purpose::Record),
-            root.derive(one, Generation::FIRST, Purpose::Pseudonym),
-            root.derive(one, Generation::FIRST, Purpose::LoginState),
-            root.derive(one, Generation::FIRST, Purpose::Freshness),
-            Root::new(&[8; 32]).derive(one, Generation::FIRST, Purpose::Index),
-        ];
+        let mut keys: Vec<_> = Purpose::ALL
+            .into_iter()
+            .map(|purpose| root(7).derive(one, Generation::FIRST, purpose))
+            .collect();
+        keys.push(root(7).derive(two, Generation::FIRST, Purpose::Index));
+        keys.push(root(7).derive(one, Generation(2), Purpose::Index));
+        keys.push(root(8).derive(one, Generation::FIRST, Purpose::Index));
+        keys.push(root(7).derive_own(b"index"));
         for (index, key) in keys.iter().enumerate() {
-            assert!(keys[..index].iter().all(|other| other != key));
+            assert!(keys[..index].iter().all(|other| **other != **key));
         }
     }
 
@@ -151,5 +207,13 @@ mod tests {
             0x0a, 0x90, 0xcf, 0x1a, 0x5a, 0x4c, 0x5d, 0xb0, 0x2d, 0x56, 0xec, 0xc4, 0xc5, 0xbf,
         ];
         assert_eq!(*key, expected);
+    }
+
+    #[test]
+    fn codes_of_purposes_are_found_again() {
+        for purpose in Purpose::ALL {
+            assert_eq!(Purpose::from_code(purpose.code()), Some(purpose));
+        }
+        assert_eq!(Purpose::from_code(0), None);
     }
 }

@@ -11,19 +11,25 @@
 //!
 //! Trusted for: whoever has the stored bytes but not the root learns sizes, times and access pattern, and can neither
 //! read, change nor exchange a record unnoticed. He can bring back an *older state of the same record*; what that cannot
-//! undo stands in the freshness ledger (`docs/adr/0008-freshness-ledger.md`). With the `development` lock ([`Vault::lock_name`]) the operator
-//! holds the root and is not excluded from anything.
+//! undo stands in the freshness ledger (`docs/adr/0008-freshness-ledger.md`). With the `development` lock
+//! ([`Vault::lock_name`]) the operator holds the root and is not excluded from anything.
 //!
 //! Does not: touch network, HTTP, SQL or the clock; decide what may be released.
 //!
 //! What the types cannot do: Rust has no way to keep a closure from copying bytes it can read into a variable outside.
 //! The scope makes that a visible act in one closure, not an accident.
 
+#![allow(dead_code)] // the ceremony, which comes next, uses the rest
+
 mod associated_data;
 mod capability;
 mod error;
 pub mod freshness;
+mod generations;
 mod hierarchy;
+pub mod hsm;
+mod key_source;
+mod lock;
 mod login_state;
 #[cfg(doctest)]
 mod must_not_compile;
@@ -33,13 +39,20 @@ mod person_encoding;
 mod random;
 mod scope;
 mod seal;
+pub mod secret_memory;
+pub mod shares;
 mod signing_key;
+mod succession;
+mod tenant_bundle;
 mod tenant_keys;
 mod vault;
 
 pub use capability::{BackgroundTask, PersonCapability};
 pub use error::{CapabilityError, OpenError, PersonDataError, ScopeError, SealError, StateError};
+pub use generations::{Generations, MAX_GENERATIONS};
 pub use hierarchy::Generation;
+pub use key_source::KeyAbsent;
+pub use lock::{HsmHalf, MAX_NAMESPACE_BYTES, Namespace, NamespaceError, NamespaceSeed, UnlockedRoot};
 pub use login_state::{LoginStateSealer, MAX_STATE_BYTES, STATE_OVERHEAD_BYTES, SealedState, StateKind};
 pub use outbound::Outbound;
 pub use person::{
@@ -50,4 +63,6 @@ pub use random::{random, uuid_v7};
 pub use scope::{EncryptedToken, Mint, PersonAnswer, PersonScope, Plaintext, RecordFacts};
 pub use seal::SealedChange;
 pub use signing_key::{KeyRole, KeyState, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, TenantKey, TenantSigners};
-pub use vault::{Vault, tenant_id};
+pub use succession::{MAX_SUCCESSION_BYTES, Succession, SuccessionError};
+pub use tenant_bundle::{BundleError, MAX_BUNDLE_BYTES, TenantBundle};
+pub use vault::{MovedLookup, Vault, tenant_id};

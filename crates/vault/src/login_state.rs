@@ -6,7 +6,8 @@
 //!
 //! AES-256-GCM under a key per tenant and epoch of ten minutes. Form, kind, epoch and tenant are associated data. The
 //! nonce is an HMAC over fresh randomness, kind and content, so that a rewound generator repeats no nonce for another
-//! message. Expiry to the second stands in the content and is the caller's check; the epoch only bounds it.
+//! message. The generation stands in no state: opening tries the one in force and its neighbours, so that instances may
+//! change generations one after the other. Expiry to the second stands in the content and is the caller's check; the epoch only bounds it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,7 +20,9 @@ use store::TenantId;
 
 use crate::Generation;
 use crate::error::{SealError, StateError};
-use crate::hierarchy::{KeyMaterial, Purpose, Root, derive};
+use crate::generations::Generations;
+use crate::hierarchy::{KeyMaterial, Purpose, derive};
+use crate::key_source::{KeyAbsent, KeySource};
 use crate::random::random_array;
 
 /// Length of an epoch.
@@ -115,8 +118,9 @@ impl fmt::Debug for SealedState {
 
 /// Seals and opens login states of all tenants. Get it from [`crate::Vault::login_states`].
 pub struct LoginStateSealer {
-    root: Arc<Root>,
-    tenants: RwLock<HashMap<TenantId, Arc<TenantStates>>>,
+    source: Arc<KeySource>,
+    generations: Generations,
+    tenants: RwLock<HashMap<(TenantId, Generation), Arc<TenantStates>>>,
 }
 
 struct TenantStates {
@@ -124,15 +128,17 @@ struct TenantStates {
     epochs: RwLock<Vec<(u32, Arc<EpochKeys>)>>,
 }
 
+/// In secret memory; the cipher is set up anew for each state.
 struct EpochKeys {
-    cipher: LessSafeKey,
-    nonce: hmac::Key,
+    cipher: KeyMaterial,
+    nonce: KeyMaterial,
 }
 
 impl LoginStateSealer {
-    pub(crate) fn new(root: Arc<Root>) -> Self {
+    pub(crate) fn new(source: Arc<KeySource>, generations: Generations) -> Self {
         Self {
-            root,
+            source,
+            generations,
             tenants: RwLock::default(),
         }
     }
@@ -170,7 +176,7 @@ impl LoginStateSealer {
         }
         let epoch = epoch_at(now);
         let prefix = prefix(bearing, kind, epoch);
-        let keys = self.keys(tenant, epoch);
+        let keys = self.keys(tenant, self.generations.sealing, epoch)?;
         let nonce = hedged_nonce(&keys.nonce, &random_array(), &prefix, person, content);
         let mut sealed = Vec::with_capacity(STATE_OVERHEAD_BYTES + person.len() + content.len());
         sealed.extend_from_slice(&prefix);
@@ -179,7 +185,7 @@ impl LoginStateSealer {
         sealed.extend_from_slice(content);
         let associated_data = associated_data(prefix, tenant);
         let tag = keys
-            .cipher
+            .cipher()
             .seal_in_place_separate_tag(
                 Nonce::assume_unique_for_key(nonce),
                 Aad::from(associated_data),
@@ -210,27 +216,43 @@ impl LoginStateSealer {
         let (&found, rest) = sealed.split_first_chunk::<PREFIX_BYTES>().ok_or(StateError::TooShort)?;
         let (&nonce, _) = rest.split_first_chunk::<NONCE_LEN>().ok_or(StateError::TooShort)?;
         let epoch = check_prefix(found, bearing, kind, now)?;
-        let length = self
-            .keys(tenant, epoch)
-            .cipher
-            .open_within(
+        let associated_data = associated_data(found, tenant);
+        let mut refusal = StateError::NotAuthentic;
+        let mut generations = self.generations.of_login_states().peekable();
+        while let Some(generation) = generations.next() {
+            let keys = match self.keys(tenant, generation, epoch) {
+                Ok(keys) => keys,
+                Err(absent) if generation == self.generations.sealing => {
+                    refusal = absent.into();
+                    continue;
+                }
+                Err(_) => continue,
+            };
+            // A failed attempt leaves nothing to try the next key on.
+            let kept = generations.peek().map(|_| sealed.clone());
+            let opened = keys.cipher().open_within(
                 Nonce::assume_unique_for_key(nonce),
-                Aad::from(associated_data(found, tenant)),
+                Aad::from(associated_data),
                 &mut sealed,
                 PREFIX_BYTES + NONCE_LEN..,
-            )
-            .map_err(|_| StateError::NotAuthentic)?
-            .len();
-        sealed.truncate(length);
-        Ok(sealed)
+            );
+            if let Ok(length) = opened.map(|content| content.len()) {
+                sealed.truncate(length);
+                return Ok(sealed);
+            }
+            if let Some(kept) = kept {
+                sealed = kept;
+            }
+        }
+        Err(refusal)
     }
 
     /// The keys of a tenant's epoch, derived once and kept while the epoch is recent.
-    fn keys(&self, tenant: TenantId, epoch: u32) -> Arc<EpochKeys> {
-        let states = self.states(tenant);
+    fn keys(&self, tenant: TenantId, generation: Generation, epoch: u32) -> Result<Arc<EpochKeys>, KeyAbsent> {
+        let states = self.states(tenant, generation)?;
         let cached = states.epochs.read().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, keys)) = cached.iter().find(|(number, _)| *number == epoch) {
-            return Arc::clone(keys);
+            return Ok(Arc::clone(keys));
         }
         drop(cached);
         let keys = Arc::new(EpochKeys::derive(&states.key, epoch));
@@ -241,20 +263,21 @@ impl LoginStateSealer {
             cached.swap_remove(oldest);
         }
         cached.push((epoch, Arc::clone(&keys)));
-        keys
+        Ok(keys)
     }
 
-    fn states(&self, tenant: TenantId) -> Arc<TenantStates> {
-        if let Some(states) = self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(&tenant) {
-            return Arc::clone(states);
+    fn states(&self, tenant: TenantId, generation: Generation) -> Result<Arc<TenantStates>, KeyAbsent> {
+        let at = (tenant, generation);
+        if let Some(states) = self.tenants.read().unwrap_or_else(PoisonError::into_inner).get(&at) {
+            return Ok(Arc::clone(states));
         }
-        let key = self.root.derive(tenant, Generation::FIRST, Purpose::LoginState);
+        let key = self.source.key(tenant, generation, Purpose::LoginState)?;
         let states = Arc::new(TenantStates {
             key,
             epochs: RwLock::default(),
         });
         let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(tenants.entry(tenant).or_insert(states))
+        Ok(Arc::clone(tenants.entry(at).or_insert(states)))
     }
 }
 
@@ -267,15 +290,17 @@ impl fmt::Debug for LoginStateSealer {
 impl EpochKeys {
     fn derive(key: &KeyMaterial, epoch: u32) -> Self {
         let epoch = epoch.to_be_bytes();
-        let cipher = derive(key, &[b"healthid/v1/state cipher", &epoch]);
-        let nonce = derive(key, &[b"healthid/v1/state nonce", &epoch]);
+        Self {
+            cipher: derive(key, &[b"healthid/v1/state cipher", &epoch]),
+            nonce: derive(key, &[b"healthid/v1/state nonce", &epoch]),
+        }
+    }
+
+    fn cipher(&self) -> LessSafeKey {
         // A key of 32 bytes is what the algorithm takes.
         #[allow(clippy::expect_used)]
-        let cipher = UnboundKey::new(&AES_256_GCM, &cipher[..]).expect("the key has the length of the algorithm");
-        Self {
-            cipher: LessSafeKey::new(cipher),
-            nonce: hmac::Key::new(hmac::HMAC_SHA256, &nonce[..]),
-        }
+        let key = UnboundKey::new(&AES_256_GCM, &self.cipher[..]).expect("the key has the length of the algorithm");
+        LessSafeKey::new(key)
     }
 }
 
@@ -323,13 +348,13 @@ fn associated_data(prefix: [u8; PREFIX_BYTES], tenant: TenantId) -> [u8; 16 + PR
 }
 
 fn hedged_nonce(
-    key: &hmac::Key,
+    key: &KeyMaterial,
     randomness: &[u8; 16],
     prefix: &[u8; PREFIX_BYTES],
     person: &[u8],
     content: &[u8],
 ) -> [u8; NONCE_LEN] {
-    let mut context = hmac::Context::with_key(key);
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &key[..]));
     context.update(randomness);
     context.update(prefix);
     context.update(person); // of one length for each form, which is in the prefix

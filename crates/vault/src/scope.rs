@@ -10,10 +10,9 @@ use zeroize::Zeroizing;
 
 use crate::capability::{PersonCapability, Purpose};
 use crate::error::{OpenError, PersonDataError, ScopeError};
-use crate::hierarchy::KeyMaterial;
 use crate::login_state::{SealedState, StateKind};
 use crate::seal::SealedChange;
-use crate::vault::{open_person_record, seal_person_record};
+use crate::vault::{DataKeys, random_key};
 use crate::{BackgroundTask, Generation, PersonClaims, PersonData, PersonId, Vault, outbound::Outbound};
 
 /// Ties a value to one scope: invariant, so that no two scopes share it.
@@ -24,7 +23,7 @@ pub struct PersonScope<'p> {
     vault: &'p Vault,
     capability: PersonCapability,
     generation: Generation,
-    data_key: KeyMaterial,
+    keys: DataKeys,
     identity_version: u64,
     claims: PersonClaims<'p>,
     _scope: Brand<'p>,
@@ -80,7 +79,7 @@ impl Vault {
             vault: self,
             capability,
             generation: opened.generation,
-            data_key: opened.data_key,
+            keys: opened.keys,
             identity_version: identity.version,
             claims: PersonClaims {
                 data: opened.data,
@@ -119,7 +118,9 @@ impl<'p> PersonScope<'p> {
     /// data key; [`OpenError::NotAuthentic`] if the row does not belong to the key and version.
     pub fn open_record(&self, key: &Key, row: &Row) -> Result<Plaintext<'p>, ScopeError> {
         self.check_key(key)?;
-        let bytes = open_person_record(&self.data_key, key, self.person_id().as_bytes(), row)?;
+        let bytes = self
+            .vault
+            .open_person_record(&self.keys, key, self.person_id().as_bytes(), row)?;
         Ok(Plaintext {
             bytes,
             opened_from: Some(key.kind()),
@@ -150,16 +151,10 @@ impl<'p> PersonScope<'p> {
     ) -> Result<SealedChange, ScopeError> {
         self.check_key(&key)?;
         let version = Row::version_after(stored);
-        let generation = self.vault.generation();
         let person = self.person_id();
-        let sealed = seal_person_record(
-            &self.data_key,
-            &key,
-            person.as_bytes(),
-            version,
-            generation,
-            &plaintext.bytes,
-        )?;
+        let sealed =
+            self.vault
+                .seal_person_record(&self.keys.current, &key, person.as_bytes(), version, &plaintext.bytes)?;
         Ok(SealedChange::put(key, stored, sealed, expires_at))
     }
 
@@ -193,11 +188,76 @@ impl<'p> PersonScope<'p> {
         self.generation < self.vault.generation()
     }
 
+    /// Begins the rotation of her data key: her record under a new one, the old one beside it. From then on her records are
+    /// sealed under the new key and opened under either. Then [`reseal_record`](Self::reseal_record) each of them, and
+    /// [`finish_data_key_rotation`](Self::finish_data_key_rotation). Her logins go on meanwhile.
+    ///
+    /// # Errors
+    /// [`ScopeError::Purpose`] unless the capability is for [`BackgroundTask::Reseal`], or while a rotation is under way: a
+    /// third key would lose what is still sealed under the first.
+    pub fn begin_data_key_rotation(&self) -> Result<SealedChange, ScopeError> {
+        self.check_reseal("rotate a data key")?;
+        if self.keys.older.is_some() {
+            return Err(ScopeError::Purpose(
+                "begin a second rotation of a data key before the first is finished",
+            ));
+        }
+        let keys = DataKeys {
+            current: random_key(),
+            older: Some(self.keys.current.duplicate()),
+        };
+        self.seal_identity_under(&keys, &self.claims.data)
+    }
+
+    /// One of her records, unchanged, under the newest data key and generation. Its expiry stays.
+    ///
+    /// # Errors
+    /// As [`open_record`](Self::open_record) and [`seal_record`](Self::seal_record).
+    pub fn reseal_record(&self, key: &Key, row: &Row) -> Result<SealedChange, ScopeError> {
+        let plaintext = self.open_record(key, row)?;
+        self.seal_record(*key, Some(row.version), &plaintext, row.expires_at)
+    }
+
+    /// Ends the rotation: destroys the older data key and with it whatever was not resealed. `None` where there is no rotation.
+    /// A login that opened her record before the rotation began may still write under the older key: wait for the longest
+    /// request, then reseal once more what is listed, then finish.
+    ///
+    /// # Errors
+    /// [`ScopeError::Purpose`] unless the capability is for [`BackgroundTask::Reseal`].
+    pub fn finish_data_key_rotation(&self) -> Result<Option<SealedChange>, ScopeError> {
+        self.check_reseal("rotate a data key")?;
+        if self.keys.older.is_none() {
+            return Ok(None);
+        }
+        let keys = DataKeys {
+            current: self.keys.current.duplicate(),
+            older: None,
+        };
+        self.seal_identity_under(&keys, &self.claims.data).map(Some)
+    }
+
+    /// Whether her records are on their way from an older data key to her present one.
+    #[must_use]
+    pub const fn is_in_data_key_rotation(&self) -> bool {
+        self.keys.older.is_some()
+    }
+
     fn seal_identity(&self, data: &PersonData) -> Result<SealedChange, ScopeError> {
+        self.seal_identity_under(&self.keys, data)
+    }
+
+    fn seal_identity_under(&self, keys: &DataKeys, data: &PersonData) -> Result<SealedChange, ScopeError> {
         let stored = Some(self.identity_version);
         Ok(self
             .vault
-            .seal_identity(self.tenant(), self.person_id(), stored, &self.data_key, data)?)
+            .seal_identity(self.tenant(), self.person_id(), stored, keys, data)?)
+    }
+
+    fn check_reseal(&self, what: &'static str) -> Result<(), ScopeError> {
+        match self.capability.purpose {
+            Purpose::Background(BackgroundTask::Reseal) => Ok(()),
+            _ => Err(ScopeError::Purpose(what)),
+        }
     }
 
     /// Writes a token about her, signs it, and encrypts it to its recipient. `body` writes the claims; there is no way to sign

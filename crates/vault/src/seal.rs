@@ -10,8 +10,9 @@ use store::{Condition, Key, SealedBytes, UnixSeconds, Write};
 use zeroize::Zeroizing;
 
 use crate::error::{OpenError, SealError};
-use crate::hierarchy::{KeyMaterial, derive, derive_salted};
+use crate::hierarchy::{KEY_BYTES, KeyMaterial, derive, derive_salted};
 use crate::random::random_array;
+use crate::secret_memory::Secret;
 
 /// Bytes of the salt in front of the ciphertext.
 const SALT_BYTES: usize = 32;
@@ -104,6 +105,23 @@ pub(crate) fn open(key: &KeyMaterial, associated_data: &[u8], sealed: &[u8]) -> 
     Ok(content)
 }
 
+/// Opens a sealed key without its bytes standing anywhere but in secret memory.
+pub(crate) fn open_key(key: &KeyMaterial, associated_data: &[u8], sealed: &[u8]) -> Result<KeyMaterial, OpenError> {
+    let (salt, ciphertext) = sealed.split_first_chunk::<SALT_BYTES>().ok_or(OpenError::TooShort)?;
+    let ciphertext: &[u8; KEY_BYTES + TAG_BYTES] = ciphertext.try_into().map_err(|_| OpenError::Content)?;
+    let mut buffer = Secret::<{ KEY_BYTES + TAG_BYTES }>::copy_of(ciphertext);
+    let opened = write_key(key, salt)
+        .and_then(|cipher| {
+            let opened = cipher.open_in_place(constant_nonce(), Aad::from(associated_data), buffer.bytes_mut())?;
+            opened
+                .first_chunk()
+                .map(Secret::copy_of)
+                .ok_or(aws_lc_rs::error::Unspecified)
+        })
+        .map_err(|_| OpenError::NotAuthentic)?;
+    Ok(opened)
+}
+
 fn hedged_salt(
     key: &KeyMaterial,
     randomness: &[u8; SALT_BYTES],
@@ -122,7 +140,7 @@ fn hedged_salt(
 }
 
 fn write_key(key: &KeyMaterial, salt: &[u8]) -> Result<LessSafeKey, aws_lc_rs::error::Unspecified> {
-    let key = derive_salted(key, salt, &[b"healthid/v1/write"]);
+    let key = derive_salted(&key[..], salt, &[b"healthid/v1/write"]);
     UnboundKey::new(&AES_256_GCM, &key[..]).map(LessSafeKey::new)
 }
 
@@ -165,7 +183,7 @@ mod tests {
     use super::*;
 
     fn key() -> KeyMaterial {
-        Zeroizing::new([3; 32])
+        Secret::copy_of(&[3; 32])
     }
 
     fn sealed(plaintext: &[u8]) -> Vec<u8> {
@@ -204,7 +222,7 @@ mod tests {
             OpenError::NotAuthentic
         );
         assert_eq!(
-            open(&Zeroizing::new([4; 32]), b"bound to", &sealed).unwrap_err(),
+            open(&Secret::copy_of(&[4; 32]), b"bound to", &sealed).unwrap_err(),
             OpenError::NotAuthentic
         );
     }
@@ -245,6 +263,58 @@ mod tests {
         assert!(pad(&vec![1; 70_000], 512, 100_000).is_err());
         assert_eq!(unpad(&[]).unwrap_err(), OpenError::Content);
         assert_eq!(unpad(&[0, 3, 1, 2]).unwrap_err(), OpenError::Content);
+    }
+
+    #[test]
+    fn no_key_meets_two_messages_though_the_generator_was_cloned() {
+        // Attack 29: every sealing draws its randomness twice from the same state, for another message each time. The nonce is
+        // constant, so a pair of key and nonce repeats exactly where a salt repeats.
+        const MESSAGES: u32 = 100_000;
+        let mut salts = std::collections::HashMap::with_capacity(2 * MESSAGES as usize);
+        for life in ["before the snapshot", "after it was resumed"] {
+            crate::random::with_cloned_state(7, || {
+                for number in 0..MESSAGES {
+                    let mut message = life.as_bytes().to_vec();
+                    message.extend_from_slice(&(number / 2).to_be_bytes()); // each twice, in different versions
+                    let about = number.to_be_bytes();
+                    let salt = hedged_salt(&key(), &random_array(), &about, &message);
+                    if let Some(other) = salts.insert(salt, (about, message.clone())) {
+                        assert_eq!(other, (about, message), "one key for two messages");
+                    }
+                }
+            });
+        }
+        assert_eq!(salts.len(), 2 * MESSAGES as usize);
+    }
+
+    #[test]
+    fn test_of_the_cloned_generator_would_notice_a_plain_one() {
+        // What the salt would be without the hedge: the randomness itself. It repeats, so the test above can fail.
+        let drawn = || crate::random::with_cloned_state(7, || [random_array::<32>(), random_array()]);
+        assert_eq!(drawn(), drawn());
+        assert_ne!(drawn()[0], drawn()[1]);
+    }
+
+    #[test]
+    fn sealed_key_is_opened_into_secret_memory() {
+        let wrapped = sealed(&[5; 32]);
+        assert_eq!(*open_key(&key(), b"bound to", &wrapped).unwrap(), [5; 32]);
+        for bit in 0..wrapped.len() * 8 {
+            let mut changed = wrapped.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(
+                open_key(&key(), b"bound to", &changed).unwrap_err(),
+                OpenError::NotAuthentic
+            );
+        }
+        assert_eq!(
+            open_key(&key(), b"bound to", &sealed(&[5; 31])).unwrap_err(),
+            OpenError::Content
+        );
+        assert_eq!(
+            open_key(&key(), b"bound to", &[0; 10]).unwrap_err(),
+            OpenError::TooShort
+        );
     }
 
     proptest! {

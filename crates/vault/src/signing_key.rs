@@ -1,4 +1,9 @@
-//! A tenant's signing keys: made here, stored sealed, used through [`jose::Signer`].
+//! A tenant's signing keys, used through [`jose::Signer`]: in the hardware security module, or made here and stored sealed.
+//!
+//! A vault with a module makes the keys that sign tokens and entity statements there (A_22868) and refuses a stored software
+//! key in their place. Challenges for authenticators are signed by a sealed software key everywhere: nobody outside relies on
+//! them, and the module is spared a second signature per login. Under the `development` lock without a module every key is a
+//! sealed software key.
 //!
 //! Several keys of one role stand side by side so that they can roll over without a failed login: a *next* key is
 //! published before it signs, a *retired* one stays published until what it signed has expired. Certificates travel with
@@ -14,6 +19,8 @@ use zeroize::Zeroizing;
 
 use crate::Vault;
 use crate::error::{OpenError, SealError};
+use crate::hsm::{HsmKey, KeyId};
+use crate::lock::Lock;
 use crate::random::{random_array, uuid_v7};
 use crate::seal::SealedChange;
 
@@ -23,8 +30,10 @@ pub const MAX_CERTIFICATES: usize = 4;
 pub const MAX_CERTIFICATE_BYTES: usize = 4_096;
 /// Most bytes of a key identifier: role and identifier together make the record's id.
 const MAX_KID_BYTES: usize = store::MAX_ID_BYTES - 1;
-/// Form of the sealed content.
+/// Form of the sealed content of a software key.
 const FORM: u8 = 1;
+/// Form of the content that names a key in the hardware security module.
+const FORM_HSM: u8 = 2;
 
 /// What a key signs. A key has one role for life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +55,15 @@ impl KeyRole {
             Self::EntityStatement => 1,
             Self::IdToken => 2,
             Self::Challenge => 3,
+        }
+    }
+
+    /// Whether a key of this role belongs into the hardware security module where there is one.
+    #[must_use]
+    pub const fn belongs_into_hsm(self) -> bool {
+        match self {
+            Self::EntityStatement | Self::IdToken => true,
+            Self::Challenge => false,
         }
     }
 }
@@ -71,7 +89,22 @@ impl KeyState {
     }
 }
 
-/// One signing key of a tenant, open: a software key, as the development lock allows. `Debug` prints the type only.
+/// Who holds a private key.
+enum Holder {
+    Software(SoftwareKey),
+    Hsm(HsmKey),
+}
+
+impl Holder {
+    fn signer(&self) -> &dyn Signer {
+        match self {
+            Self::Software(key) => key,
+            Self::Hsm(key) => key,
+        }
+    }
+}
+
+/// One signing key of a tenant, ready to sign. `Debug` prints the type only.
 pub struct TenantKey {
     tenant: TenantId,
     role: KeyRole,
@@ -79,7 +112,7 @@ pub struct TenantKey {
     created_at: UnixTime,
     changed_at: UnixTime,
     certificates: Vec<Vec<u8>>,
-    key: SoftwareKey,
+    key: Holder,
 }
 
 impl TenantKey {
@@ -122,7 +155,13 @@ impl TenantKey {
     /// Where its record stands.
     #[must_use]
     pub fn store_key(&self) -> Option<Key> {
-        store_key(self.tenant, self.role, self.key.kid())
+        store_key(self.tenant, self.role, self.kid())
+    }
+
+    /// Whether the private key lives in a hardware security module.
+    #[must_use]
+    pub const fn is_in_hsm(&self) -> bool {
+        matches!(self.key, Holder::Hsm(_))
     }
 
     /// The same key in another state. Seal it again to keep it.
@@ -144,15 +183,15 @@ impl TenantKey {
 
 impl Signer for TenantKey {
     fn kid(&self) -> &str {
-        self.key.kid()
+        self.key.signer().kid()
     }
 
     fn public_key(&self) -> &P256PublicKey {
-        self.key.public_key()
+        self.key.signer().public_key()
     }
 
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], SignError> {
-        self.key.sign(message)
+        self.key.signer().sign(message)
     }
 }
 
@@ -163,10 +202,12 @@ impl fmt::Debug for TenantKey {
 }
 
 impl Vault {
-    /// Makes a key. Its identifier is a UUID version 7 of this moment.
+    /// Makes a key: in the hardware security module if the role [belongs there](KeyRole::belongs_into_hsm) and there is one, else
+    /// here. Its identifier is a UUID version 7 of this moment.
     ///
     /// # Errors
-    /// [`SealError::Key`].
+    /// [`SealError::Key`]; [`SealError::Hsm`], and nothing is made in its place;
+    /// [`SealError::HsmNeeded`] if the vault's lock is `quorum+hsm` and it was given no module.
     pub fn generate_signing_key(
         &self,
         tenant: TenantId,
@@ -174,7 +215,18 @@ impl Vault {
         state: KeyState,
         now: UnixTime,
     ) -> Result<TenantKey, SealError> {
-        let key = SoftwareKey::generate(uuid_v7(now, random_array()))?;
+        let kid = uuid_v7(now, random_array());
+        let key = match self.hsm() {
+            Some(hsm) if role.belongs_into_hsm() => {
+                let id = KeyId::of(tenant, role.code(), &kid);
+                let public = hsm.generate_signing_key(id)?;
+                Holder::Hsm(HsmKey::new(Arc::clone(hsm), id, kid, public))
+            }
+            _ => {
+                self.check_software_key(role)?;
+                Holder::Software(SoftwareKey::generate(kid)?)
+            }
+        };
         Ok(TenantKey {
             tenant,
             role,
@@ -189,7 +241,8 @@ impl Vault {
     /// Takes over a key made elsewhere (PKCS#8), under its own identifier (`None`: a new one).
     ///
     /// # Errors
-    /// [`SealError::Key`], [`SealError::Kid`].
+    /// [`SealError::Key`], [`SealError::Kid`]; [`SealError::HsmNeeded`] for a role that belongs into the hardware security
+    /// module where there is one, or must be: a key that was outside never counts as one from inside.
     pub fn import_signing_key(
         &self,
         tenant: TenantId,
@@ -199,11 +252,12 @@ impl Vault {
         kid: Option<&str>,
         pkcs8: &[u8],
     ) -> Result<TenantKey, SealError> {
+        self.check_software_key(role)?;
         let kid = kid.map_or_else(|| uuid_v7(now, random_array()), str::to_owned);
         if kid.is_empty() || kid.len() > MAX_KID_BYTES {
             return Err(SealError::Kid { limit: MAX_KID_BYTES });
         }
-        let key = SoftwareKey::from_pkcs8_der(kid, pkcs8)?;
+        let key = Holder::Software(SoftwareKey::from_pkcs8_der(kid, pkcs8)?);
         Ok(TenantKey {
             tenant,
             role,
@@ -224,6 +278,26 @@ impl Vault {
         self.seal_tenant_record(at, stored, &encode(key))
     }
 
+    /// Destroys the private key in the hardware security module, if it lives there: for a retired key, before its record is
+    /// deleted. Deleting the record of a software key destroys that.
+    ///
+    /// # Errors
+    /// [`SealError::Hsm`].
+    pub fn destroy_signing_key(&self, key: &TenantKey) -> Result<(), SealError> {
+        match (&key.key, self.hsm()) {
+            (Holder::Hsm(key), Some(hsm)) => Ok(hsm.destroy_signing_key(key.id())?),
+            (Holder::Hsm(_), None) => Err(SealError::HsmNeeded),
+            (Holder::Software(_), _) => Ok(()),
+        }
+    }
+
+    fn check_software_key(&self, role: KeyRole) -> Result<(), SealError> {
+        if role.belongs_into_hsm() && (self.hsm().is_some() || self.lock() == Lock::QuorumAndHsm) {
+            return Err(SealError::HsmNeeded);
+        }
+        Ok(())
+    }
+
     /// Opens a key's record.
     ///
     /// # Errors
@@ -242,7 +316,28 @@ impl Vault {
             .ok_or(wrong_key)?;
         let kid = std::str::from_utf8(kid).map_err(|_| wrong_key)?;
         let content = self.open_tenant_record(at, row)?;
-        decode(*at.tenant(), role, kid, &content).ok_or(OpenError::Content)
+        let read = decode(&content).ok_or(OpenError::Content)?;
+        let key = match (read.holder, self.hsm()) {
+            (StoredHolder::Scalar(scalar), _) => {
+                self.check_software_key(role).map_err(|_| OpenError::SoftwareKey)?;
+                let key = SoftwareKey::from_scalar(kid, &scalar).map_err(|_| OpenError::Content)?;
+                Holder::Software(key)
+            }
+            (StoredHolder::Hsm(public), Some(hsm)) => {
+                let id = KeyId::of(*at.tenant(), role.code(), kid);
+                Holder::Hsm(HsmKey::new(Arc::clone(hsm), id, kid.to_owned(), public))
+            }
+            (StoredHolder::Hsm(_), None) => return Err(OpenError::NoHsm),
+        };
+        Ok(TenantKey {
+            tenant: *at.tenant(),
+            role,
+            state: read.state,
+            created_at: read.created_at,
+            changed_at: read.changed_at,
+            certificates: read.certificates,
+            key,
+        })
     }
 }
 
@@ -311,19 +406,19 @@ fn check_certificates(certificates: &[Vec<u8>]) -> Result<(), SealError> {
     if fits { Ok(()) } else { Err(error) }
 }
 
-/// Form, state, two times, the scalar, then each certificate with its length in front.
+/// Form, state, two times, the scalar or the public key of a key in the module, then each certificate with its length in
+/// front.
 fn encode(key: &TenantKey) -> Zeroizing<Vec<u8>> {
-    let length = 50
-        + key
-            .certificates
-            .iter()
-            .map(|certificate| 2 + certificate.len())
-            .sum::<usize>();
-    let mut bytes = Zeroizing::new(Vec::with_capacity(length));
-    bytes.extend_from_slice(&[FORM, key.state.code()]);
+    let certificates = key.certificates.iter().map(|certificate| 2 + certificate.len());
+    let mut bytes = Zeroizing::new(Vec::with_capacity(18 + 65 + certificates.sum::<usize>()));
+    let form = if key.is_in_hsm() { FORM_HSM } else { FORM };
+    bytes.extend_from_slice(&[form, key.state.code()]);
     bytes.extend_from_slice(&key.created_at.0.to_be_bytes());
     bytes.extend_from_slice(&key.changed_at.0.to_be_bytes());
-    bytes.extend_from_slice(&key.key.to_scalar()[..]);
+    match &key.key {
+        Holder::Software(key) => bytes.extend_from_slice(&key.to_scalar()[..]),
+        Holder::Hsm(key) => bytes.extend_from_slice(&key.public_key().to_uncompressed()),
+    }
     for certificate in &key.certificates {
         // Checked when they were set: at most 4 KiB.
         let length = u16::try_from(certificate.len()).unwrap_or(u16::MAX);
@@ -333,13 +428,36 @@ fn encode(key: &TenantKey) -> Zeroizing<Vec<u8>> {
     bytes
 }
 
-fn decode(tenant: TenantId, role: KeyRole, kid: &str, bytes: &[u8]) -> Option<TenantKey> {
+struct StoredKey {
+    state: KeyState,
+    created_at: UnixTime,
+    changed_at: UnixTime,
+    holder: StoredHolder,
+    certificates: Vec<Vec<u8>>,
+}
+
+enum StoredHolder {
+    Scalar(Zeroizing<[u8; 32]>),
+    Hsm(P256PublicKey),
+}
+
+fn decode(bytes: &[u8]) -> Option<StoredKey> {
     let (&[form, state], rest) = bytes.split_first_chunk::<2>()?;
     let (created_at, rest) = rest.split_first_chunk::<8>()?;
     let (changed_at, rest) = rest.split_first_chunk::<8>()?;
-    let (scalar, mut rest) = rest.split_first_chunk::<32>()?;
+    let (holder, mut rest) = match form {
+        FORM => {
+            let (scalar, rest) = rest.split_first_chunk::<32>()?;
+            (StoredHolder::Scalar(Zeroizing::new(*scalar)), rest)
+        }
+        FORM_HSM => {
+            let (point, rest) = rest.split_first_chunk::<65>()?;
+            (StoredHolder::Hsm(P256PublicKey::from_uncompressed(point).ok()?), rest)
+        }
+        _ => return None,
+    };
     let states = [KeyState::Next, KeyState::Active, KeyState::Retired];
-    let state = states.into_iter().find(|known| form == FORM && known.code() == state)?;
+    let state = states.into_iter().find(|known| known.code() == state)?;
     let mut certificates = Vec::new();
     while !rest.is_empty() {
         let (length, behind) = rest.split_first_chunk::<2>()?;
@@ -347,16 +465,13 @@ fn decode(tenant: TenantId, role: KeyRole, kid: &str, bytes: &[u8]) -> Option<Te
         certificates.push(certificate.to_vec());
         rest = behind;
     }
-    let key = SoftwareKey::from_scalar(kid, scalar).ok()?;
     let [created_at, changed_at] = [created_at, changed_at].map(|time| UnixTime(u64::from_be_bytes(*time)));
-    Some(TenantKey {
-        tenant,
-        role,
+    Some(StoredKey {
         state,
         created_at,
         changed_at,
+        holder,
         certificates,
-        key,
     })
 }
 

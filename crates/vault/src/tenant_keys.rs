@@ -1,37 +1,40 @@
-//! A tenant's derived keys, kept while the process runs.
+//! A tenant's keys, kept in secret memory while the process runs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use aws_lc_rs::hmac;
 use store::TenantId;
 
-use crate::Generation;
-use crate::hierarchy::{KeyMaterial, Purpose, Root};
+use crate::generations::Generations;
+use crate::hierarchy::{KeyMaterial, Purpose};
+use crate::key_source::{KeyAbsent, KeySource};
 
-/// The keys of one tenant at the newest generation, ready for use.
+/// The keys of one tenant at the generations in force.
 pub(crate) struct TenantKeyring {
-    pub index: hmac::Key,
-    pub service: hmac::Key,
-    pub pseudonym: hmac::Key,
-    pub freshness: hmac::Key,
+    pub index: KeyMaterial,
+    pub older_index: Option<KeyMaterial>,
+    pub service: KeyMaterial,
+    pub pseudonym: KeyMaterial,
+    pub fact_name: KeyMaterial,
     pub wrap: KeyMaterial,
     pub record: KeyMaterial,
+    pub audit: KeyMaterial,
 }
 
 impl TenantKeyring {
-    fn derive(root: &Root, tenant: TenantId, generation: Generation) -> Self {
-        // Indexes and pseudonyms must lead to the same place for ever: their generation is raised by a migration of its
-        // own (a second index column), not by re-keying records.
-        let mac = |purpose| hmac::Key::new(hmac::HMAC_SHA256, &root.derive(tenant, Generation::FIRST, purpose)[..]);
-        Self {
-            index: mac(Purpose::Index),
-            service: mac(Purpose::Service),
-            pseudonym: mac(Purpose::Pseudonym),
-            freshness: mac(Purpose::Freshness),
-            wrap: root.derive(tenant, generation, Purpose::Wrap),
-            record: root.derive(tenant, generation, Purpose::Record),
-        }
+    fn derive(source: &KeySource, tenant: TenantId, generations: Generations) -> Result<Self, KeyAbsent> {
+        let key = |generation, purpose| source.key(tenant, generation, purpose);
+        let older_index = generations.older_index.map(|older| key(older, Purpose::Index));
+        Ok(Self {
+            index: key(generations.index, Purpose::Index)?,
+            older_index: older_index.transpose()?,
+            service: key(crate::Generation::FIRST, Purpose::Service)?,
+            pseudonym: key(crate::Generation::FIRST, Purpose::Pseudonym)?,
+            fact_name: key(crate::Generation::FIRST, Purpose::FactName)?,
+            wrap: key(generations.sealing, Purpose::Wrap)?,
+            record: key(generations.sealing, Purpose::Record)?,
+            audit: key(generations.sealing, Purpose::Audit)?,
+        })
     }
 }
 
@@ -40,17 +43,17 @@ impl TenantKeyring {
 pub(crate) struct Tenants(RwLock<HashMap<TenantId, Arc<TenantKeyring>>>);
 
 impl Tenants {
-    pub fn keyring(&self, root: &Root, tenant: TenantId, generation: Generation) -> Arc<TenantKeyring> {
+    pub fn keyring(
+        &self,
+        source: &KeySource,
+        tenant: TenantId,
+        generations: Generations,
+    ) -> Result<Arc<TenantKeyring>, KeyAbsent> {
         if let Some(keyring) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&tenant) {
-            return Arc::clone(keyring);
+            return Ok(Arc::clone(keyring));
         }
-        let keyring = Arc::new(TenantKeyring::derive(root, tenant, generation));
-        Arc::clone(
-            self.0
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .entry(tenant)
-                .or_insert(keyring),
-        )
+        let keyring = Arc::new(TenantKeyring::derive(source, tenant, generations)?);
+        let mut tenants = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(tenants.entry(tenant).or_insert(keyring)))
     }
 }

@@ -7,20 +7,27 @@ use authenticator::Kvnr;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use jose::base64url;
-use store::{BlindIndex, Key, Kind, Row, TenantId, UnixSeconds, Write};
+use store::{BlindIndex, Condition, Key, Kind, Row, TenantId, UnixSeconds, Write};
 use zeroize::Zeroizing;
 
 use crate::associated_data::{self, SCHEMA};
 use crate::error::{OpenError, ScopeError, SealError};
-use crate::hierarchy::{KeyMaterial, Purpose, Root};
+use crate::generations::Generations;
+use crate::hierarchy::{KeyMaterial, Purpose, derive_salted};
+use crate::hsm::Hsm;
+use crate::key_source::{KeyAbsent, KeySource, Roots};
+use crate::lock::{Lock, UnlockedRoot};
 use crate::login_state::LoginStateSealer;
 use crate::person::{NewPerson, PersonData, PersonId};
 use crate::random::{random, random_array};
 use crate::scope::RecordFacts;
 use crate::seal::{self, OVERHEAD_BYTES, SealedChange};
+use crate::secret_memory::Secret;
 use crate::tenant_keys::{TenantKeyring, Tenants};
 use crate::{Generation, person_encoding};
 
+/// Form of a person's record while her records move to a new data key.
+const FORM_IN_ROTATION: u8 = 2;
 /// Bytes in front of every sealed record: form and generation.
 const HEADER_BYTES: usize = 5;
 /// Bytes of a wrapped data key.
@@ -31,17 +38,11 @@ const IDENTITY_STEP: usize = 512;
 /// Keys and personal data. One per process; shared by reference.
 pub struct Vault {
     lock: Lock,
-    root: Arc<Root>,
-    generation: Generation,
+    source: Arc<KeySource>,
+    generations: Generations,
     tenants: Tenants,
     login_states: LoginStateSealer,
-}
-
-/// What guards the root.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lock {
-    /// A seed from configuration: whoever reads the machine's files has the root.
-    Development,
+    hsm: Option<Arc<Hsm>>,
 }
 
 /// A tenant's identifier in store and key derivation: the first half of SHA-256 over its issuer. Not a secret. An issuer
@@ -55,9 +56,15 @@ pub fn tenant_id(issuer: &str) -> TenantId {
     TenantId::from_bytes(bytes)
 }
 
+/// A person's data key, and the one before it while her records move from that to this.
+pub(crate) struct DataKeys {
+    pub current: KeyMaterial,
+    pub older: Option<KeyMaterial>,
+}
+
 pub(crate) struct OpenIdentity {
     pub generation: Generation,
-    pub data_key: KeyMaterial,
+    pub keys: DataKeys,
     pub data: PersonData,
 }
 
@@ -67,36 +74,105 @@ impl Vault {
     #[must_use]
     pub fn development(seed: [u8; 32]) -> Self {
         let seed = Zeroizing::new(seed);
-        let root = Arc::new(Root::new(&seed));
+        Self::open(UnlockedRoot::development(&seed))
+    }
+
+    /// A vault whose root was opened by both locks. Its token and entity-statement keys want a hardware security module:
+    /// give it one with [`with_hsm`](Self::with_hsm).
+    #[must_use]
+    pub fn open(unlocked: UnlockedRoot) -> Self {
+        let UnlockedRoot { root, lock } = unlocked;
+        Self::from_source(KeySource::Roots(Roots::only(root)), lock, Generations::FIRST)
+    }
+
+    pub(crate) fn from_source(source: KeySource, lock: Lock, generations: Generations) -> Self {
+        let source = Arc::new(source);
         Self {
-            lock: Lock::Development,
-            generation: Generation::FIRST,
+            lock,
+            generations,
             tenants: Tenants::default(),
-            login_states: LoginStateSealer::new(Arc::clone(&root)),
-            root,
+            login_states: LoginStateSealer::new(Arc::clone(&source), generations),
+            source,
+            hsm: None,
         }
+    }
+
+    /// The same vault; its token and entity-statement keys are made and used in this hardware security module.
+    #[must_use]
+    pub fn with_hsm(mut self, hsm: Arc<Hsm>) -> Self {
+        self.hsm = Some(hsm);
+        self
     }
 
     /// The same vault, sealing under a newer key generation. Everything sealed under older ones stays readable.
     #[must_use]
-    pub fn at_generation(mut self, newest: Generation) -> Self {
-        self.generation = newest;
+    pub fn at_generation(self, newest: Generation) -> Self {
+        let generations = Generations {
+            sealing: newest,
+            readable: newest,
+            ..self.generations
+        };
+        self.with_generations(generations)
+    }
+
+    /// The same vault, reading records up to this generation and sealing as before: the first of the two steps of a rotation,
+    /// taken on every instance before any takes the second.
+    #[must_use]
+    pub fn reading_up_to(self, newest: Generation) -> Self {
+        let generations = Generations {
+            readable: newest.max(self.generations.sealing),
+            ..self.generations
+        };
+        self.with_generations(generations)
+    }
+
+    /// The same vault, finding people by indexes of this generation, and still by those of `older` while lookup records move
+    /// over ([`lookup_keys`](Self::lookup_keys), [`move_lookup`](Self::move_lookup)).
+    #[must_use]
+    pub fn at_index_generation(self, newest: Generation, older: Option<Generation>) -> Self {
+        let generations = Generations {
+            index: newest,
+            older_index: older,
+            ..self.generations
+        };
+        self.with_generations(generations)
+    }
+
+    fn with_generations(mut self, generations: Generations) -> Self {
+        self.generations = generations;
         self.tenants = Tenants::default();
+        self.login_states = LoginStateSealer::new(Arc::clone(&self.source), generations);
         self
     }
 
-    /// What guards the root: `development`.
+    /// What guards the root: `development` or `quorum+hsm`. A vault from a bundle names the lock of the root its keys come from.
     #[must_use]
     pub const fn lock_name(&self) -> &'static str {
-        match self.lock {
-            Lock::Development => "development",
-        }
+        self.lock.name()
+    }
+
+    pub(crate) const fn lock(&self) -> Lock {
+        self.lock
+    }
+
+    pub(crate) fn source(&self) -> &KeySource {
+        &self.source
+    }
+
+    pub(crate) const fn hsm(&self) -> Option<&Arc<Hsm>> {
+        self.hsm.as_ref()
     }
 
     /// The generation new records are sealed under.
     #[must_use]
     pub const fn generation(&self) -> Generation {
-        self.generation
+        self.generations.sealing
+    }
+
+    /// The generations in force.
+    #[must_use]
+    pub const fn generations(&self) -> Generations {
+        self.generations
     }
 
     /// Fills bytes with randomness.
@@ -112,27 +188,78 @@ impl Vault {
 
     /// The index under which a health insurance number is found: HMAC-SHA-256 under the tenant's index key. A [`Kvnr`] has
     /// one spelling only, so it is normalised already.
-    #[must_use]
-    pub fn blind_index(&self, tenant: TenantId, kvnr: &Kvnr) -> BlindIndex {
-        keyed_index(&self.tenant(tenant).index, &[kvnr.as_str().as_bytes()])
+    ///
+    /// # Errors
+    /// [`KeyAbsent`] if this instance does not hold the tenant's keys.
+    pub fn blind_index(&self, tenant: TenantId, kvnr: &Kvnr) -> Result<BlindIndex, KeyAbsent> {
+        Ok(keyed_index(&self.tenant(tenant)?.index, &[kvnr.as_str().as_bytes()]))
+    }
+
+    /// Where a person's lookup record may stand, best first: under the index in force, and under the older one while people
+    /// move from that to this. The first that exists is hers.
+    ///
+    /// # Errors
+    /// [`KeyAbsent`].
+    pub fn lookup_keys(&self, tenant: TenantId, kvnr: &Kvnr) -> Result<Vec<Key>, KeyAbsent> {
+        let keys = self.tenant(tenant)?;
+        Ok([Some(&keys.index), keys.older_index.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|index| Key::lookup(tenant, &keyed_index(index, &[kvnr.as_str().as_bytes()])))
+            .collect())
+    }
+
+    /// Moves a lookup record from the older index to the one in force: a record under the new key, the old one gone, both or
+    /// neither. `None` if it stands there already.
+    ///
+    /// # Errors
+    /// [`ScopeError`] if the row is not the one at `found`, or `found` is not among the [`lookup_keys`](Self::lookup_keys).
+    pub fn move_lookup(
+        &self,
+        tenant: TenantId,
+        kvnr: &Kvnr,
+        found: &Key,
+        row: &Row,
+    ) -> Result<Option<MovedLookup>, ScopeError> {
+        let keys = self.lookup_keys(tenant, kvnr)?;
+        match keys.iter().position(|key| key == found) {
+            Some(0) => Ok(None),
+            Some(_) => {
+                let person = self.open_lookup(found, row)?;
+                let new = self.seal_lookup(tenant, kvnr, person)?;
+                Ok(Some(MovedLookup {
+                    conditions: [new.condition, Condition::VersionIs(*found, row.version)],
+                    writes: [new.write, Write::Delete(*found)],
+                }))
+            }
+            None => Err(OpenError::WrongKey {
+                expected: "lookup record of this number",
+            }
+            .into()),
+        }
     }
 
     /// The index of a service in a person's consents: keyed and different for each person, so that the table shows neither
     /// which service it is nor who shares it (A_23018).
-    #[must_use]
-    pub fn service_index(&self, tenant: TenantId, person: &PersonId, client_id: &str) -> BlindIndex {
-        keyed_index(&self.tenant(tenant).service, &[person.as_bytes(), client_id.as_bytes()])
+    ///
+    /// # Errors
+    /// [`KeyAbsent`].
+    pub fn service_index(&self, tenant: TenantId, person: &PersonId, client_id: &str) -> Result<BlindIndex, KeyAbsent> {
+        let key = self.tenant(tenant)?;
+        Ok(keyed_index(&key.service, &[person.as_bytes(), client_id.as_bytes()]))
     }
 
     /// The pairwise subject of a person for a sector (A_23197): base64url of HMAC-SHA-256(pseudonym key, sector ‖ 0 ‖ person),
     /// 43 characters. Does not depend on the key generation: it never changes without notice.
-    #[must_use]
-    pub fn pseudonym(&self, tenant: TenantId, person: &PersonId, sector: &str) -> String {
+    ///
+    /// # Errors
+    /// [`KeyAbsent`].
+    pub fn pseudonym(&self, tenant: TenantId, person: &PersonId, sector: &str) -> Result<String, KeyAbsent> {
         let index = keyed_index(
-            &self.tenant(tenant).pseudonym,
+            &self.tenant(tenant)?.pseudonym,
             &[sector.as_bytes(), &[0], person.as_bytes()],
         );
-        base64url::encode(index.as_bytes())
+        Ok(base64url::encode(index.as_bytes()))
     }
 
     /// A single-use claim on a login, for the commit that redeems it: whoever commits it first wins.
@@ -156,27 +283,41 @@ impl Vault {
     /// As there.
     pub fn create_person_as(&self, tenant: TenantId, id: PersonId, data: &PersonData) -> Result<NewPerson, ScopeError> {
         data.check()?;
-        let data_key = Zeroizing::new(random_array());
-        let identity = self.seal_identity(tenant, id, None, &data_key, data)?;
+        let keys = DataKeys {
+            current: random_key(),
+            older: None,
+        };
+        let identity = self.seal_identity(tenant, id, None, &keys, data)?;
         let lookup = self.seal_lookup(tenant, &data.kvnr, id)?;
+        let mut conditions = vec![lookup.condition, identity.condition];
+        // Nobody has the number under the older index either.
+        conditions.extend(
+            self.lookup_keys(tenant, &data.kvnr)?
+                .into_iter()
+                .skip(1)
+                .map(Condition::Absent),
+        );
         Ok(NewPerson {
             id,
-            conditions: vec![lookup.condition, identity.condition],
+            conditions,
             writes: vec![identity.write, lookup.write],
         })
     }
 
     fn seal_lookup(&self, tenant: TenantId, kvnr: &Kvnr, id: PersonId) -> Result<SealedChange, SealError> {
-        let key = Key::lookup(tenant, &self.blind_index(tenant, kvnr));
+        let key = Key::lookup(tenant, &self.blind_index(tenant, kvnr)?);
         self.seal_tenant_record(key, None, id.as_bytes())
     }
 
-    /// What deletes a person: her record and the way to it. Destroying the record destroys the data key in it, and with it
+    /// What deletes a person: her record and every way to it. Destroying the record destroys the data key in it, and with it
     /// whatever else was sealed for her, wherever copies lie; her other rows are then only litter.
-    #[must_use]
-    pub fn erase_person(&self, tenant: TenantId, id: PersonId, kvnr: &Kvnr) -> [Write; 2] {
-        let lookup = Key::lookup(tenant, &self.blind_index(tenant, kvnr));
-        [Write::Delete(id.identity_key(tenant)), Write::Delete(lookup)]
+    ///
+    /// # Errors
+    /// [`KeyAbsent`].
+    pub fn erase_person(&self, tenant: TenantId, id: PersonId, kvnr: &Kvnr) -> Result<Vec<Write>, KeyAbsent> {
+        let mut writes = vec![Write::Delete(id.identity_key(tenant))];
+        writes.extend(self.lookup_keys(tenant, kvnr)?.into_iter().map(Write::Delete));
+        Ok(writes)
     }
 
     /// Opens a device record before anybody has authenticated: its public key is what her answer is verified with.
@@ -191,29 +332,39 @@ impl Vault {
         device: &[u8; 16],
         row: &Row,
     ) -> Result<RecordFacts, OpenError> {
-        let (_, data_key, _) = self.open_data_key(tenant, person, identity)?;
+        let opened = self.open_data_keys(tenant, person, identity)?;
         let key = Key::device(tenant, person.as_bytes(), device);
-        open_person_record(&data_key, &key, person.as_bytes(), row).map(RecordFacts::new)
+        self.open_person_record(&opened.keys, &key, person.as_bytes(), row)
+            .map(RecordFacts::new)
     }
 
-    /// Form, generation, wrapped data key, sealed claims.
+    /// Form, generation, wrapped data key, the older one in a rotation, sealed claims.
     pub(crate) fn seal_identity(
         &self,
         tenant: TenantId,
         person: PersonId,
         stored: Option<u64>,
-        data_key: &KeyMaterial,
+        keys: &DataKeys,
         data: &PersonData,
     ) -> Result<SealedChange, SealError> {
         let key = person.identity_key(tenant);
-        let version = Row::version_after(stored);
-        let limit = Kind::Identity.max_sealed_bytes() - HEADER_BYTES - WRAPPED_BYTES - OVERHEAD_BYTES;
+        let (version, generation) = (Row::version_after(stored), self.generation());
+        let limit = Kind::Identity.max_sealed_bytes() - HEADER_BYTES - 2 * WRAPPED_BYTES - OVERHEAD_BYTES;
         let content = seal::pad(&person_encoding::encode(data), IDENTITY_STEP, limit)?;
-        let mut sealed = header(self.generation);
-        let about_key = associated_data::of_data_key(tenant, person.as_bytes(), self.generation);
-        seal::seal_into(&mut sealed, &self.tenant(tenant).wrap, &about_key, &data_key[..])?;
-        let about = associated_data::of_person_record(&key, person.as_bytes(), version, self.generation);
-        seal::seal_into(&mut sealed, data_key, &about, &content)?;
+        let wrap = &self.tenant(tenant)?.wrap;
+        let mut sealed = header(generation);
+        let about_key = associated_data::of_data_key(tenant, person.as_bytes(), generation);
+        seal::seal_into(&mut sealed, wrap, &about_key, &keys.current[..])?;
+        let about = match &keys.older {
+            None => associated_data::of_person_record(&key, person.as_bytes(), version, generation),
+            Some(older) => {
+                sealed[0] = FORM_IN_ROTATION;
+                let about_key = associated_data::of_older_data_key(tenant, person.as_bytes(), generation);
+                seal::seal_into(&mut sealed, wrap, &about_key, &older[..])?;
+                associated_data::of_claims_in_rotation(&key, person.as_bytes(), version, generation)
+            }
+        };
+        seal::seal_into(&mut sealed, &keys.current, &about, &content)?;
         Ok(SealedChange::put(key, stored, sealed, None))
     }
 
@@ -223,39 +374,101 @@ impl Vault {
         person: PersonId,
         row: &Row,
     ) -> Result<OpenIdentity, OpenError> {
-        let (generation, data_key, sealed) = self.open_data_key(tenant, person, row)?;
-        let key = person.identity_key(tenant);
-        let about = associated_data::of_person_record(&key, person.as_bytes(), row.version, generation);
-        let content = seal::open(&data_key, &about, sealed)?;
-        let data = person_encoding::decode(seal::unpad(&content)?)?;
-        Ok(OpenIdentity {
+        let OpenDataKeys {
             generation,
-            data_key,
-            data,
-        })
+            keys,
+            sealed,
+        } = self.open_data_keys(tenant, person, row)?;
+        let key = person.identity_key(tenant);
+        let about = match keys.older {
+            None => associated_data::of_person_record(&key, person.as_bytes(), row.version, generation),
+            Some(_) => associated_data::of_claims_in_rotation(&key, person.as_bytes(), row.version, generation),
+        };
+        let content = seal::open(&keys.current, &about, sealed)?;
+        let data = person_encoding::decode(seal::unpad(&content)?)?;
+        Ok(OpenIdentity { generation, keys, data })
     }
 
-    /// The data key in a person's record, and the sealed claims behind it.
-    fn open_data_key<'a>(
+    /// The data keys in a person's record, and the sealed claims behind them.
+    fn open_data_keys<'a>(
         &self,
         tenant: TenantId,
         person: PersonId,
         row: &'a Row,
-    ) -> Result<(Generation, KeyMaterial, &'a [u8]), OpenError> {
-        let (generation, rest) = self.read_header(row)?;
-        let (wrapped, sealed) = rest.split_at_checked(WRAPPED_BYTES).ok_or(OpenError::TooShort)?;
-        let about_key = associated_data::of_data_key(tenant, person.as_bytes(), generation);
-        let opened = if generation == self.generation {
-            seal::open(&self.tenant(tenant).wrap, &about_key, wrapped)?
+    ) -> Result<OpenDataKeys<'a>, OpenError> {
+        let (form, generation, rest) = self.read_header(row, &[SCHEMA, FORM_IN_ROTATION])?;
+        let (current, rest) = rest.split_at_checked(WRAPPED_BYTES).ok_or(OpenError::TooShort)?;
+        let keyring = self.tenant(tenant)?;
+        let derived;
+        let wrap = if generation == self.generation() {
+            &keyring.wrap
         } else {
-            seal::open(
-                &self.root.derive(tenant, generation, Purpose::Wrap),
-                &about_key,
-                wrapped,
-            )?
+            derived = self.source.key(tenant, generation, Purpose::Wrap)?;
+            &derived
         };
-        let data_key = Zeroizing::new(opened[..].try_into().map_err(|_| OpenError::Content)?);
-        Ok((generation, data_key, sealed))
+        let about_key = associated_data::of_data_key(tenant, person.as_bytes(), generation);
+        let current = seal::open_key(wrap, &about_key, current)?;
+        let (older, sealed) = if form == FORM_IN_ROTATION {
+            let (older, sealed) = rest.split_at_checked(WRAPPED_BYTES).ok_or(OpenError::TooShort)?;
+            let about_key = associated_data::of_older_data_key(tenant, person.as_bytes(), generation);
+            (Some(seal::open_key(wrap, &about_key, older)?), sealed)
+        } else {
+            (None, rest)
+        };
+        let keys = DataKeys { current, older };
+        Ok(OpenDataKeys {
+            generation,
+            keys,
+            sealed,
+        })
+    }
+
+    /// Seals a record under a person's data key; an entry of her history under that and the tenant's audit key.
+    pub(crate) fn seal_person_record(
+        &self,
+        data_key: &KeyMaterial,
+        key: &Key,
+        person: &[u8; 16],
+        version: u64,
+        content: &[u8],
+    ) -> Result<Vec<u8>, SealError> {
+        let generation = self.generation();
+        let limit = key.kind().max_sealed_bytes() - HEADER_BYTES - OVERHEAD_BYTES;
+        let content = seal::pad(content, padding_step(key.kind()), limit)?;
+        let mut sealed = header(generation);
+        let about = associated_data::of_person_record(key, person, version, generation);
+        if key.kind() == Kind::Audit {
+            let audit = audit_key(&self.tenant(*key.tenant())?.audit, data_key);
+            seal::seal_into(&mut sealed, &audit, &about, &content)?;
+        } else {
+            seal::seal_into(&mut sealed, data_key, &about, &content)?;
+        }
+        Ok(sealed)
+    }
+
+    /// Opens what [`seal_person_record`](Self::seal_person_record) sealed, under her data key or the one before it.
+    pub(crate) fn open_person_record(
+        &self,
+        keys: &DataKeys,
+        key: &Key,
+        person: &[u8; 16],
+        row: &Row,
+    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let (_, generation, sealed) = self.read_header(row, &[SCHEMA])?;
+        let about = associated_data::of_person_record(key, person, row.version, generation);
+        let audit = match key.kind() {
+            Kind::Audit => Some(self.source.key(*key.tenant(), generation, Purpose::Audit)?),
+            _ => None,
+        };
+        let open = |data_key: &KeyMaterial| match &audit {
+            Some(audit) => seal::open(&audit_key(audit, data_key), &about, sealed),
+            None => seal::open(data_key, &about, sealed),
+        };
+        let padded = match (open(&keys.current), &keys.older) {
+            (Err(OpenError::NotAuthentic), Some(older)) => open(older)?,
+            (opened, _) => opened?,
+        };
+        Ok(Zeroizing::new(seal::unpad(&padded)?.to_vec()))
     }
 
     /// Seals a record of the tenant itself.
@@ -273,44 +486,66 @@ impl Vault {
             });
         }
         let version = Row::version_after(stored);
-        let mut sealed = header(self.generation);
-        let about = associated_data::of_tenant_record(&key, version, self.generation);
-        seal::seal_into(&mut sealed, &self.tenant(*key.tenant()).record, &about, content)?;
+        let mut sealed = header(self.generation());
+        let about = associated_data::of_tenant_record(&key, version, self.generation());
+        seal::seal_into(&mut sealed, &self.tenant(*key.tenant())?.record, &about, content)?;
         Ok(SealedChange::put(key, stored, sealed, None))
     }
 
     pub(crate) fn open_tenant_record(&self, key: &Key, row: &Row) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        let (generation, sealed) = self.read_header(row)?;
+        let (_, generation, sealed) = self.read_header(row, &[SCHEMA])?;
         let about = associated_data::of_tenant_record(key, row.version, generation);
-        if generation == self.generation {
-            seal::open(&self.tenant(*key.tenant()).record, &about, sealed)
+        if generation == self.generation() {
+            seal::open(&self.tenant(*key.tenant())?.record, &about, sealed)
         } else {
-            seal::open(
-                &self.root.derive(*key.tenant(), generation, Purpose::Record),
-                &about,
-                sealed,
-            )
+            let record = self.source.key(*key.tenant(), generation, Purpose::Record)?;
+            seal::open(&record, &about, sealed)
         }
     }
 
-    fn read_header<'a>(&self, row: &'a Row) -> Result<(Generation, &'a [u8]), OpenError> {
-        let (generation, sealed) = read_header(row)?;
-        if generation > self.generation {
-            return Err(OpenError::UnknownGeneration {
-                found: generation.0,
-                newest: self.generation.0,
+    /// Form, generation and what is behind them; the form must be among `forms`.
+    fn read_header<'a>(&self, row: &'a Row, forms: &[u8]) -> Result<(u8, Generation, &'a [u8]), OpenError> {
+        let (&[form, generation @ ..], sealed) = row
+            .sealed
+            .as_bytes()
+            .split_first_chunk::<HEADER_BYTES>()
+            .ok_or(OpenError::TooShort)?;
+        if !forms.contains(&form) {
+            return Err(OpenError::UnknownForm {
+                found: form,
+                known: SCHEMA,
             });
         }
-        Ok((generation, sealed))
+        // Generation 0 was never given out.
+        let generation = Generation::new(u32::from_be_bytes(generation)).ok_or(OpenError::NotAuthentic)?;
+        let newest = self.generations.readable;
+        if generation > newest {
+            return Err(OpenError::UnknownGeneration {
+                found: generation.0,
+                newest: newest.0,
+            });
+        }
+        Ok((form, generation, sealed))
     }
 
-    pub(crate) fn root(&self) -> &Root {
-        &self.root
+    pub(crate) fn tenant(&self, tenant: TenantId) -> Result<Arc<TenantKeyring>, KeyAbsent> {
+        self.tenants.keyring(&self.source, tenant, self.generations)
     }
+}
 
-    pub(crate) fn tenant(&self, tenant: TenantId) -> Arc<TenantKeyring> {
-        self.tenants.keyring(&self.root, tenant, self.generation)
-    }
+struct OpenDataKeys<'a> {
+    generation: Generation,
+    keys: DataKeys,
+    sealed: &'a [u8],
+}
+
+/// A lookup record on its way to the index in force: give both conditions and both writes to one commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MovedLookup {
+    /// Nothing stands under the new index, and the old record is the one that was read.
+    pub conditions: [Condition; 2],
+    /// The record under the new index, and the old one's deletion.
+    pub writes: [Write; 2],
 }
 
 impl fmt::Debug for Vault {
@@ -326,52 +561,13 @@ fn header(generation: Generation) -> Vec<u8> {
     header
 }
 
-fn read_header(row: &Row) -> Result<(Generation, &[u8]), OpenError> {
-    let (&[form, generation @ ..], sealed) = row
-        .sealed
-        .as_bytes()
-        .split_first_chunk::<HEADER_BYTES>()
-        .ok_or(OpenError::TooShort)?;
-    if form != SCHEMA {
-        return Err(OpenError::UnknownForm {
-            found: form,
-            known: SCHEMA,
-        });
-    }
-    let number = u32::from_be_bytes(generation);
-    // Generation 0 was never given out.
-    let generation = Generation::new(number).ok_or(OpenError::NotAuthentic)?;
-    Ok((generation, sealed))
+/// A key that both the tenant's audit key and the person's data key are needed for: deleting her destroys her history too.
+fn audit_key(audit: &KeyMaterial, data_key: &KeyMaterial) -> KeyMaterial {
+    derive_salted(&data_key[..], &audit[..], &[b"healthid/v1/audit entry"])
 }
 
-/// Seals a record under a person's data key.
-pub(crate) fn seal_person_record(
-    data_key: &KeyMaterial,
-    key: &Key,
-    person: &[u8; 16],
-    version: u64,
-    generation: Generation,
-    content: &[u8],
-) -> Result<Vec<u8>, SealError> {
-    let limit = key.kind().max_sealed_bytes() - HEADER_BYTES - OVERHEAD_BYTES;
-    let content = seal::pad(content, padding_step(key.kind()), limit)?;
-    let mut sealed = header(generation);
-    let about = associated_data::of_person_record(key, person, version, generation);
-    seal::seal_into(&mut sealed, data_key, &about, &content)?;
-    Ok(sealed)
-}
-
-/// Opens what [`seal_person_record`] sealed.
-pub(crate) fn open_person_record(
-    data_key: &KeyMaterial,
-    key: &Key,
-    person: &[u8; 16],
-    row: &Row,
-) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-    let (generation, sealed) = read_header(row)?;
-    let about = associated_data::of_person_record(key, person, row.version, generation);
-    let padded = seal::open(data_key, &about, sealed)?;
-    Ok(Zeroizing::new(seal::unpad(&padded)?.to_vec()))
+pub(crate) fn random_key() -> KeyMaterial {
+    Secret::written_by(|bytes| random(bytes))
 }
 
 const fn padding_step(kind: Kind) -> usize {
@@ -381,8 +577,8 @@ const fn padding_step(kind: Kind) -> usize {
     }
 }
 
-fn keyed_index(key: &hmac::Key, parts: &[&[u8]]) -> BlindIndex {
-    let mut context = hmac::Context::with_key(key);
+fn keyed_index(key: &KeyMaterial, parts: &[&[u8]]) -> BlindIndex {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &key[..]));
     parts.iter().for_each(|part| context.update(part));
     let mut index = [0; 32];
     index.copy_from_slice(context.sign().as_ref());

@@ -204,7 +204,7 @@ impl Floor {
         key.verify(response.signing_input(), &signature)?;
         // Who it is, by the number in the certificate.
         let kvnr = authenticator::Kvnr::parse(find_kvnr(certificate).context("KVNR")?)?;
-        let key = Key::lookup(self.tenant, &self.vault.blind_index(self.tenant, &kvnr));
+        let key = Key::lookup(self.tenant, &self.vault.blind_index(self.tenant, &kvnr)?);
         let rows = self.store.load(&[key]).await?;
         let row = rows.first().and_then(Option::as_ref).context("lookup")?;
         self.ask(self.vault.open_lookup(&key, row)?, &state)
@@ -270,7 +270,7 @@ impl Floor {
     }
 
     fn mint(&self, person: PersonId, row: &Row, nonce: &str) -> Result<String> {
-        let sub = self.vault.pseudonym(self.tenant, &person, CLIENT_ID);
+        let sub = self.vault.pseudonym(self.tenant, &person, CLIENT_ID)?;
         let capability = self
             .vault
             .background_capability(self.tenant, person, BackgroundTask::Reseal);

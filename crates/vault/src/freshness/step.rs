@@ -5,9 +5,9 @@ use store::{Key, Kind, Row, SealedBytes, TenantId};
 
 use super::{FactMap, FactName};
 use crate::associated_data::SCHEMA;
-use crate::hierarchy::{KeyMaterial, Purpose, derive};
+use crate::hierarchy::{KeyMaterial, Purpose};
 use crate::seal;
-use crate::{Generation, OpenError, SealError, SealedChange, Vault};
+use crate::{Generation, KeyAbsent, OpenError, SealError, SealedChange, Vault};
 
 /// Bytes of one fact.
 const FACT_BYTES: usize = 16 + 8;
@@ -208,7 +208,7 @@ impl Vault {
         let plain = content.encode()?;
         let mut sealed = vec![SCHEMA];
         sealed.extend_from_slice(&self.generation().number().to_be_bytes());
-        let key = self.step_key(tenant, self.generation());
+        let key = self.step_key(tenant, self.generation())?;
         seal::seal_into(&mut sealed, &key, &about(tenant, &head, self.generation()), &plain)?;
         Ok(Step {
             head,
@@ -234,20 +234,20 @@ impl Vault {
             });
         }
         let generation = Generation::new(u32::from_be_bytes(generation)).ok_or(OpenError::NotAuthentic)?;
-        if generation > self.generation() {
+        let newest = self.generations().readable();
+        if generation > newest {
             return Err(OpenError::UnknownGeneration {
                 found: generation.number(),
-                newest: self.generation().number(),
+                newest: newest.number(),
             });
         }
-        let key = self.step_key(tenant, generation);
+        let key = self.step_key(tenant, generation)?;
         let plain = seal::open(&key, &about(tenant, &step.head, generation), sealed)?;
         StepContent::decode(tenant, &plain)
     }
 
-    fn step_key(&self, tenant: TenantId, generation: Generation) -> KeyMaterial {
-        let key = self.root().derive(tenant, generation, Purpose::Freshness);
-        derive(&key, &[b"healthid/v1/freshness step"])
+    fn step_key(&self, tenant: TenantId, generation: Generation) -> Result<KeyMaterial, KeyAbsent> {
+        self.source().key(tenant, generation, Purpose::FreshnessStep)
     }
 
     /// Where the database keeps its own copy of a tenant's head.
@@ -311,7 +311,9 @@ mod tests {
         let mut steps = Vec::new();
         for counter in 1..=3_u64 {
             let facts = vec![(
-                vault.fact_name(tenant(), FactKind::DeviceRevoked, &[&[u8::try_from(counter).unwrap()]]),
+                vault
+                    .fact_name(tenant(), FactKind::DeviceRevoked, &[&[u8::try_from(counter).unwrap()]])
+                    .unwrap(),
                 GONE,
             )];
             let _ = map.raise(&facts);
@@ -428,7 +430,7 @@ mod tests {
             counter: 1,
             root: [0; 32],
         };
-        let name = vault.fact_name(tenant(), FactKind::Limit, &[b"a"]);
+        let name = vault.fact_name(tenant(), FactKind::Limit, &[b"a"]).unwrap();
         let full = StepContent {
             facts: vec![(name, 1); StepContent::MAX_FACTS],
             ..StepContent::default()

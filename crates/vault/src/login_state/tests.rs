@@ -3,6 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::hierarchy::Root;
+use crate::key_source::Roots;
+use crate::secret_memory::Secret;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
 const TENANT: TenantId = TenantId::from_bytes([1; 16]);
@@ -15,7 +18,18 @@ const ALL: [StateKind; 5] = [
 ];
 
 fn sealer() -> LoginStateSealer {
-    LoginStateSealer::new(Arc::new(Root::new(&[1; 32])))
+    at(1, 1)
+}
+
+/// An instance that seals under one generation and reads up to another.
+fn at(sealing: u32, readable: u32) -> LoginStateSealer {
+    let generations = Generations {
+        sealing: Generation(sealing),
+        readable: Generation(readable),
+        ..Generations::FIRST
+    };
+    let root = Root::new(Secret::copy_of(&[1; 32]));
+    LoginStateSealer::new(Arc::new(KeySource::Roots(Roots::only(root))), generations)
 }
 
 fn sealed() -> String {
@@ -61,7 +75,8 @@ fn state_of_one_step_is_refused_at_every_other() {
 fn state_of_another_tenant_or_root_is_refused() {
     let other_tenant = sealer().open(TenantId::from_bytes([2; 16]), StateKind::Pushed, NOW, &sealed());
     assert_eq!(other_tenant, Err(StateError::NotAuthentic));
-    let other_root = LoginStateSealer::new(Arc::new(Root::new(&[2; 32])));
+    let other_root = KeySource::Roots(Roots::only(Root::new(Secret::copy_of(&[2; 32]))));
+    let other_root = LoginStateSealer::new(Arc::new(other_root), Generations::FIRST);
     assert_eq!(
         other_root.open(TENANT, StateKind::Pushed, NOW, &sealed()),
         Err(StateError::NotAuthentic)
@@ -157,7 +172,10 @@ fn state_survives_its_lifetime_and_is_refused_long_after() {
 
 #[test]
 fn every_epoch_and_tenant_has_its_own_keys() {
-    let key = sealer().root.derive(TENANT, Generation::FIRST, Purpose::LoginState);
+    let key = sealer()
+        .source
+        .key(TENANT, Generation::FIRST, Purpose::LoginState)
+        .unwrap();
     let (one, two) = (EpochKeys::derive(&key, 1), EpochKeys::derive(&key, 2));
     let nonce = |keys: &EpochKeys| hedged_nonce(&keys.nonce, &[0; 16], &[0; 4], &[], b"x");
     assert_ne!(nonce(&one), nonce(&two));
@@ -165,7 +183,7 @@ fn every_epoch_and_tenant_has_its_own_keys() {
 
 #[test]
 fn repeated_randomness_repeats_no_nonce_for_another_message() {
-    let keys = EpochKeys::derive(&zeroize::Zeroizing::new([3; 32]), 1);
+    let keys = EpochKeys::derive(&Secret::copy_of(&[3; 32]), 1);
     let nonce = |prefix: u8, content: &[u8]| hedged_nonce(&keys.nonce, &[9; 16], &[prefix, 0, 0, 1], &[], content);
     assert_eq!(nonce(0x11, b"message"), nonce(0x11, b"message"));
     assert_ne!(nonce(0x11, b"message"), nonce(0x11, b"Message"));
@@ -191,7 +209,16 @@ fn cache_of_epochs_stays_small_and_old_epochs_still_open() {
     for state in &states {
         assert!(sealer.open(TENANT, StateKind::Session, now, state).is_ok());
     }
-    assert_eq!(sealer.states(TENANT).epochs.read().unwrap().len(), MAX_CACHED_EPOCHS);
+    assert_eq!(
+        sealer
+            .states(TENANT, Generation::FIRST)
+            .unwrap()
+            .epochs
+            .read()
+            .unwrap()
+            .len(),
+        MAX_CACHED_EPOCHS
+    );
 }
 
 #[test]
@@ -210,6 +237,40 @@ fn many_threads_seal_and_open_at_once() {
             });
         }
     });
+}
+
+#[test]
+fn no_login_fails_while_instances_move_to_the_next_generation_one_by_one() {
+    // First all read it, then all write it: every neighbouring pair of steps understands each other.
+    let steps = [at(1, 1), at(1, 2), at(2, 2), at(2, 3), at(3, 3)];
+    for pair in steps.windows(2) {
+        for (one, other) in [(&pair[0], &pair[1]), (&pair[1], &pair[0])] {
+            let state = one.seal(TENANT, StateKind::Session, NOW, b"x").unwrap();
+            assert_eq!(other.open(TENANT, StateKind::Session, NOW, &state).unwrap(), b"x");
+        }
+    }
+    let oldest = steps[0].seal(TENANT, StateKind::Session, NOW, b"x").unwrap();
+    assert_eq!(
+        steps[4].open(TENANT, StateKind::Session, NOW, &oldest),
+        Err(StateError::NotAuthentic),
+        "two raises within a session's lifetime end it"
+    );
+}
+
+#[test]
+fn nonces_repeat_for_no_other_content_though_the_generator_was_cloned() {
+    let sealer = sealer();
+    let mut nonces = std::collections::HashMap::new();
+    for life in [b"one", b"two"] {
+        crate::random::with_cloned_state(3, || {
+            for number in 0..10_000_u32 {
+                let content = [&life[..], &number.to_be_bytes()].concat();
+                let state = sealer.seal(TENANT, StateKind::Code, NOW, &content).unwrap();
+                let nonce = base64url::decode(&state).unwrap()[PREFIX_BYTES..PREFIX_BYTES + NONCE_LEN].to_vec();
+                assert_eq!(nonces.insert(nonce, content), None, "one nonce for two contents");
+            }
+        });
+    }
 }
 
 proptest! {
