@@ -7,6 +7,7 @@
 //! answered is what was decided. Does not: know SQL, hold private keys, choose algorithms, verify signatures itself.
 
 mod account;
+mod attestation;
 mod authenticate;
 mod authorize;
 mod browser;
@@ -49,6 +50,7 @@ use crate::{
     rng::Rng,
 };
 
+pub use attestation::Attestation;
 pub use devices::MAX_DEVICES;
 pub use keys::{KEYS_KEPT_SECONDS, RolloverStep, TokenCertificates};
 pub use pages::{STYLE, STYLE_PATH};
@@ -137,6 +139,11 @@ impl Provider {
     /// The endpoints that ask for a client certificate: serve them with one requested and none demanded.
     pub fn mtls_router(&self) -> Router {
         router::mtls(Arc::clone(&self.0))
+    }
+
+    /// `/.well-known/healthid-evidence`, to be merged into the other routers. Without an attestation it says that there is none.
+    pub fn evidence_router(&self, attestation: Option<Arc<Attestation>>) -> Router {
+        attestation::routes(Arc::clone(&self.0), attestation)
     }
 
     /// The answer to a request that took too long, for [`transport::Server::with_timeout_answer`].

@@ -29,6 +29,8 @@ use crate::addresses::{PageScheme, Ports};
 pub const DESCRIPTION_FILE: &str = "sandbox.json";
 /// The TLS authority.
 pub const CA_FILE: &str = "ca.pem";
+/// What `healthid verify` pins.
+pub const EVIDENCE_PINS_FILE: &str = "evidence-pins.json";
 const IDENTITY_FILE: &str = "identity.json";
 const IDENTITY_VERSION: u32 = 1;
 /// Largest file of our own that is read back.

@@ -28,6 +28,8 @@ pub struct Description {
     pub services: Vec<ServiceEntry>,
     /// File with the TLS authority, PEM.
     pub ca: PathBuf,
+    /// File with what `healthid verify` pins to judge the provider's evidence.
+    pub evidence_pins: PathBuf,
     /// The data directory.
     pub data: PathBuf,
     /// Whether the data goes with the process.

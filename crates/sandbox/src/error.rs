@@ -61,6 +61,9 @@ pub enum StartError {
     /// A registration.
     #[error(transparent)]
     Register(#[from] fedmaster::RegisterError),
+    /// What the sandbox shows of itself.
+    #[error(transparent)]
+    Evidence(#[from] crate::attestation::EvidenceError),
     /// The provider.
     #[error(transparent)]
     Provider(#[from] provider::ProviderError),

@@ -17,6 +17,7 @@
 //! `healthid-provider`.
 
 pub mod addresses;
+mod attestation;
 pub mod cards;
 pub mod certificates;
 pub mod data;

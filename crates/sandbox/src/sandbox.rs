@@ -28,8 +28,9 @@ use transport::{
 use vault::Vault;
 
 use crate::addresses::{Addresses, PageScheme, host_names};
+use crate::attestation;
 use crate::cards::Cards;
-use crate::data::{CA_FILE, DESCRIPTION_FILE, DataDir};
+use crate::data::{CA_FILE, DESCRIPTION_FILE, DataDir, EVIDENCE_PINS_FILE};
 use crate::description::Description;
 use crate::error::StartError;
 use crate::insurers::Insurer;
@@ -210,6 +211,17 @@ async fn start(options: SandboxOptions) -> Result<RunningSandbox, StartError> {
     };
     let cards = Arc::new(Cards::open(&identity, Arc::clone(&data), &options.foreign_cards)?);
     let vault = Arc::new(Vault::development(*identity.secret("vault")));
+    let shown = {
+        let seed = *identity.secret("simulated platform");
+        let tls_key = transport::public_key_sha256(&provider_key.certificate)
+            .map_err(|_| StartError::Internal("the provider's certificate cannot be read"))?;
+        let (mut boot_id, lock, clock) = ([0; 32], vault.lock_name(), Arc::clone(&clock));
+        vault::random(&mut boot_id);
+        tokio::task::spawn_blocking(move || attestation::attest(&seed, lock, tls_key, boot_id, &clock))
+            .await
+            .map_err(|_| StartError::Internal("the evidence could not be prepared"))??
+    };
+    data.write_public(EVIDENCE_PINS_FILE, &shown.pins)?;
     let database = data.file("provider.sqlite");
     let store = tokio::task::spawn_blocking(move || SqliteStore::open(database))
         .await
@@ -267,6 +279,7 @@ async fn start(options: SandboxOptions) -> Result<RunningSandbox, StartError> {
         insurers: Description::insurers_of(&addresses),
         services: Description::services_of(&addresses),
         ca: data.file(CA_FILE),
+        evidence_pins: data.file(EVIDENCE_PINS_FILE),
         data: data.path().to_owned(),
         temporary: data.is_temporary(),
         host_names: network.host_names.clone(),
@@ -308,14 +321,15 @@ async fn start(options: SandboxOptions) -> Result<RunningSandbox, StartError> {
     let everybody = ServerTls::new(others_identity, ClientCertificates::None)?;
     let provider_tls = ServerTls::new(provider_identity.clone(), ClientCertificates::None)?;
     let provider_mtls = ServerTls::new(provider_identity, ClientCertificates::RequestAny)?;
-    let public = shortcuts::layer(provider.public_router(), shortcuts);
+    let evidence = provider.evidence_router(Some(shown.attestation));
+    let public = shortcuts::layer(provider.public_router(), shortcuts).merge(evidence.clone());
     listeners.add(sockets.portal, (!plain_pages).then(|| everybody.clone()), portal)?;
     listeners.add(sockets.master, Some(everybody.clone()), master.router())?;
     listeners.add_provider(sockets.provider, Some(provider_tls), public.clone(), &provider)?;
     listeners.add_provider(
         sockets.provider_mtls,
         Some(provider_mtls),
-        provider.mtls_router(),
+        provider.mtls_router().merge(evidence),
         &provider,
     )?;
     if let Some(socket) = sockets.provider_pages {

@@ -100,6 +100,7 @@ mod tests {
             insurers: Description::insurers_of(&addresses),
             services: Description::services_of(&addresses),
             ca: "/data/ca.pem".into(),
+            evidence_pins: "/data/evidence-pins.json".into(),
             data: "/data".into(),
             temporary,
             host_names: vec!["localhost".into()],

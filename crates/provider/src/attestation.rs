@@ -1,0 +1,114 @@
+//! `GET /.well-known/healthid-evidence?nonce=…`: what this instance can show of itself, over the very connection it speaks of.
+//!
+//! Trusted for: one quote per interval however many ask, and a connection proof over the TLS session of this request and no other. Does not
+//! judge anything: that is the caller's work (`evidence::verdict`).
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Router,
+    extract::RawQuery,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use evidence::{
+    binding::Session,
+    bundle::{AttestError, Attestor, EVIDENCE_PATH},
+    produce::Producer,
+};
+use jose::base64url;
+use oidc::{
+    form::Form,
+    refusal::{ErrorCode, Refusal},
+};
+use transport::ConnectionInfo;
+
+use crate::{
+    core::{Core, StepProblem},
+    support,
+};
+
+/// Bytes of a verifier's nonce.
+const NONCE_BYTES: usize = 32;
+
+/// What an instance shows itself with: its statement and key, and the platform that vouches for them.
+#[derive(Debug)]
+pub struct Attestation {
+    attestor: Attestor,
+    producer: Box<dyn Producer>,
+}
+
+impl Attestation {
+    /// An instance on a platform.
+    #[must_use]
+    pub fn new(attestor: Attestor, producer: Box<dyn Producer>) -> Self {
+        Self { attestor, producer }
+    }
+}
+
+/// The evidence endpoint, to be merged into every router that is served over TLS. Without an attestation it says that there is none.
+pub(crate) fn routes(core: Arc<Core>, attestation: Option<Arc<Attestation>>) -> Router {
+    let answer = move |connection: Option<Extension<ConnectionInfo>>, RawQuery(query): RawQuery| {
+        let (core, attestation) = (Arc::clone(&core), attestation.clone());
+        async move {
+            let query = query.unwrap_or_default();
+            let connection = connection.map(|Extension(connection)| connection);
+            bundle(&core, attestation, connection, &query)
+                .await
+                .unwrap_or_else(|problem| core.problem("evidence_refused", problem).into_json())
+        }
+    };
+    Router::new().route(EVIDENCE_PATH, get(answer))
+}
+
+async fn bundle(
+    core: &Core,
+    attestation: Option<Arc<Attestation>>,
+    connection: Option<ConnectionInfo>,
+    query: &str,
+) -> Result<Response, StepProblem> {
+    let attestation = attestation.ok_or_else(|| {
+        StepProblem::Refused(Refusal::new(
+            404,
+            ErrorCode::NotFound,
+            "this instance has no evidence: it runs on no platform that vouches for it, so whoever runs the machine can read everything",
+        ))
+    })?;
+    let nonce = nonce(query)?;
+    let session = connection
+        .and_then(|connection| connection.tls_session)
+        .ok_or_else(|| StepProblem::invalid("evidence is bound to a TLS session: ask over https"))?;
+    let session = Session {
+        nonce,
+        signer_spki_sha256: session.server_spki_sha256().map_err(StepProblem::failed)?,
+        exporter: *session.exporter(),
+    };
+    let now = core.now();
+    // A quote may take a second. Nobody else waits for it: requests meanwhile get the one before.
+    let bundle = tokio::task::spawn_blocking(move || {
+        attestation
+            .attestor
+            .answer(&session, now, |report_data| attestation.producer.produce(report_data))
+            .map(|bundle| bundle.encode())
+    })
+    .await
+    .map_err(StepProblem::failed)?
+    .map_err(|error| match error {
+        AttestError::NoQuote | AttestError::Production(_) => {
+            StepProblem::Unavailable(format!("{}: {error}", error.code()))
+        }
+        AttestError::OtherTlsKey | AttestError::Sign(_) => StepProblem::failed(format!("{}: {error}", error.code())),
+    })?;
+    let mut response = (StatusCode::OK, [("content-type", "application/json")], bundle).into_response();
+    support::no_store(response.headers_mut());
+    Ok(response)
+}
+
+fn nonce(query: &str) -> Result<[u8; NONCE_BYTES], StepProblem> {
+    let refused = || {
+        StepProblem::invalid("parameter 'nonce' must be 32 random bytes in base64url without padding (43 characters)")
+    };
+    let form = Form::parse(query.as_bytes()).map_err(StepProblem::invalid)?;
+    base64url::decode_array(form.value("nonce").ok_or_else(refused)?).map_err(|_| refused())
+}
