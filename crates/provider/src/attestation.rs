@@ -3,7 +3,10 @@
 //! Trusted for: one quote per interval however many ask, and a connection proof over the TLS session of this request and no other. Does not
 //! judge anything: that is the caller's work (`evidence::verdict`).
 
-use std::sync::Arc;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::{
     Extension, Router,
@@ -14,10 +17,10 @@ use axum::{
 };
 use evidence::{
     binding::Session,
-    bundle::{AttestError, Attestor, EVIDENCE_PATH},
+    bundle::{AttestError, Attestor, AttestorSettings, EVIDENCE_PATH},
     produce::Producer,
 };
-use jose::base64url;
+use jose::{SignError, SoftwareKey, UnixTime, base64url};
 use oidc::{
     form::Form,
     refusal::{ErrorCode, Refusal},
@@ -31,19 +34,52 @@ use crate::{
 
 /// Bytes of a verifier's nonce.
 const NONCE_BYTES: usize = 32;
+/// TLS keys with a quote of their own: those of all hosts, and the ones before the last change.
+const MAX_TLS_KEYS: usize = 16;
 
-/// What an instance shows itself with: its statement and key, and the platform that vouches for them.
+/// What an instance shows itself with: its statement, and the platform that vouches for it. A quote commits to one TLS key, so each key this
+/// process serves with has a quote and an instance key of its own, made when it is first asked for.
 #[derive(Debug)]
 pub struct Attestation {
-    attestor: Attestor,
+    settings: AttestorSettings,
     producer: Box<dyn Producer>,
+    attestors: Mutex<VecDeque<([u8; 32], Arc<Attestor>)>>,
 }
 
 impl Attestation {
-    /// An instance on a platform.
+    /// An instance on a platform. The TLS key in `settings` is replaced by that of the connection asked over.
     #[must_use]
-    pub fn new(attestor: Attestor, producer: Box<dyn Producer>) -> Self {
-        Self { attestor, producer }
+    pub fn new(settings: AttestorSettings, producer: Box<dyn Producer>) -> Self {
+        Self {
+            settings,
+            producer,
+            attestors: Mutex::default(),
+        }
+    }
+
+    /// `tls_key_sha256` is this server's own, so no caller can add one.
+    fn attestor(&self, tls_key_sha256: [u8; 32]) -> Result<Arc<Attestor>, SignError> {
+        let mut attestors = self.attestors.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = attestors.iter().find(|(key, _)| *key == tls_key_sha256) {
+            return Ok(Arc::clone(known));
+        }
+        let settings = AttestorSettings {
+            tls_key_sha256,
+            ..self.settings.clone()
+        };
+        let attestor = Arc::new(Attestor::new(settings, Box::new(SoftwareKey::generate("instance")?)));
+        attestors.push_back((tls_key_sha256, Arc::clone(&attestor)));
+        if attestors.len() > MAX_TLS_KEYS {
+            attestors.pop_front();
+        }
+        Ok(attestor)
+    }
+
+    fn answer(&self, session: &Session, now: UnixTime) -> Result<Vec<u8>, AttestError> {
+        let bundle = self
+            .attestor(session.signer_spki_sha256)?
+            .answer(session, now, |report_data| self.producer.produce(report_data))?;
+        Ok(bundle.encode())
     }
 }
 
@@ -86,20 +122,17 @@ async fn bundle(
     };
     let now = core.now();
     // A quote may take a second. Nobody else waits for it: requests meanwhile get the one before.
-    let bundle = tokio::task::spawn_blocking(move || {
-        attestation
-            .attestor
-            .answer(&session, now, |report_data| attestation.producer.produce(report_data))
-            .map(|bundle| bundle.encode())
-    })
-    .await
-    .map_err(StepProblem::failed)?
-    .map_err(|error| match error {
-        AttestError::NoQuote | AttestError::Production(_) => {
-            StepProblem::Unavailable(format!("{}: {error}", error.code()))
-        }
-        AttestError::OtherTlsKey | AttestError::Sign(_) => StepProblem::failed(format!("{}: {error}", error.code())),
-    })?;
+    let bundle = tokio::task::spawn_blocking(move || attestation.answer(&session, now))
+        .await
+        .map_err(StepProblem::failed)?
+        .map_err(|error| match error {
+            AttestError::NoQuote | AttestError::Production(_) => {
+                StepProblem::Unavailable(format!("{}: {error}", error.code()))
+            }
+            AttestError::OtherTlsKey | AttestError::Sign(_) => {
+                StepProblem::failed(format!("{}: {error}", error.code()))
+            }
+        })?;
     let mut response = (StatusCode::OK, [("content-type", "application/json")], bundle).into_response();
     support::no_store(response.headers_mut());
     Ok(response)

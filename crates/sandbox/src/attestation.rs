@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::digest;
 use evidence::binding::QuoteAge;
-use evidence::bundle::{Attestor, AttestorSettings};
+use evidence::bundle::AttestorSettings;
 use evidence::manifest::{ApprovedManifest, InstanceRole};
 use evidence::platform::{Evidence, Measurement, Platform};
 use evidence::produce::{ProduceError, Producer};
@@ -18,7 +18,7 @@ use evidence::simulated::{SimulatedEnclave, SimulatedVendor, SimulationError};
 use evidence::verdict::Pins;
 use evidence::verify::Roots;
 use fedmaster::Clock;
-use jose::{SoftwareKey, UnixTime};
+use jose::UnixTime;
 use provider::Attestation;
 
 /// The namespace of every sandbox.
@@ -43,7 +43,7 @@ pub enum EvidenceError {
     /// A file, or the program itself, cannot be read.
     #[error("evidence: {0}")]
     File(#[from] io::Error),
-    /// A key cannot be made, or a simulated machine has no name.
+    /// A simulated machine has no name.
     #[error("evidence: {0}")]
     Failed(&'static str),
 }
@@ -59,7 +59,6 @@ pub(crate) struct SandboxEvidence {
 pub(crate) fn attest(
     seed: &[u8; 32],
     lock: &str,
-    tls_key_sha256: [u8; 32],
     boot_id: [u8; 32],
     clock: &Clock,
 ) -> Result<SandboxEvidence, EvidenceError> {
@@ -98,7 +97,7 @@ pub(crate) fn attest(
         namespace: NAMESPACE.to_owned(),
         role: InstanceRole::Serve,
         boot_id,
-        tls_key_sha256,
+        tls_key_sha256: [0; 32],
         lock: lock.to_owned(),
         hardening: HardeningProfile::none("a sandbox: nothing keeps its neighbours out"),
         manifest_hash: approved.hash(),
@@ -106,7 +105,6 @@ pub(crate) fn attest(
         interval_seconds: QUOTE_INTERVAL_SECONDS,
         max_age_seconds: pins.quote_age.max_seconds,
     };
-    let key = SoftwareKey::generate("instance").map_err(|_| EvidenceError::Failed("no key for the instance"))?;
     let pin_file = pins.encode(Some(&vendor.root_der()), &[]);
     let platform = SandboxPlatform {
         vendor,
@@ -114,10 +112,7 @@ pub(crate) fn attest(
         clock: Arc::clone(clock),
     };
     Ok(SandboxEvidence {
-        attestation: Arc::new(Attestation::new(
-            Attestor::new(settings, Box::new(key)),
-            Box::new(platform),
-        )),
+        attestation: Arc::new(Attestation::new(settings, Box::new(platform))),
         pins: pin_file,
     })
 }

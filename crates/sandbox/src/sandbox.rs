@@ -213,11 +213,9 @@ async fn start(options: SandboxOptions) -> Result<RunningSandbox, StartError> {
     let vault = Arc::new(Vault::development(*identity.secret("vault")));
     let shown = {
         let seed = *identity.secret("simulated platform");
-        let tls_key = transport::public_key_sha256(&provider_key.certificate)
-            .map_err(|_| StartError::Internal("the provider's certificate cannot be read"))?;
         let (mut boot_id, lock, clock) = ([0; 32], vault.lock_name(), Arc::clone(&clock));
         vault::random(&mut boot_id);
-        tokio::task::spawn_blocking(move || attestation::attest(&seed, lock, tls_key, boot_id, &clock))
+        tokio::task::spawn_blocking(move || attestation::attest(&seed, lock, boot_id, &clock))
             .await
             .map_err(|_| StartError::Internal("the evidence could not be prepared"))??
     };

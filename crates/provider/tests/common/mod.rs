@@ -173,7 +173,11 @@ impl Harness {
         };
         let provider = Provider::new(parts()).unwrap();
         let running = [
-            serve(public, ClientCertificates::None, provider.public_router()),
+            serve(
+                public,
+                ClientCertificates::None,
+                provider.public_router().merge(provider.evidence_router(None)),
+            ),
             serve(mtls, ClientCertificates::RequestAny, provider.mtls_router()),
         ];
         Self {

@@ -289,3 +289,12 @@ async fn a_wrong_method_is_answered_as_json() {
         wire::assert_refused(&response, 405, "invalid_request");
     }
 }
+
+#[tokio::test]
+async fn an_instance_that_nothing_vouches_for_says_so() {
+    let harness = Harness::start().await;
+    let url = format!("https://localhost:{}/.well-known/healthid-evidence", harness.port);
+    let answer = get(&harness, &url, &[]).await;
+    let refused = wire::assert_refused(&answer, 404, "not_found");
+    assert!(refused.description.contains("no evidence"), "{}", refused.description);
+}
