@@ -20,7 +20,7 @@ use evidence::{
     bundle::{AttestError, Attestor, AttestorSettings, EVIDENCE_PATH},
     produce::Producer,
 };
-use jose::{SignError, SoftwareKey, UnixTime, base64url};
+use jose::{SoftwareKey, UnixTime, base64url};
 use oidc::{
     form::Form,
     refusal::{ErrorCode, Refusal},
@@ -58,7 +58,7 @@ impl Attestation {
     }
 
     /// `tls_key_sha256` is this server's own, so no caller can add one.
-    fn attestor(&self, tls_key_sha256: [u8; 32]) -> Result<Arc<Attestor>, SignError> {
+    fn attestor(&self, tls_key_sha256: [u8; 32]) -> Result<Arc<Attestor>, AttestError> {
         let mut attestors = self.attestors.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, known)) = attestors.iter().find(|(key, _)| *key == tls_key_sha256) {
             return Ok(Arc::clone(known));
@@ -67,7 +67,8 @@ impl Attestation {
             tls_key_sha256,
             ..self.settings.clone()
         };
-        let attestor = Arc::new(Attestor::new(settings, Box::new(SoftwareKey::generate("instance")?)));
+        let key = SoftwareKey::generate("instance").map_err(|error| AttestError::Production(Box::new(error)))?;
+        let attestor = Arc::new(Attestor::new(settings, Box::new(key)));
         attestors.push_back((tls_key_sha256, Arc::clone(&attestor)));
         if attestors.len() > MAX_TLS_KEYS {
             attestors.pop_front();
