@@ -3,6 +3,8 @@
 //! A build of the whole workspace turns the feature on for everybody (the sandbox wants it); then the second half runs,
 //! which shows that the search of the first would have found something.
 
+#![allow(clippy::unwrap_used)]
+
 /// What every certificate of the simulation says; backwards, so that this file is not what is found.
 const MARKER: &str = "erawdrah on ,mroftalp detalumis dihtlaeh";
 
