@@ -9,6 +9,7 @@
 use std::{
     fs::File,
     io::{Read, Write},
+    os::fd::AsFd,
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::Command,
@@ -21,6 +22,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
+        ["holds", "hardened-secretly"] => hold_secretly(),
         ["holds", how] => hold(how, || {
             let mut rest = [0; 1];
             let _ = std::io::stdin().read(&mut rest);
@@ -67,6 +69,24 @@ fn hold(how: &str, wait: impl FnOnce()) {
     std::io::stdout().flush().unwrap();
     wait();
     assert_eq!(secret.len(), 32, "it is still held");
+}
+
+/// As `hold`, but where the vault holds its keys.
+fn hold_secretly() {
+    prepare("hardened");
+    let secret = vault::secret_memory::Secret::<32>::written_by(|secret| {
+        // Without a buffer in between: what stdin has read stays on the heap.
+        let mut input = File::from(std::io::stdin().as_fd().try_clone_to_owned().unwrap());
+        input.read_exact(secret).unwrap();
+    });
+    println!(
+        "{} {} {}",
+        secret.as_ptr().addr(),
+        secret.len(),
+        vault::secret_memory::protection().name()
+    );
+    std::io::stdout().flush().unwrap();
+    let _ = std::io::stdin().read(&mut [0; 1]);
 }
 
 fn try_out(what: &str, directory: &Path) {

@@ -77,6 +77,8 @@ pub struct Victim {
     pub secret: Vec<u8>,
     address: String,
     length: String,
+    /// How the memory is protected, where the victim says so.
+    pub protection: Option<String>,
 }
 
 impl Victim {
@@ -94,8 +96,9 @@ impl Victim {
         let mut output = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         output.read_line(&mut line).unwrap();
-        let (address, length) = line.trim().split_once(' ').unwrap();
-        let (address, length) = (address.to_owned(), length.to_owned());
+        let mut words = line.split_whitespace().map(str::to_owned);
+        let (address, length) = (words.next().unwrap(), words.next().unwrap());
+        let protection = words.next();
         Self {
             _program: program,
             process,
@@ -104,6 +107,7 @@ impl Victim {
             secret,
             address,
             length,
+            protection,
         }
     }
 
@@ -128,6 +132,20 @@ impl Victim {
         } else {
             Err(text.trim().to_owned())
         }
+    }
+
+    /// What its open descriptors lead to.
+    pub fn descriptors(&self) -> Vec<String> {
+        let directory = format!("/proc/{}/fd", self.process.id());
+        std::fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| std::fs::read_link(entry.unwrap().path()).unwrap().display().to_string())
+            .collect()
+    }
+
+    /// What it has mapped.
+    pub fn mappings(&self) -> String {
+        std::fs::read_to_string(format!("/proc/{}/maps", self.process.id())).unwrap()
     }
 
     /// Lets it go; whatever it still wrote to stdout.
