@@ -27,6 +27,8 @@ pub(crate) struct Trust {
 pub(crate) struct Believed {
     /// Calls whatever address it is given: the person at the keyboard chose it.
     pub(crate) client: HttpClient,
+    /// The authorities.
+    pub(crate) roots: Roots,
     /// The sandbox that runs here, if one does.
     pub(crate) sandbox: Option<Description>,
 }
@@ -54,7 +56,7 @@ impl Trust {
         let client = HttpClient::builder(&roots, AddressRule::Unrestricted)
             .loopback_names(&names.unwrap_or_default())
             .build()?;
-        Ok(Believed { client, sandbox })
+        Ok(Believed { client, roots, sandbox })
     }
 }
 

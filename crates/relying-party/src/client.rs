@@ -55,7 +55,7 @@ pub use own_statement::REUSE_SECONDS;
 pub use party::{MAX_REQUEST_LIFETIME_SECONDS, RelyingParty};
 pub use provider::{Document, FederationError, TrustedProvider};
 pub use random::RandomnessError;
-pub(crate) use random::{secret, support_code};
+pub(crate) use random::{nonce as random_nonce, secret, support_code};
 pub use refusal::ProviderRefusal;
 pub use routes::{Clock, federation_router};
 pub use tls_credential::{MAX_CERTIFICATE_DAYS, TlsCredential, TlsCredentialError};

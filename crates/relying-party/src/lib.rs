@@ -5,6 +5,7 @@
 //! | log people in from a service of one's own | [`client::RelyingParty`] |
 //! | show why a token was believed, and what it holds | [`explain`] |
 //! | a running service with pages, for the sandbox | [`demo::DemoService`] |
+//! | ask what runs at the identity provider | [`mod@evidence`] |
 //!
 //! **Trusted for:** a [`client::VerifiedIdToken`] was encrypted to this service, signed by a key that the Federation Master vouches for,
 //! and answers the login it was asked for.
@@ -14,6 +15,7 @@
 
 pub mod client;
 pub mod demo;
+pub mod evidence;
 pub mod explain;
 pub mod language;
 

@@ -15,6 +15,7 @@ use federation::{
 use jose::{UnixTime, json, jwk::JwkSet};
 
 use crate::{
+    clock::now,
     failure,
     trust::{Believed, Trust},
 };
@@ -80,14 +81,6 @@ fn is_anchor(own: &UnverifiedStatement) -> bool {
         .metadata_of(EntityType::FederationEntity.as_str())
         .is_some_and(|entity| entity.contains_key("federation_fetch_endpoint"));
     fetches && claims.authority_hints.as_ref().is_none_or(Vec::is_empty)
-}
-
-fn now() -> UnixTime {
-    #[expect(clippy::disallowed_methods, reason = "the command line is where time comes in")]
-    let since_1970 = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    UnixTime(since_1970.as_secs())
 }
 
 fn say(line: &str) -> Result<()> {

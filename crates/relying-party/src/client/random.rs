@@ -30,6 +30,11 @@ pub(crate) fn secret() -> Result<String, RandomnessError> {
     Ok(base64url::encode(&bytes::<SECRET_BYTES>()?))
 }
 
+/// A nonce for evidence.
+pub(crate) fn nonce() -> Result<[u8; 32], RandomnessError> {
+    bytes()
+}
+
 /// The S256 challenge of a PKCE verifier (RFC 7636 §4.2).
 pub(crate) fn code_challenge(verifier: &str) -> String {
     base64url::encode(digest(&SHA256, verifier.as_bytes()).as_ref())
