@@ -54,8 +54,9 @@ pub(super) fn verify(
 ) -> Result<VerifiedEvidence, EvidenceError> {
     let quote = Quote::parse(&evidence.report)?;
     check_shape(evidence, &quote)?;
+    check_quote_signature(&quote)?;
     let chain = Certificate::parse_pem_chain(quote.certificates, MAX_CERTIFICATES, "PCK certificate chain")?;
-    check_signatures(&quote, &chain)?;
+    check_quoting_enclave(&quote, &chain)?;
     let collateral = parse_collateral(&evidence.collateral, &chain)?;
     let claims = root
         .verifier()
@@ -103,14 +104,18 @@ fn check_shape(evidence: &Evidence, quote: &Quote<'_>) -> Result<(), EvidenceErr
     Ok(())
 }
 
-/// The quote's signatures from the body to the platform's key, with another implementation than the library's.
-fn check_signatures(quote: &Quote<'_>, chain: &[Certificate]) -> Result<(), EvidenceError> {
-    let leaf = chain.first().ok_or(EvidenceError::Malformed("PCK certificate chain"))?;
+/// The attestation key over header and body, with another implementation than the library's.
+fn check_quote_signature(quote: &Quote<'_>) -> Result<(), EvidenceError> {
     let mut point = [4; 65];
     point[1..].copy_from_slice(quote.attestation_key);
     UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
         .verify(quote.signed, quote.signature)
-        .map_err(|_| EvidenceError::Signature("quote"))?;
+        .map_err(|_| EvidenceError::Signature("quote"))
+}
+
+/// The platform's key over the quoting enclave's report, which binds the attestation key; likewise.
+fn check_quoting_enclave(quote: &Quote<'_>, chain: &[Certificate]) -> Result<(), EvidenceError> {
+    let leaf = chain.first().ok_or(EvidenceError::Malformed("PCK certificate chain"))?;
     let vouched = digest(
         &SHA256,
         &[&quote.attestation_key[..], quote.authentication_data].concat(),

@@ -14,7 +14,7 @@ pub(super) use endorsement::{AmdRoot, amd_roots};
 
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED, UnparsedPublicKey};
 use jose::UnixTime;
-use sev::certs::snp::{Chain, Verifiable};
+use sev::certs::snp::{Certificate as SevCertificate, Verifiable};
 use sev::firmware::guest::AttestationReport;
 use sev::parser::ByteParser;
 
@@ -59,8 +59,8 @@ pub(super) fn verify(
     check_signing_key(&report)?;
     let vcek = Vcek::from_table(&evidence.auxiliary)?;
     check_signature(&evidence.report, &report, &vcek)?;
-    let (product, chain, dates) = vcek.verify(&roots.amd, &evidence.collateral, policy.revocation_list, now)?;
-    check_library_agrees(&evidence.report, &report, product, &chain)?;
+    let (product, library_vcek, dates) = vcek.verify(&roots.amd, &evidence.collateral, policy.revocation_list, now)?;
+    check_library_agrees(&evidence.report, &report, product, &library_vcek)?;
     let tcbs = report.tcbs(product)?;
     check_certificate_is_for(&report, &tcbs, &vcek, product)?;
     check_tcb(&tcbs, product, policy)?;
@@ -108,10 +108,10 @@ fn check_library_agrees(
     bytes: &[u8],
     report: &Report,
     product: SnpProduct,
-    chain: &Chain,
+    vcek: &SevCertificate,
 ) -> Result<(), EvidenceError> {
     let theirs = AttestationReport::from_bytes(bytes).map_err(|_| EvidenceError::Malformed("attestation report"))?;
-    (chain, &theirs)
+    (vcek, &theirs)
         .verify()
         .map_err(|_| EvidenceError::Signature("attestation report"))?;
     if theirs.to_bytes().ok().as_ref().map(|written| &written[..]) != Some(bytes) {

@@ -2,10 +2,12 @@
 //!
 //! AMD publications 57230 (VCEK certificates) and 56421 (GHCB, certificate table).
 
+use std::sync::LazyLock;
+
 use der::Decode;
 use der::asn1::{Ia5StringRef, ObjectIdentifier};
 use jose::UnixTime;
-use sev::certs::snp::{Certificate as SevCertificate, Chain, ca};
+use sev::certs::snp::Certificate as SevCertificate;
 
 use crate::platform::Reader;
 use crate::verify::error::EvidenceError;
@@ -33,31 +35,51 @@ const HARDWARE_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.
 
 const NAME: &str = "VCEK certificate";
 
-/// AMD's two certificates of one product: the root key's (ARK) and the signing key's (ASK).
+/// AMD's two certificates of one product, the second issued by the first: the root key's (ARK) and the signing key's
+/// (ASK). Made by [`AmdRoot::verify`] only, so that the two need not be verified with every report.
 #[derive(Clone)]
 pub(in crate::verify) struct AmdRoot {
-    pub(in crate::verify) product: SnpProduct,
-    pub(in crate::verify) ark: SevCertificate,
-    pub(in crate::verify) ask: SevCertificate,
+    product: SnpProduct,
+    ark: Certificate,
+    ask: Certificate,
+    /// The signing key's certificate as the library wants it.
+    library_ask: SevCertificate,
 }
 
-/// AMD's roots as the library pins them. A product whose certificates it cannot read is left out, and refused.
+impl AmdRoot {
+    /// `None` when the root's certificate is not its own or did not issue the other.
+    pub(in crate::verify) fn verify(product: SnpProduct, ark: &SevCertificate, ask: &SevCertificate) -> Option<Self> {
+        use sev::certs::snp::Verifiable;
+
+        (ark, ark).verify().ok()?;
+        (ark, ask).verify().ok()?;
+        let own_ark = Certificate::parse(&ark.to_der().ok()?, "ARK certificate").ok()?;
+        let own_ask = Certificate::parse(&ask.to_der().ok()?, "ASK certificate").ok()?;
+        let issued = own_ark.is_issued_by(&own_ark) && own_ask.is_issued_by(&own_ark);
+        issued.then(|| Self {
+            product,
+            ark: own_ark,
+            ask: own_ask,
+            library_ask: ask.clone(),
+        })
+    }
+}
+
+/// AMD's roots as the library pins them. A product whose certificates do not verify is left out, and refused.
 pub(in crate::verify) fn amd_roots() -> Vec<AmdRoot> {
     use sev::certs::snp::builtin::{genoa, milan, turin};
-    [
-        (SnpProduct::Milan, milan::ark(), milan::ask()),
-        (SnpProduct::Genoa, genoa::ark(), genoa::ask()),
-        (SnpProduct::Turin, turin::ark(), turin::ask()),
-    ]
-    .into_iter()
-    .filter_map(|(product, ark, ask)| {
-        Some(AmdRoot {
-            product,
-            ark: ark.ok()?,
-            ask: ask.ok()?,
-        })
-    })
-    .collect()
+
+    static ROOTS: LazyLock<Vec<AmdRoot>> = LazyLock::new(|| {
+        [
+            (SnpProduct::Milan, milan::ark(), milan::ask()),
+            (SnpProduct::Genoa, genoa::ark(), genoa::ask()),
+            (SnpProduct::Turin, turin::ark(), turin::ask()),
+        ]
+        .into_iter()
+        .filter_map(|(product, ark, ask)| AmdRoot::verify(product, &ark.ok()?, &ask.ok()?))
+        .collect()
+    });
+    ROOTS.clone()
 }
 
 /// The certificate of the chip's key for one TCB, read and not yet believed.
@@ -131,7 +153,7 @@ impl Vcek {
         list: &[u8],
         demand: Demand,
         now: UnixTime,
-    ) -> Result<(SnpProduct, Chain, CollateralDates), EvidenceError> {
+    ) -> Result<(SnpProduct, SevCertificate, CollateralDates), EvidenceError> {
         use sev::certs::snp::Verifiable;
 
         let product = self.product()?;
@@ -139,23 +161,12 @@ impl Vcek {
             .iter()
             .find(|root| root.product == product)
             .ok_or(EvidenceError::Chain)?;
-        let own = |certificate: &SevCertificate, name| {
-            let der = certificate.to_der().map_err(|_| EvidenceError::Malformed(name))?;
-            Certificate::parse(&der, name)
-        };
-        let (ark, ask) = (own(&root.ark, "ARK certificate")?, own(&root.ask, "ASK certificate")?);
-        let chain = Chain {
-            ca: ca::Chain {
-                ark: root.ark.clone(),
-                ask: root.ask.clone(),
-            },
-            vek: SevCertificate::from_der(&self.der).map_err(|_| EvidenceError::Malformed(NAME))?,
-        };
+        let library = SevCertificate::from_der(&self.der).map_err(|_| EvidenceError::Malformed(NAME))?;
         // The library looks at signatures only; names and dates are ours to check.
-        if (&chain).verify().is_err() || !self.certificate.is_issued_by(&ask) {
+        if (&root.library_ask, &library).verify().is_err() || !self.certificate.is_issued_by(&root.ask) {
             return Err(EvidenceError::Chain);
         }
-        let certificates = [self.certificate.clone(), ask, ark];
+        let certificates = [self.certificate.clone(), root.ask.clone(), root.ark.clone()];
         certificates
             .iter()
             .try_for_each(|certificate| certificate.check_dates(now))?;
@@ -170,7 +181,7 @@ impl Vcek {
         if let Some(list) = check_revocation(&certificates, list, demand, now)? {
             include(&mut dates, list.this_update(), list.next_update());
         }
-        Ok((product, chain, dates))
+        Ok((product, library, dates))
     }
 }
 

@@ -5,6 +5,7 @@ mod amd;
 use jose::UnixTime;
 
 use self::amd::{AMD, CertificateShape, ReportShape};
+use super::AmdRoot;
 use super::endorsement::{Vcek, certificate_table};
 use crate::platform::{Evidence, Platform};
 use crate::verify::policy::{Demand, FlagRule, PlatformPolicy};
@@ -335,6 +336,19 @@ fn certificate_tables_are_read_within_their_bounds() {
     ])
     .unwrap();
     assert_eq!(code(&with(written), &policy()), "accepted");
+}
+
+/// What AMD's certificates of all three products are verified for once, at the first use.
+#[test]
+fn a_root_that_did_not_issue_the_signing_key_is_none() {
+    use sev::certs::snp::builtin::{genoa, milan, turin};
+
+    assert_eq!(super::amd_roots().len(), SnpProduct::ALL.len());
+    let (ark, ask) = (milan::ark().unwrap(), milan::ask().unwrap());
+    assert!(AmdRoot::verify(SnpProduct::Milan, &ark, &ask).is_some());
+    assert!(AmdRoot::verify(SnpProduct::Milan, &ark, &turin::ask().unwrap()).is_none());
+    assert!(AmdRoot::verify(SnpProduct::Milan, &genoa::ark().unwrap(), &ask).is_none());
+    assert!(AmdRoot::verify(SnpProduct::Milan, &ask, &ask).is_none());
 }
 
 /// Recorded: a Turin chip's certificate under AMD's own root. The package carries no Turin report.

@@ -124,11 +124,7 @@ impl Amd {
         };
         let (ark, ask) = (certify(1, "ARK", &self.root), certify(ASK_SERIAL, "ASK", &self.signing));
         SnpProduct::ALL
-            .map(|product| AmdRoot {
-                product,
-                ark: ark.clone(),
-                ask: ask.clone(),
-            })
+            .map(|product| AmdRoot::verify(product, &ark, &ask).unwrap())
             .into()
     }
 
