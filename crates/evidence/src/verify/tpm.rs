@@ -100,6 +100,7 @@ fn check_chain(chain: &[Certificate], roots: &[Vec<u8>], now: UnixTime) -> Resul
         earliest_expiration: UnixTime(u64::MAX),
     };
     for certificate in chain.iter().chain([&root]) {
+        certificate.check_critical_extensions()?;
         certificate.check_dates(now)?;
         dates.earliest_issue = dates.earliest_issue.min(certificate.not_before());
         dates.latest_issue = dates.latest_issue.max(certificate.not_before());

@@ -9,7 +9,8 @@ use der::pem::LineEnding;
 use der::{Decode, Encode, EncodePem};
 use jose::UnixTime;
 use x509_cert::crl::CertificateList;
-use x509_cert::ext::pkix::BasicConstraints;
+use x509_cert::der::oid::AssociatedOid;
+use x509_cert::ext::pkix::{BasicConstraints, CertificatePolicies, ExtendedKeyUsage, KeyUsage, SubjectAltName};
 use x509_cert::spki::AlgorithmIdentifierOwned;
 
 use super::error::EvidenceError;
@@ -115,10 +116,36 @@ impl Certificate {
             })
     }
 
-    /// Whether it may issue certificates: RFC 5280 §4.2.1.9.
+    /// Whether it may issue certificates: RFC 5280 §4.2.1.9, and §4.2.1.3 where it says what its key is for.
     pub(crate) fn is_authority(&self) -> bool {
+        let certificate = self.inner.tbs_certificate();
+        let may_sign = match certificate.get_extension::<KeyUsage>() {
+            Ok(Some((_, usage))) => usage.key_cert_sign(),
+            Ok(None) => true,
+            Err(_) => false,
+        };
         let constraints = self.inner.tbs_certificate().get_extension::<BasicConstraints>();
-        matches!(constraints, Ok(Some((_, BasicConstraints { ca: true, .. }))))
+        may_sign && matches!(constraints, Ok(Some((_, BasicConstraints { ca: true, .. }))))
+    }
+
+    /// RFC 5280 §4.2: a critical extension that is not understood makes a certificate unusable. Names of a TPM and
+    /// policies are understood to change nothing here.
+    pub(crate) fn check_critical_extensions(&self) -> Result<(), EvidenceError> {
+        let understood = [
+            BasicConstraints::OID,
+            KeyUsage::OID,
+            ExtendedKeyUsage::OID,
+            SubjectAltName::OID,
+            CertificatePolicies::OID,
+        ];
+        let extensions = self.inner.tbs_certificate().extensions().into_iter().flatten();
+        if extensions
+            .into_iter()
+            .any(|extension| extension.critical && !understood.contains(&extension.extn_id))
+        {
+            return Err(EvidenceError::Chain);
+        }
+        Ok(())
     }
 
     /// The content of an extension that is there exactly once.

@@ -119,6 +119,22 @@ pub(crate) fn milan_vcek() -> Option<Vec<u8>> {
     file("sev", "tests/certs_data/vcek_milan.der")
 }
 
+/// Two more quotes, which the package carries without collateral: for the parsers.
+pub(crate) fn unjudged_quotes() -> Vec<Vec<u8>> {
+    ["sample/tdx-quote.hex", "sample/quote-from-tappd.hex"]
+        .into_iter()
+        .filter_map(|path| file("dcap-qvl", path))
+        .map(|digits| {
+            let text = String::from_utf8(digits).unwrap();
+            let digits = text.trim().trim_start_matches("0x").as_bytes();
+            let pairs = digits.as_chunks::<2>().0.iter();
+            pairs
+                .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+                .collect()
+        })
+        .collect()
+}
+
 /// The quotes Intel's rules accept.
 pub(crate) fn genuine_quotes() -> Vec<Recorded> {
     [sgx(), tdx_v4(), tdx_v5()].into_iter().flatten().collect()

@@ -4,9 +4,11 @@ mod machine;
 
 use std::collections::BTreeMap;
 
+use rcgen::{CustomExtension, KeyUsagePurpose};
+
 use self::machine::{
     BOOT_APPLICATION, EVENT_TAG, Event, FIRMWARE, IPL, Machine, NOW, REPORT_DATA, SEPARATOR, attest, auxiliary, boot,
-    header, log, registers, sha256, written,
+    header, log, parameters, registers, sha256, written,
 };
 use super::{EventLogError, parse_event_log, replay};
 use crate::platform::{Evidence, Measurement, Platform};
@@ -258,6 +260,24 @@ fn a_key_without_a_chain_to_a_known_root_is_refused() {
     let no_authority = Machine::with(false, 2040);
     let evidence = no_authority.evidence(&boot(b"initramfs", "quiet"));
     assert_eq!(no_authority.judge(&evidence), Err(EvidenceError::Chain));
+    // An authority whose key is for something else, and a key's certificate that demands what nobody here understands.
+    let mut wrong_usage = parameters("middle", true, 2040);
+    wrong_usage.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    let mut demanding = parameters("attestation key", false, 2040);
+    let mut unknown = CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![5, 0]);
+    unknown.set_criticality(true);
+    demanding.custom_extensions.push(unknown);
+    let (middle, leaf) = (
+        parameters("middle", true, 2040),
+        parameters("attestation key", false, 2040),
+    );
+    for machine in [
+        Machine::certified(&wrong_usage, &leaf),
+        Machine::certified(&middle, &demanding),
+    ] {
+        let evidence = machine.evidence(&boot(b"initramfs", "quiet"));
+        assert_eq!(machine.judge(&evidence), Err(EvidenceError::Chain));
+    }
     let ended = Machine::with(true, 2025);
     let evidence = ended.evidence(&boot(b"initramfs", "quiet"));
     assert_eq!(ended.judge(&evidence).unwrap_err().code(), "evidence.expired");

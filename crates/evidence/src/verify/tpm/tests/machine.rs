@@ -108,7 +108,7 @@ pub(super) struct Machine {
     pub(super) root: Vec<u8>,
 }
 
-fn parameters(name: &str, authority: bool, last_year: i32) -> CertificateParams {
+pub(super) fn parameters(name: &str, authority: bool, last_year: i32) -> CertificateParams {
     let mut parameters = CertificateParams::default();
     parameters.distinguished_name.push(DnType::CommonName, name);
     parameters.not_before = date_time_ymd(2024, 1, 1);
@@ -127,17 +127,18 @@ impl Machine {
 
     /// The intermediate being an authority or not, and the end of the key's certificate.
     pub(super) fn with(authority: bool, last_year: i32) -> Self {
-        let root = CertifiedIssuer::self_signed(parameters("root", true, 2040), KeyPair::generate().unwrap()).unwrap();
-        let middle = CertifiedIssuer::signed_by(
-            parameters("middle", authority, 2040),
-            KeyPair::generate().unwrap(),
-            &root,
+        Self::certified(
+            &parameters("middle", authority, 2040),
+            &parameters("attestation key", false, last_year),
         )
-        .unwrap();
+    }
+
+    /// With these certificates of the intermediate and of the key.
+    pub(super) fn certified(middle: &CertificateParams, leaf: &CertificateParams) -> Self {
+        let root = CertifiedIssuer::self_signed(parameters("root", true, 2040), KeyPair::generate().unwrap()).unwrap();
+        let middle = CertifiedIssuer::signed_by(middle.clone(), KeyPair::generate().unwrap(), &root).unwrap();
         let key = KeyPair::generate().unwrap();
-        let leaf = parameters("attestation key", false, last_year)
-            .signed_by(&key, &middle)
-            .unwrap();
+        let leaf = leaf.clone().signed_by(&key, &middle).unwrap();
         Self {
             key: EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &key.serialize_der()).unwrap(),
             certificates: vec![leaf.der().to_vec(), middle.der().to_vec()],
