@@ -9,9 +9,11 @@ use jose::{
     UnixTime,
     jwk::{JwkSet, P256PublicKey},
 };
-use provider::{Provider, ProviderParts, TenantSettings, TokenCertificates, clock::SystemClock, rng::SystemRng};
+use provider::{
+    LimitSettings, Provider, ProviderParts, TenantSettings, TokenCertificates, clock::SystemClock, rng::SystemRng,
+};
 use sandbox::pki::ComponentAuthority;
-use store_sqlite::SqliteStore;
+use store_sqlite::{FileRegister, SqliteStore};
 use tokio::{sync::watch, task::JoinHandle};
 use transport::Server;
 use vault::Vault;
@@ -64,6 +66,8 @@ pub async fn start(
         clock: Arc::new(SystemClock),
         rng: Arc::new(SystemRng),
         store: Arc::new(SqliteStore::open(store)?),
+        register: Arc::new(FileRegister::open(store.with_extension("register"))?),
+        limits: LimitSettings::default(),
         vault: Arc::new(Vault::development(world.vault_seed())),
         fetch: Arc::new(world.federation()?),
         anchors: vec![world.anchor()?],

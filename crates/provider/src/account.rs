@@ -18,8 +18,8 @@ use oidc::{
     scope::ClaimSet,
 };
 use serde::{Deserialize, Serialize};
-use store::{Key, Kind, Write};
-use vault::{ScopeError, StateKind};
+use store::{Key, Kind};
+use vault::{ScopeError, StateKind, freshness::GONE};
 
 use crate::{
     authenticate::{self, Service},
@@ -27,6 +27,7 @@ use crate::{
     browser::BrowserCookie,
     consent::{self, Authenticated},
     core::{Core, StepProblem},
+    freshness::Change,
     pages::{self, AccountPage, ConsentLine, DeviceLine, Language},
     people::{self, ConsentRecord},
     rng,
@@ -138,6 +139,7 @@ async fn read(core: &Core, tenant: &Tenant, authenticated: Authenticated) -> Res
     let list = |kind| core.store.list(kind, tenant.id(), person.as_bytes(), MAX_SHOWN);
     let consents = list(Kind::Consent).await?;
     let devices = list(Kind::Device).await?;
+    let ledger = core.freshness.of(tenant.id()).await?;
     let policy = &tenant.settings.policy;
     let answer = core.vault.with_person(capability, &identity, |scope| {
         scope.answer(|_| -> Result<Vec<u8>, ScopeError> {
@@ -151,6 +153,9 @@ async fn read(core: &Core, tenant: &Tenant, authenticated: Authenticated) -> Res
                     continue;
                 };
                 let Some(decision) = record.decision() else { continue };
+                if !ledger.consent_holds(&core.vault, key, decision.decided_at) {
+                    continue;
+                }
                 overview.consents.push(ConsentEntry {
                     id: base64url::encode(key.id()),
                     client_id: record.client_id,
@@ -302,7 +307,20 @@ async fn take_back(
         return Err(StepProblem::denied("this record does not belong to this health ID"));
     }
     let key = Key::new(kind, tenant.id(), &id).map_err(|_| StepProblem::invalid("this record does not exist"))?;
-    core.commit(&[], &[Write::Delete(key)]).await?;
+    let fact = match kind {
+        Kind::Device => {
+            let (person, device) = (authenticated.capability.person_id(), key.id()[16..].first_chunk());
+            let device = device.ok_or_else(|| StepProblem::failed("a device's key has another length"))?;
+            (core.vault.device_revoked(tenant.id(), person, device)?, GONE)
+        }
+        _ => (core.vault.consent_withdrawn(&key)?, core.now().0),
+    };
+    let change = Change {
+        facts: vec![fact],
+        deletes: vec![key],
+        with_database: true,
+    };
+    core.freshness.change(tenant.id(), change).await?;
     tracing::info!(event, "taken back");
     Ok(authenticated)
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use authenticator::{
     AuthenticatedPerson,
     challenge::{self, Challenge, Purpose, VerifiedChallenge},
-    device, health_card,
+    device::{self, DeviceError},
+    health_card,
 };
 use aws_lc_rs::digest;
 use axum::{body::Bytes, http::StatusCode, response::Response};
@@ -26,9 +27,11 @@ use vault::StateKind;
 
 use crate::{
     account,
+    anomalies::COUNTER_JUMP,
     authorize::open_request,
     consent,
     core::{Core, StepProblem},
+    limits::{Counted, Limit, Network},
     people::{self, ConsentRows},
     support::json_response,
     tenant::Tenant,
@@ -233,28 +236,42 @@ struct CardAnswer {
 }
 
 /// Takes the health card's answer.
-pub(crate) async fn card(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Response {
-    match verify_card(core, tenant, body).await {
+pub(crate) async fn card(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &Bytes) -> Response {
+    match verify_card(core, tenant, network, body).await {
         Ok(answer) => json_response(StatusCode::OK, &answer),
         Err(problem) => core.problem("card_refused", problem).into_json(),
     }
 }
 
-async fn verify_card(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Result<consent::Ask, StepProblem> {
+async fn verify_card(
+    core: &Core,
+    tenant: &Arc<Tenant>,
+    network: Network,
+    body: &Bytes,
+) -> Result<consent::Ask, StepProblem> {
     let now = core.now();
+    let attempt = Attempt { core, tenant, network };
+    attempt.check(None).await?;
     let answer: CardAnswer = read(body)?;
     let pending = open_pending(core, tenant, &answer.client_id, &answer.login, now)?;
     let response = health_card::parse_response(&answer.response).map_err(StepProblem::invalid)?;
     let challenge = recognise(tenant, &answer.client_id, &pending, response.challenge_token(), now)?;
     let settings = &tenant.settings;
-    let proven = health_card::verify(&response, &challenge, &settings.card_trust, &settings.iks, now)
-        .map_err(StepProblem::denied)?;
+    let claimed = response.certificate().organizational_units().join("\n");
+    let proven = match health_card::verify(&response, &challenge, &settings.card_trust, &settings.iks, now) {
+        Ok(proven) => proven,
+        Err(error) => {
+            return Err(attempt
+                .failed(None, claimed.as_bytes(), StepProblem::denied(error))
+                .await);
+        }
+    };
     let wants_guest = pending
         .request
         .essential_amr
         .contains(authenticator::Amr::GuestHealthCard);
     let proven = if wants_guest { proven.into_guest() } else { proven };
-    authenticated(core, tenant, &answer.client_id, pending, &proven, None, now).await
+    authenticated(&attempt, &answer.client_id, pending, &proven, None, now).await
 }
 
 #[derive(Deserialize)]
@@ -267,33 +284,61 @@ struct DeviceAnswer {
 }
 
 /// Takes a bound device's answer.
-pub(crate) async fn device(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Response {
-    match verify_device(core, tenant, body).await {
+pub(crate) async fn device(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &Bytes) -> Response {
+    match verify_device(core, tenant, network, body).await {
         Ok(answer) => json_response(StatusCode::OK, &answer),
         Err(problem) => core.problem("device_refused", problem).into_json(),
     }
 }
 
-async fn verify_device(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Result<consent::Ask, StepProblem> {
+async fn verify_device(
+    core: &Core,
+    tenant: &Arc<Tenant>,
+    network: Network,
+    body: &Bytes,
+) -> Result<consent::Ask, StepProblem> {
     let now = core.now();
     let answer: DeviceAnswer = read(body)?;
+    let attempt = Attempt { core, tenant, network };
+    let handle = base64url::decode_array::<32>(&answer.device).ok();
+    attempt.check(handle.as_ref()).await?;
     let pending = open_pending(core, tenant, &answer.client_id, &answer.login, now)?;
     let assertion = device::parse_assertion(&answer.response).map_err(StepProblem::invalid)?;
     let challenge = recognise(tenant, &answer.client_id, &pending, assertion.challenge_token(), now)?;
-    let bound = people::device_by_handle(core, tenant, &answer.client_id, &answer.device)
-        .await?
-        .ok_or_else(|| {
-            StepProblem::denied("member 'device': not bound (any more); log in with the health card and bind it again")
-        })?;
-    let verified = device::verify(&assertion, &challenge, &bound.key, &tenant.settings.policy, now)
-        .map_err(StepProblem::denied)?;
+    let Some(bound) = people::device_by_handle(core, tenant, &answer.client_id, &answer.device).await? else {
+        let reason = "member 'device': not bound (any more); log in with the health card and bind it again";
+        let person = handle.map_or(answer.device.as_bytes().to_vec(), |handle| handle[..16].to_vec());
+        return Err(attempt.failed(None, &person, StepProblem::denied(reason)).await);
+    };
+    let verified = match device::verify(&assertion, &challenge, &bound.key, &tenant.settings.policy, now) {
+        Ok(verified) => verified,
+        Err(error) => {
+            if error == DeviceError::Counter {
+                tracing::error!(
+                    event = "device_counter_replayed",
+                    "a device shows a counter it has shown before"
+                );
+            }
+            let failed = matches!(error, DeviceError::Counter | DeviceError::Signature);
+            let problem = StepProblem::denied(error);
+            return Err(match (failed, &handle) {
+                (true, Some(handle)) => attempt.failed(Some(handle), &handle[..16], problem).await,
+                _ => problem,
+            });
+        }
+    };
+    if verified.counter.saturating_sub(bound.key.counter) > COUNTER_JUMP {
+        tracing::warn!(
+            event = "device_counter_jumped",
+            "a device's counter is far ahead of the last one"
+        );
+    }
     let used = DeviceUse {
         device_id: bound.key.device_id,
         counter: verified.counter,
     };
     authenticated(
-        core,
-        tenant,
+        &attempt,
         &answer.client_id,
         pending,
         &verified.person,
@@ -303,16 +348,51 @@ async fn verify_device(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Resul
     .await
 }
 
+/// Somebody's attempt to prove who he is.
+struct Attempt<'a> {
+    core: &'a Core,
+    tenant: &'a Arc<Tenant>,
+    network: Network,
+}
+
+impl Attempt<'_> {
+    fn network(&self) -> Option<&[u8; 9]> {
+        self.network.told_apart(&self.core.limits)
+    }
+
+    /// Sends him away who has failed too often. `handle`: person and device.
+    async fn check(&self, handle: Option<&[u8; 32]>) -> Result<(), StepProblem> {
+        self.core.check_room(self.tenant, &self.counted(handle)).await
+    }
+
+    /// Counts a failure, durably, and gives back what to tell.
+    async fn failed(&self, handle: Option<&[u8; 32]>, person: &[u8], problem: StepProblem) -> StepProblem {
+        self.core
+            .anomalies
+            .login_failed(self.network(), person, self.core.now());
+        let counted = self.core.count_failure(self.tenant, &self.counted(handle)).await;
+        counted.err().unwrap_or(problem)
+    }
+
+    fn counted<'b>(&'b self, handle: Option<&'b [u8; 32]>) -> Vec<Counted<'b>> {
+        let mut counted: Vec<Counted<'_>> = vec![(Limit::InsurerFailures, &[])];
+        counted.extend(self.network().map(|network| (Limit::NetworkFailures, &network[..])));
+        counted.extend(handle.map(|handle| (Limit::DeviceFailures, &handle[..])));
+        counted.extend(handle.map(|handle| (Limit::PersonFailures, &handle[..16])));
+        counted
+    }
+}
+
 /// From here on it is known who the person is.
 async fn authenticated(
-    core: &Core,
-    tenant: &Arc<Tenant>,
+    attempt: &Attempt<'_>,
     client_id: &str,
     pending: PendingLogin,
     proven: &AuthenticatedPerson,
     device: Option<(DeviceUse, ConsentRows)>,
     now: UnixTime,
 ) -> Result<consent::Ask, StepProblem> {
+    let Attempt { core, tenant, network } = attempt;
     let (device, rows) = device.unzip();
     let performed = proven.performed();
     let wishes = pending.request.level_request(client_id);
@@ -321,9 +401,14 @@ async fn authenticated(
         .policy
         .decide_level(&wishes, &performed, now)
         .map_err(StepProblem::denied)?;
-    let capability = people::capability(core, tenant, proven)
-        .await?
-        .ok_or_else(|| StepProblem::denied("this insurer has no insured person with this card or device"))?;
+    let Some(capability) = people::capability(core, tenant, proven).await? else {
+        let problem = StepProblem::denied("this insurer has no insured person with this card or device");
+        let number = proven.kvnr().map_or(&[][..], |kvnr| kvnr.as_str().as_bytes());
+        return Err(attempt.failed(None, number, problem).await);
+    };
+    let person = capability.person_id();
+    core.anomalies
+        .logged_in(network.told_apart(&core.limits), person.as_bytes(), now);
     tracing::info!(event = "authenticated", method = ?performed.method, level = ?performed.level, "authenticated");
     let login = AuthenticatedLogin {
         request: pending.request,

@@ -15,6 +15,8 @@ use authenticator::{
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::{LimitSettings, certificates::CertificatesConfig};
+
 mod load;
 
 pub use load::{LoadError, Loaded};
@@ -30,8 +32,16 @@ pub struct Config {
     pub listen: Listen,
     /// The TLS identity of the addresses above.
     pub tls: Tls,
+    /// Which certificates of ours may stand in the transparency log; nobody looks where it is left out.
+    #[serde(default)]
+    pub certificates: Option<CertificatesConfig>,
     /// Where sealed records are kept.
     pub store: StoreConfig,
+    /// Where the freshness register is kept.
+    pub freshness: FreshnessConfig,
+    /// How often something may happen.
+    #[serde(default)]
+    pub limits: LimitSettings,
     /// What guards the keys.
     pub vault: VaultConfig,
     /// The trust anchor.
@@ -68,6 +78,14 @@ pub struct Tls {
 pub struct StoreConfig {
     /// The SQLite file; made when it is not there.
     pub path: PathBuf,
+}
+
+/// The freshness register: what was taken back, outside the database.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FreshnessConfig {
+    /// A directory of its own, not the database's: best on another disk, backed up by others, and never put back with the database.
+    pub directory: PathBuf,
 }
 
 /// The lock on the root key.
@@ -277,6 +295,7 @@ mod tests {
     fn the_documented_sample_is_read() {
         let config = Config::parse(SAMPLE).unwrap();
         assert_eq!(config.tenant.len(), 1);
+        assert_eq!(config.limits, LimitSettings::default(), "the sample shows the defaults");
         assert!(config.tenant[0].policy.check().is_ok());
     }
 

@@ -15,8 +15,11 @@ use store::{Condition, OperationId, Outcome, Store, StoreError, Write};
 use vault::{OpenError, PersonCapability, ScopeError, SealError, StateKind, Vault};
 
 use crate::{
+    anomalies::Anomalies,
     clock::Clock,
+    freshness::Ledgers,
     keys::TokenCertificates,
+    limits::LimitSettings,
     relying_parties::RelyingParties,
     rng::{self, Rng},
     support::Problem,
@@ -30,7 +33,11 @@ const OUTCOME_QUESTIONS: u32 = 3;
 pub(crate) struct Core {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: Arc<dyn Rng>,
+    /// Without what the freshness ledger says is gone.
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) freshness: Arc<Ledgers>,
+    pub(crate) limits: LimitSettings,
+    pub(crate) anomalies: Anomalies,
     pub(crate) vault: Arc<Vault>,
     pub(crate) tenants: Tenants,
     pub(crate) relying_parties: RelyingParties,
@@ -44,6 +51,15 @@ pub(crate) struct Core {
 pub(crate) enum StepProblem {
     /// The peer or the person asked for something that is not given.
     Refused(Refusal),
+    /// The caller has used up an allowance.
+    Limited {
+        /// Which.
+        limit: &'static str,
+        /// When there is one more.
+        seconds: u64,
+        /// What he is told.
+        refusal: Refusal,
+    },
     /// Something we depend on does not answer; later it may.
     Unavailable(String),
     /// Something of ours failed.
@@ -59,6 +75,14 @@ impl StepProblem {
     /// 403 `access_denied`: well formed, but not good enough.
     pub(crate) fn denied(reason: impl fmt::Display) -> Self {
         Self::Refused(Refusal::new(403, ErrorCode::AccessDenied, reason))
+    }
+
+    /// What the operator is told.
+    pub(crate) fn reason(self) -> String {
+        match self {
+            Self::Refused(refusal) | Self::Limited { refusal, .. } => refusal.description,
+            Self::Unavailable(reason) | Self::Failed(reason) => reason,
+        }
     }
 
     /// Something of ours failed. The reason goes to the log and must not hold personal data.
@@ -106,6 +130,7 @@ impl From<StoreError> for StepProblem {
 impl From<OpenError> for StepProblem {
     /// A record that does not open is an incident, not the caller's fault.
     fn from(error: OpenError) -> Self {
+        tracing::error!(event = "record_not_authentic", %error, "a stored record does not open");
         Self::Failed(format!("a stored record does not open: {error}"))
     }
 }
@@ -125,7 +150,10 @@ impl From<vault::KeyAbsent> for StepProblem {
 
 impl From<ScopeError> for StepProblem {
     fn from(error: ScopeError) -> Self {
-        Self::Failed(error.to_string())
+        match error {
+            ScopeError::Open(error) => error.into(),
+            error => Self::Failed(error.to_string()),
+        }
     }
 }
 
@@ -147,6 +175,11 @@ impl Core {
     pub(crate) fn problem(&self, event: &'static str, problem: StepProblem) -> Problem {
         match problem {
             StepProblem::Refused(refusal) => Problem::new(event, refusal, &*self.rng),
+            StepProblem::Limited {
+                limit,
+                seconds,
+                refusal,
+            } => Problem::limited(limit, seconds, refusal, &*self.rng),
             StepProblem::Unavailable(reason) => Problem::unavailable(event, &reason, &*self.rng),
             StepProblem::Failed(reason) => Problem::internal(event, &reason, &*self.rng),
         }
@@ -192,22 +225,33 @@ impl Core {
 
     /// Commits once. A commit whose outcome is unknown is asked about by its operation, never repeated blindly.
     pub(crate) async fn commit(&self, conditions: &[Condition], writes: &[Write]) -> Result<Committed, StepProblem> {
-        let operation = OperationId::new(self.now().0, rng::bytes(&*self.rng));
-        match self.store.commit(operation, conditions, writes).await {
-            Outcome::Committed => Ok(Committed::Yes),
-            Outcome::Conflict(index) => Ok(Committed::Conflict(index)),
-            Outcome::Refused(error) => Err(error.into()),
-            Outcome::Unknown(operation) => {
-                tracing::warn!(event = "commit_unknown", ?operation, "asking how a commit ended");
-                for _ in 0..OUTCOME_QUESTIONS {
-                    if self.store.outcome_of(operation).await == Some(true) {
-                        return Ok(Committed::Yes);
-                    }
-                    tokio::task::yield_now().await;
+        commit(&*self.store, &*self.rng, self.now(), conditions, writes).await
+    }
+}
+
+/// See [`Core::commit`].
+pub(crate) async fn commit(
+    store: &dyn Store,
+    rng: &dyn Rng,
+    now: UnixTime,
+    conditions: &[Condition],
+    writes: &[Write],
+) -> Result<Committed, StepProblem> {
+    let operation = OperationId::new(now.0, rng::bytes(rng));
+    match store.commit(operation, conditions, writes).await {
+        Outcome::Committed => Ok(Committed::Yes),
+        Outcome::Conflict(index) => Ok(Committed::Conflict(index)),
+        Outcome::Refused(error) => Err(error.into()),
+        Outcome::Unknown(operation) => {
+            tracing::warn!(event = "commit_unknown", ?operation, "asking how a commit ended");
+            for _ in 0..OUTCOME_QUESTIONS {
+                if store.outcome_of(operation).await == Some(true) {
+                    return Ok(Committed::Yes);
                 }
-                // It may still come true: whoever asked must not assume that it did not.
-                Err(StepProblem::Unavailable("a commit's outcome is not known".to_owned()))
+                tokio::task::yield_now().await;
             }
+            // It may still come true: whoever asked must not assume that it did not.
+            Err(StepProblem::Unavailable("a commit's outcome is not known".to_owned()))
         }
     }
 }

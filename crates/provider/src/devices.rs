@@ -17,6 +17,7 @@ use crate::{
     authenticate,
     consent::{self, Authenticated},
     core::{Committed, Core, StepProblem},
+    limits::{Limit, Network},
     people, rng,
     support::json_response,
     tenant::Tenant,
@@ -47,14 +48,14 @@ struct Bound {
 }
 
 /// Binds one device.
-pub(crate) async fn bind(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Response {
-    match try_bind(core, tenant, body).await {
+pub(crate) async fn bind(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &Bytes) -> Response {
+    match try_bind(core, tenant, network, body).await {
         Ok(bound) => json_response(StatusCode::CREATED, &bound),
         Err(problem) => core.problem("binding_refused", problem).into_json(),
     }
 }
 
-async fn try_bind(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Result<Bound, StepProblem> {
+async fn try_bind(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &Bytes) -> Result<Bound, StepProblem> {
     let now = core.now();
     let binding: Binding = authenticate::read(body)?;
     // Only apps bind devices: a login that belongs to a browser is refused here, since no cookie is looked at.
@@ -84,6 +85,7 @@ async fn try_bind(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Result<Bou
         .valid_until(policy)
         .ok_or_else(|| StepProblem::failed("a class just admitted is not admitted"))?;
     check_room(core, tenant, person).await?;
+    core.spend(tenant, Limit::Bindings, person.as_bytes()).await?;
     let identity = people::identity(core, &capability).await?;
     let at = Key::device(tenant.id(), person.as_bytes(), &device.device_id);
     let content = people::write_device(&device)?;
@@ -99,6 +101,8 @@ async fn try_bind(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Result<Bou
     match core.commit(&conditions, &[change.write]).await? {
         Committed::Yes => {
             tracing::info!(event = "device_bound", "device bound");
+            core.anomalies
+                .enrolled(network.told_apart(&core.limits), person.as_bytes(), now);
             Ok(Bound {
                 device: people::device_handle(person, &device.device_id),
                 valid_until: valid_until.0,

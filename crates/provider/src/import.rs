@@ -76,6 +76,24 @@ pub(crate) async fn people(provider: &Provider, issuer: &str, file: &Path) -> Re
     Ok(count)
 }
 
+/// Deletes everybody whose number stands on a line, and tells how many there were.
+pub(crate) async fn deletions(provider: &Provider, issuer: &str, file: &Path) -> Result<u64, String> {
+    let name = file.display();
+    let open = std::fs::File::open(file).map_err(|error| format!("{name}: {error}"))?;
+    let mut count = 0;
+    for (at, line) in BufReader::new(open).lines().enumerate() {
+        let line = line.map_err(|error| format!("{name}: {error}"))?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let told = |reason: String| format!("{name}, line {}: {reason}", at + 1);
+        let kvnr = Kvnr::parse(line.trim()).map_err(|error| told(error.to_string()))?;
+        let deleted = provider.delete_person(issuer, &kvnr).await;
+        count += u64::from(deleted.map_err(|error| told(error.to_string()))?);
+    }
+    Ok(count)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -7,16 +7,21 @@
 //! answered is what was decided. Does not: know SQL, hold private keys, choose algorithms, verify signatures itself.
 
 mod account;
+mod anomalies;
 mod attestation;
 mod authenticate;
 mod authorize;
 mod browser;
+pub mod certificates;
 pub mod clock;
 pub mod config;
 mod consent;
 mod core;
 mod devices;
+pub mod events;
+mod freshness;
 mod keys;
+mod limits;
 mod mtls;
 mod pages;
 mod people;
@@ -27,32 +32,38 @@ pub mod rng;
 mod router;
 mod statement;
 mod support;
+pub mod telemetry;
 mod tenant;
 mod token;
 
 use std::sync::Arc;
 
+use authenticator::Kvnr;
 use axum::{Router, body::Bytes};
 use federation::{Schemes, chain::TrustAnchor};
 use oidc::{
     client::ClientTag,
     refusal::{ErrorCode, Refusal},
 };
-use store::Store;
+use store::{Store, register::FreshnessRegister};
 use thiserror::Error;
 use transport::Fetch;
 use vault::{KeyRole, PersonData, PersonId, Vault};
 
 use crate::{
+    anomalies::Anomalies,
     clock::Clock,
     core::{Core, StepProblem},
+    freshness::{FreshStore, Ledgers},
     relying_parties::RelyingParties,
     rng::Rng,
 };
 
 pub use attestation::Attestation;
 pub use devices::MAX_DEVICES;
+pub use freshness::FreshnessError;
 pub use keys::{KEYS_KEPT_SECONDS, RolloverStep, TokenCertificates};
+pub use limits::{Allowance, LimitSettings};
 pub use pages::{STYLE, STYLE_PATH};
 pub use relying_parties::{FAILURE_KEPT_SECONDS, RELOAD_PAUSE_SECONDS};
 pub use support::Problem;
@@ -66,6 +77,10 @@ pub struct ProviderParts {
     pub rng: Arc<dyn Rng>,
     /// Keeps sealed records.
     pub store: Arc<dyn Store>,
+    /// Witnesses, outside the store, what must never go back.
+    pub register: Arc<dyn FreshnessRegister>,
+    /// How often something may happen.
+    pub limits: LimitSettings,
     /// Keys and personal data.
     pub vault: Arc<Vault>,
     /// Fetches federation documents.
@@ -103,6 +118,7 @@ impl From<StepProblem> for ProviderError {
     fn from(problem: StepProblem) -> Self {
         match problem {
             StepProblem::Refused(refusal) => Self::Invalid(refusal.description),
+            StepProblem::Limited { refusal, .. } => Self::Failed(refusal.description),
             StepProblem::Unavailable(reason) | StepProblem::Failed(reason) => Self::Failed(reason),
         }
     }
@@ -118,10 +134,20 @@ impl Provider {
     /// # Errors
     /// [`ProviderError::Tenant`].
     pub fn new(parts: ProviderParts) -> Result<Self, ProviderError> {
+        let freshness = Arc::new(Ledgers::new(freshness::Parts {
+            vault: Arc::clone(&parts.vault),
+            store: Arc::clone(&parts.store),
+            register: parts.register,
+            clock: Arc::clone(&parts.clock),
+            rng: Arc::clone(&parts.rng),
+        }));
         Ok(Self(Arc::new(Core {
             clock: parts.clock,
             rng: parts.rng,
-            store: parts.store,
+            store: Arc::new(FreshStore::new(parts.store, Arc::clone(&freshness))),
+            freshness,
+            limits: parts.limits,
+            anomalies: Anomalies::default(),
             vault: parts.vault,
             tenants: Tenants::new(parts.tenants)?,
             relying_parties: RelyingParties::new(parts.anchors, parts.schemes, parts.fetch),
@@ -189,6 +215,47 @@ impl Provider {
     pub async fn import_person(&self, issuer: &str, data: PersonData) -> Result<PersonId, ProviderError> {
         let tenant = self.tenant(issuer)?;
         Ok(people::import(&self.0, tenant, &data).await?)
+    }
+
+    /// Deletes a person: her record, with the key to everything of hers, and whatever else is hers. Durable when this returns, and an older
+    /// database does not bring her back. `false` where there is nobody with this number.
+    ///
+    /// # Errors
+    /// [`ProviderError`]; calling again is always safe.
+    pub async fn delete_person(&self, issuer: &str, kvnr: &Kvnr) -> Result<bool, ProviderError> {
+        let tenant = self.tenant(issuer)?;
+        Ok(people::delete(&self.0, tenant, kvnr).await?)
+    }
+
+    /// Opens every tenant's freshness ledger: replays its register, and makes up for what the database has missed. Gives the tenants whose ledger
+    /// is not believed, and why; everything about their people is refused.
+    pub async fn open_freshness(&self) -> Vec<(String, FreshnessError)> {
+        let mut refused = Vec::new();
+        for tenant in self.tenants().iter() {
+            if let Err(error) = self.0.freshness.of(tenant.id()).await {
+                refused.push((tenant.issuer().to_owned(), error));
+            }
+        }
+        refused
+    }
+
+    /// Writes down how far devices have counted. Call it every half a minute, and before stopping.
+    ///
+    /// # Errors
+    /// [`ProviderError::Failed`]; nothing is lost, and calling again is always safe.
+    pub async fn flush_freshness(&self) -> Result<(), ProviderError> {
+        let flushed = self.0.freshness.flush().await;
+        flushed.map_err(|error| ProviderError::Failed(error.to_string()))
+    }
+
+    /// Begins a tenant's freshness ledger anew, with the facts its register still has: an operator's word that what it has lost is lost.
+    ///
+    /// # Errors
+    /// [`ProviderError::Failed`].
+    pub async fn confirm_freshness(&self, issuer: &str) -> Result<(), ProviderError> {
+        let tenant = self.tenant(issuer)?;
+        let confirmed = self.0.freshness.confirm(tenant.id()).await;
+        confirmed.map_err(|error| ProviderError::Failed(error.to_string()))
     }
 
     /// The public entity keys of a tenant, for registration with the Federation Master. Makes them the first time.

@@ -7,6 +7,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use jose::jwk::JwkSet;
 use provider::{
     Provider, RolloverStep,
+    certificates::Watch,
+    clock::SystemClock,
     config::{Config, Loaded},
 };
 use tokio::{net::TcpListener, sync::watch};
@@ -18,6 +20,10 @@ mod import;
 
 /// How often expired records give back their space.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(300);
+/// How often the transparency feed is read.
+const WATCH_INTERVAL: Duration = Duration::from_secs(3_600);
+/// How often counters of devices are written into the freshness register: an older database can hide a copied device for that long.
+const FRESHNESS_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The sectoral identity provider of GesundheitsID.
 #[derive(Parser)]
@@ -50,6 +56,20 @@ enum Task {
         issuer: String,
         /// The file.
         file: PathBuf,
+    },
+    /// Delete people for good, with everything that is theirs: one health insurance number a line. An older database does not bring them back.
+    DeletePeople {
+        /// The tenant's issuer.
+        issuer: String,
+        /// The file.
+        file: PathBuf,
+    },
+    /// Say that what the freshness register has lost is lost, and begin it anew. Until then nothing about the tenant's people is answered.
+    ///
+    /// Devices and consents that were taken back, and people who were deleted, may come back if the database is older than they are.
+    ConfirmFreshness {
+        /// The tenant's issuer.
+        issuer: String,
     },
     /// Move a tenant's keys of one role one step. Wait 24 hours between publishing an entity key and switching to it (A_24607).
     RollOver {
@@ -86,11 +106,7 @@ enum Step {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new("info"))
-        .with_writer(std::io::stderr)
-        .json()
-        .init();
+    provider::telemetry::begin();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.to_string()),
@@ -113,7 +129,11 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
     if let Some(task) = &arguments.task {
         return carry_out(task, &loaded.provider).await;
     }
+    let unbelieved = loaded.provider.open_freshness().await;
     if arguments.check {
+        if let Some((issuer, error)) = unbelieved.first() {
+            return Err(format!("freshness of '{issuer}': {error}"));
+        }
         let tenants = loaded.provider.tenants().len();
         return print(&format!("{}: valid, {tenants} tenant(s)", arguments.config.display()));
     }
@@ -129,6 +149,15 @@ async fn carry_out(task: &Task, provider: &Provider) -> Result<(), String> {
         Task::ImportPeople { issuer, file } => {
             let count = import::people(provider, issuer, file).await?;
             print(&format!("{count} people taken in"))
+        }
+        Task::DeletePeople { issuer, file } => {
+            let count = import::deletions(provider, issuer, file).await?;
+            print(&format!("{count} people deleted"))
+        }
+        Task::ConfirmFreshness { issuer } => {
+            let confirmed = provider.confirm_freshness(issuer).await;
+            confirmed.map_err(|error| error.to_string())?;
+            print("confirmed")
         }
         Task::RollOver { issuer, role, step } => {
             let role = match role {
@@ -159,6 +188,7 @@ async fn serve(config: &Config, loaded: Loaded) -> Result<(), String> {
         provider,
         public_tls,
         mtls_tls,
+        watch,
         lock_name,
     } = loaded;
     let public = listen(config.listen.public, public_tls).await?;
@@ -174,6 +204,8 @@ async fn serve(config: &Config, loaded: Loaded) -> Result<(), String> {
     );
     let (stop, stopped) = watch::channel(());
     let housekeeping = tokio::spawn(keep_house(provider.clone()));
+    let freshness = tokio::spawn(keep_fresh(provider.clone()));
+    let watching = watch.map(|(watch, own)| tokio::spawn(keep_watch(watch, own)));
     // No platform's evidence is produced yet: the endpoint says so to whoever asks.
     let evidence = provider.evidence_router(None);
     let public_routes = provider.public_router().merge(evidence.clone()).layer(https_only());
@@ -185,6 +217,13 @@ async fn serve(config: &Config, loaded: Loaded) -> Result<(), String> {
     drop(stop);
     let _ = tokio::join!(public, mtls);
     housekeeping.abort();
+    freshness.abort();
+    if let Some(watching) = watching {
+        watching.abort();
+    }
+    if let Err(error) = provider.flush_freshness().await {
+        tracing::error!(event = "freshness_not_written", detail = %error, "counters of the last moments are not in the register");
+    }
     Ok(())
 }
 
@@ -213,6 +252,22 @@ async fn keep_house(provider: Provider) {
         if let Err(error) = provider.drop_expired().await {
             tracing::error!(event = "housekeeping_failed", detail = %error, "expired records stay for now");
         }
+    }
+}
+
+/// What is found is said in the log.
+async fn keep_watch(watch: Watch, own: Vec<u8>) {
+    loop {
+        let _ = watch.look(&own, &SystemClock);
+        tokio::time::sleep(WATCH_INTERVAL).await;
+    }
+}
+
+/// What fails is said in the log, and tried again.
+async fn keep_fresh(provider: Provider) {
+    loop {
+        tokio::time::sleep(FRESHNESS_INTERVAL).await;
+        let _ = provider.flush_freshness().await;
     }
 }
 

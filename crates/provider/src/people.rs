@@ -6,11 +6,12 @@ use authenticator::{AuthenticatedPerson, Kvnr, device::DeviceKey};
 use jose::{UnixTime, base64url};
 use oidc::consent::RememberedConsent;
 use serde::{Deserialize, Serialize};
-use store::{Key, Row, TenantId};
-use vault::{CapabilityError, PersonCapability, PersonData, PersonId, ScopeError};
+use store::{Key, Kind, Row, TenantId, Write};
+use vault::{CapabilityError, PersonCapability, PersonData, PersonId, ScopeError, freshness::GONE};
 
 use crate::{
     core::{Committed, Core, StepProblem},
+    freshness::{Change, Ledger},
     tenant::Tenant,
 };
 
@@ -90,6 +91,7 @@ pub(crate) struct ConsentRows {
     key: Key,
     identity: Option<Row>,
     consent: Option<Row>,
+    ledger: Arc<Ledger>,
 }
 
 impl ConsentRows {
@@ -101,6 +103,7 @@ impl ConsentRows {
             key,
             identity: rows.next().flatten(),
             consent: rows.next().flatten(),
+            ledger: core.freshness.of(tenant).await?,
         })
     }
 
@@ -118,7 +121,20 @@ impl ConsentRows {
             scope.open_record(&self.key, consent)?.into_facts()
         })??;
         let record: Option<ConsentRecord> = serde_json::from_slice(facts.bytes()).ok();
-        Ok(record.and_then(|record| record.decision()))
+        let decision = record.and_then(|record| record.decision());
+        let holds = |decision: &RememberedConsent| {
+            let holds = self.ledger.consent_holds(&core.vault, &self.key, decision.decided_at);
+            if !holds {
+                let kind = self.key.kind();
+                tracing::warn!(
+                    event = "stale_record_ignored",
+                    ?kind,
+                    "the database has a record that was taken back"
+                );
+            }
+            holds
+        };
+        Ok(decision.filter(holds))
     }
 }
 
@@ -160,12 +176,23 @@ pub(crate) async fn device_by_handle(
     let facts = core
         .vault
         .open_device(tenant.id(), person, &identity, &device_id, &row)?;
+    let ledger = core.freshness.of(tenant.id()).await?;
+    let mut device = read_device(facts.bytes())?;
+    let shown = ledger.device_counter(&core.vault, person, &device_id);
+    if device.counter < shown {
+        tracing::warn!(
+            event = "device_counter_rewound",
+            "the database has a device at an older counter than it has shown"
+        );
+        device.counter = shown;
+    }
     let rows = ConsentRows {
         key,
         identity: Some(identity),
         consent: rows.next().flatten(),
+        ledger,
     };
-    let key = read_device(facts.bytes())?;
+    let key = device;
     Ok(Some(BoundDevice { key, rows }))
 }
 
@@ -199,8 +226,16 @@ pub(crate) fn advance_device(bytes: &[u8], counter: u64) -> Option<Vec<u8>> {
 pub(crate) async fn import(core: &Core, tenant: &Tenant, data: &PersonData) -> Result<PersonId, StepProblem> {
     if let Some((lookup_key, row)) = find_lookup(core, tenant, &data.kvnr).await? {
         let person = core.vault.open_lookup(&lookup_key, &row)?;
-        update(core, tenant, person, data).await?;
-        return Ok(person);
+        if !core.freshness.of(tenant.id()).await?.is_erased(&core.vault, person) {
+            update(core, tenant, person, data).await?;
+            return Ok(person);
+        }
+        // An older database has brought the way to a deleted record back: what follows makes a new person.
+        let litter = [
+            Write::Delete(lookup_key),
+            Write::Delete(person.identity_key(tenant.id())),
+        ];
+        core.commit(&[], &litter).await?;
     }
     let person = core.vault.create_person(tenant.id(), data).map_err(invalid_data)?;
     match core.commit(&person.conditions, &person.writes).await? {
@@ -225,6 +260,38 @@ async fn update(core: &Core, tenant: &Tenant, person: PersonId, data: &PersonDat
             "somebody else is changing this person".to_owned(),
         )),
     }
+}
+
+/// Deletes a person for good. `false` where there is nobody with this number.
+pub(crate) async fn delete(core: &Core, tenant: &Tenant, kvnr: &Kvnr) -> Result<bool, StepProblem> {
+    let Some((lookup, row)) = find_lookup(core, tenant, kvnr).await? else {
+        return Ok(false);
+    };
+    let person = core.vault.open_lookup(&lookup, &row)?;
+    // With her record goes the key to everything else of hers.
+    let erasure = core.vault.erase_person(tenant.id(), person, kvnr)?;
+    let change = Change {
+        facts: vec![(core.vault.person_erased(tenant.id(), person.as_bytes())?, GONE)],
+        deletes: erasure.iter().map(|write| *write.key()).collect(),
+        with_database: true,
+    };
+    core.freshness.change(tenant.id(), change).await?;
+    tracing::info!(event = "person_deleted", "a person was deleted");
+    // The ledger hides these already; deleting them gives their space back.
+    let store = &core.freshness.parts.store;
+    for kind in [Kind::Device, Kind::Consent, Kind::Audit] {
+        loop {
+            let rows = store
+                .list(kind, tenant.id(), person.as_bytes(), store::MAX_WRITES)
+                .await?;
+            if rows.is_empty() {
+                break;
+            }
+            let deletes: Vec<Write> = rows.into_iter().map(|(key, _)| Write::Delete(key)).collect();
+            core.commit(&[], &deletes).await?;
+        }
+    }
+    Ok(true)
 }
 
 fn invalid_data(error: ScopeError) -> StepProblem {

@@ -14,6 +14,7 @@ use vault::StateKind;
 
 use crate::{
     core::{Core, StepProblem},
+    limits::{self, Limit, Network},
     mtls::PeerCertificate,
     rng,
     support::json_response,
@@ -28,8 +29,14 @@ struct Pushed {
 }
 
 /// Answers one pushed request.
-pub(crate) async fn push(core: &Core, tenant: &Arc<Tenant>, peer: &PeerCertificate, body: &Bytes) -> Response {
-    match decide(core, tenant, peer, body).await {
+pub(crate) async fn push(
+    core: &Core,
+    tenant: &Arc<Tenant>,
+    peer: &PeerCertificate,
+    network: Network,
+    body: &Bytes,
+) -> Response {
+    match decide(core, tenant, peer, network, body).await {
         Ok(pushed) => json_response(StatusCode::CREATED, &pushed),
         Err(problem) => core.problem("push_refused", problem).into_json(),
     }
@@ -39,12 +46,14 @@ async fn decide(
     core: &Core,
     tenant: &Arc<Tenant>,
     peer: &PeerCertificate,
+    network: Network,
     body: &Bytes,
 ) -> Result<Pushed, StepProblem> {
     let now = core.now();
     let request = PushedRequest::parse(body).map_err(|error| StepProblem::Refused(error.refusal()))?;
+    limits::admit_unknown_service(core, tenant, &request.client_id, network, now).await?;
     let party = core.relying_parties.resolve(&request.client_id, now).await?;
-    match remember(core, tenant, peer, &request, &party, now) {
+    let pushed = match remember(core, tenant, peer, &request, &party, now) {
         // The party may have rolled its certificate since we read its statement: look once more before refusing.
         Err(StepProblem::Refused(refusal)) if refusal.status == 401 && peer.is_present() => {
             match core.relying_parties.reload(&party, now).await {
@@ -53,7 +62,10 @@ async fn decide(
             }
         }
         answer => answer,
-    }
+    }?;
+    // Who he is has been proven: nobody uses up another one's allowance.
+    core.spend(tenant, Limit::Pushes, request.client_id.as_bytes()).await?;
+    Ok(pushed)
 }
 
 fn remember(

@@ -7,7 +7,7 @@ use authenticator::policy::{LevelOutcome, LevelRequest};
 use jose::{UnixTime, base64url, jwe, jws::SigningHeader};
 use oidc::{
     client::AuthenticatedClient,
-    consent::RememberedConsent,
+    consent::{CODE_LIFETIME_SECONDS, RememberedConsent},
     id_token::{IdToken, PersonFacts},
     login_state::{AuthorizationCode, Remember},
     token::{ConsumedCode, RedeemableCode, TokenError},
@@ -60,6 +60,13 @@ pub(crate) async fn redeem(
     now: UnixTime,
 ) -> Result<String, StepProblem> {
     let outcome = level(tenant, redeemable.code(), now)?;
+    let ledger = core.freshness.of(tenant.id()).await?;
+    let issued_at = redeemable.code().expires_at.minus_seconds(CODE_LIFETIME_SECONDS);
+    if issued_at.0 < ledger.logins_not_before(&core.vault) {
+        // The claim on it may have gone with a database that was put back.
+        return Err(TokenError::Revoked.into());
+    }
+    let used = redeemable.code().device;
     for _ in 0..ATTEMPTS {
         let Rights { to_record, to_mint } = rights()?;
         let person = to_mint.person_id();
@@ -67,6 +74,11 @@ pub(crate) async fn redeem(
         let (conditions, writes) = records.changes(core, tenant, client, redeemable.code(), to_record, now)?;
         match core.commit(&conditions, &writes).await? {
             Committed::Yes => {
+                ledger.completed(&core.vault, now);
+                if let Some(used) = used {
+                    let name = core.vault.device_counter(tenant.id(), person, &used.device_id)?;
+                    ledger.shown(name, used.counter);
+                }
                 let sub = core.vault.pseudonym(tenant.id(), &person, client.party().client_id())?;
                 return mint(
                     core,

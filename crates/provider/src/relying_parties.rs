@@ -156,6 +156,11 @@ impl RelyingParties {
         }
     }
 
+    /// Whether asking for this party would make us ask the federation.
+    pub(crate) fn is_unheard_of(&self, client_id: &str, now: UnixTime) -> bool {
+        matches!(self.0.kept.find(client_id, now), Kept::Nothing) && !self.0.is_under_way(client_id)
+    }
+
     /// The identifier of a party seen before, by its tag.
     pub fn client_id_of(&self, tag: ClientTag) -> Option<String> {
         self.0.kept.client_id_of(tag)

@@ -18,6 +18,7 @@ use crate::{
     account, authenticate, authorize, consent,
     core::{Core, StepProblem},
     devices,
+    limits::Network,
     mtls::PeerCertificate,
     pages, push,
     rng::Rng,
@@ -176,16 +177,31 @@ async fn challenge(State(core): Shared, AtTenant(tenant): AtTenant, body: Body) 
     authenticate::challenge(&core, &tenant, &body.0).await
 }
 
-async fn card(State(core): Shared, AtTenant(tenant): AtTenant, body: Body) -> Response {
-    authenticate::card(&core, &tenant, &body.0).await
+async fn card(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    connection: Option<Extension<ConnectionInfo>>,
+    body: Body,
+) -> Response {
+    authenticate::card(&core, &tenant, network(&connection), &body.0).await
 }
 
-async fn device(State(core): Shared, AtTenant(tenant): AtTenant, body: Body) -> Response {
-    authenticate::device(&core, &tenant, &body.0).await
+async fn device(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    connection: Option<Extension<ConnectionInfo>>,
+    body: Body,
+) -> Response {
+    authenticate::device(&core, &tenant, network(&connection), &body.0).await
 }
 
-async fn bind_device(State(core): Shared, AtTenant(tenant): AtTenant, body: Body) -> Response {
-    devices::bind(&core, &tenant, &body.0).await
+async fn bind_device(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    connection: Option<Extension<ConnectionInfo>>,
+    body: Body,
+) -> Response {
+    devices::bind(&core, &tenant, network(&connection), &body.0).await
 }
 
 async fn show_consent(
@@ -234,7 +250,7 @@ async fn par(
     body: Body,
 ) -> Response {
     match body.form(&core, &headers) {
-        Ok(body) => push::push(&core, &tenant, &peer(connection), body).await,
+        Ok(body) => push::push(&core, &tenant, &peer(&connection), network(&connection), body).await,
         Err(response) => response,
     }
 }
@@ -247,13 +263,17 @@ async fn token_endpoint(
     body: Body,
 ) -> Response {
     match body.form(&core, &headers) {
-        Ok(body) => token::token(&core, &tenant, &peer(connection), body).await,
+        Ok(body) => token::token(&core, &tenant, &peer(&connection), network(&connection), body).await,
         Err(response) => response,
     }
 }
 
-fn peer(connection: Option<Extension<ConnectionInfo>>) -> PeerCertificate {
+fn peer(connection: &Option<Extension<ConnectionInfo>>) -> PeerCertificate {
     PeerCertificate::of(connection.as_ref().map(|Extension(connection)| connection))
+}
+
+fn network(connection: &Option<Extension<ConnectionInfo>>) -> Network {
+    Network::of(connection.as_ref().map(|Extension(connection)| connection))
 }
 
 /// A request body that was read whole; too large a one is answered with 413.

@@ -47,6 +47,8 @@ impl fmt::Display for SupportCode {
 pub struct Problem {
     refusal: Refusal,
     support_code: SupportCode,
+    /// Seconds until it is worth trying again.
+    retry_after: Option<u64>,
 }
 
 impl Problem {
@@ -63,7 +65,22 @@ impl Problem {
             support_code = %support_code,
             "refused"
         );
-        Self { refusal, support_code }
+        Self {
+            refusal,
+            support_code,
+            retry_after: None,
+        }
+    }
+
+    /// The caller has used up an allowance, and is told when to come again (RFC 6585 §4).
+    pub fn limited(limit: &'static str, seconds: u64, refusal: Refusal, rng: &dyn Rng) -> Self {
+        let support_code = SupportCode::new(rng);
+        tracing::info!(event = "limited", limit, status = refusal.status, support_code = %support_code, "refused");
+        Self {
+            refusal,
+            support_code,
+            retry_after: Some(seconds),
+        }
     }
 
     /// Something of ours failed. `detail` names the part for the operator; the peer only learns that it was not its fault.
@@ -93,7 +110,11 @@ impl Problem {
     fn failed(event: &'static str, detail: &dyn fmt::Display, refusal: Refusal, rng: &dyn Rng) -> Self {
         let support_code = SupportCode::new(rng);
         tracing::error!(event, detail = %detail, support_code = %support_code, "failed");
-        Self { refusal, support_code }
+        Self {
+            refusal,
+            support_code,
+            retry_after: None,
+        }
     }
 
     /// The sentence with the support code at its end.
@@ -114,19 +135,29 @@ impl Problem {
             error_description: &description,
         };
         let status = StatusCode::from_u16(self.refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        json_bytes(status, &body)
+        self.with_retry_after(json_bytes(status, &body))
+    }
+
+    fn with_retry_after<B>(&self, mut response: http::Response<B>) -> http::Response<B> {
+        if let Some(seconds) = self.retry_after {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 
     /// As a page where the caller prefers one, else as JSON (gematik digest 5).
     pub fn negotiated(self, headers: &HeaderMap) -> Response {
         if prefers_html(headers) {
             let language = Language::from_headers(headers);
-            pages::problem(
+            let page = pages::problem(
                 language,
                 self.refusal.status,
                 &self.refusal.description,
                 self.support_code,
-            )
+            );
+            self.with_retry_after(page)
         } else {
             self.into_json()
         }

@@ -14,6 +14,7 @@ use vault::{PersonCapability, StateKind};
 
 use crate::{
     core::{Core, StepProblem},
+    limits::{self, Network},
     mtls::PeerCertificate,
     redemption::{self, Rights},
     rng,
@@ -32,8 +33,14 @@ struct Tokens {
 }
 
 /// Answers one token request.
-pub(crate) async fn token(core: &Core, tenant: &Arc<Tenant>, peer: &PeerCertificate, body: &Bytes) -> Response {
-    match redeem(core, tenant, peer, body).await {
+pub(crate) async fn token(
+    core: &Core,
+    tenant: &Arc<Tenant>,
+    peer: &PeerCertificate,
+    network: Network,
+    body: &Bytes,
+) -> Response {
+    match redeem(core, tenant, peer, network, body).await {
         Ok(tokens) => {
             tracing::info!(event = "token_issued", "token issued");
             json_response(StatusCode::OK, &tokens)
@@ -46,10 +53,12 @@ async fn redeem(
     core: &Core,
     tenant: &Arc<Tenant>,
     peer: &PeerCertificate,
+    network: Network,
     body: &Bytes,
 ) -> Result<Tokens, StepProblem> {
     let now = core.now();
     let request = TokenRequest::parse(body)?;
+    limits::admit_unknown_service(core, tenant, &request.client_id, network, now).await?;
     let mut party = core.relying_parties.resolve(&request.client_id, now).await?;
     if peer.is_present() && check_client_certificate(&party, peer.presented(), now).is_err() {
         // As at the pushed request: the party may have rolled its certificate.

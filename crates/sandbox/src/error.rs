@@ -34,6 +34,9 @@ pub enum StartError {
     /// The data directory.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The freshness register in it.
+    #[error(transparent)]
+    Freshness(#[from] store::register::RegisterError),
     /// The cards.
     #[error(transparent)]
     Cards(#[from] CardsError),

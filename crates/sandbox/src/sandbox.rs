@@ -17,9 +17,9 @@ use fedmaster::{Clock, FederationMaster, KeyDirectory, MasterOptions, OpenRegist
 use jose::UnixTime;
 use provider::clock::SystemClock;
 use provider::rng::SystemRng;
-use provider::{Provider, ProviderParts};
+use provider::{LimitSettings, Provider, ProviderParts};
 use relying_party::demo::DemoService;
-use store_sqlite::SqliteStore;
+use store_sqlite::{FileRegister, SqliteStore};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use transport::{
@@ -221,6 +221,7 @@ async fn start(options: SandboxOptions) -> Result<RunningSandbox, StartError> {
     };
     data.write_public(EVIDENCE_PINS_FILE, &shown.pins)?;
     let database = data.file("provider.sqlite");
+    let register = FileRegister::open(data.file("provider.freshness"))?;
     let store = tokio::task::spawn_blocking(move || SqliteStore::open(database))
         .await
         .map_err(|_| StartError::Internal("the database could not be opened"))??;
@@ -235,6 +236,8 @@ async fn start(options: SandboxOptions) -> Result<RunningSandbox, StartError> {
         clock: Arc::new(SystemClock),
         rng: Arc::new(SystemRng),
         store: Arc::new(store),
+        register: Arc::new(register),
+        limits: LimitSettings::default(),
         vault: Arc::clone(&vault),
         fetch: network.fetcher()?,
         anchors: vec![anchor.clone()],

@@ -34,16 +34,19 @@ pub enum FactKind {
     ConsentWithdrawn,
     /// When this subject's allowance is full again, in microseconds since 1970.
     Limit,
+    /// The second before which no login may have begun: what became of older ones is not known.
+    LoginsNotBefore,
 }
 
 impl FactKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::PersonErased,
         Self::DeviceRevoked,
         Self::DeviceCounter,
         Self::ConsentWithdrawn,
         Self::Limit,
+        Self::LoginsNotBefore,
     ];
 
     const fn code(self) -> u8 {
@@ -53,6 +56,7 @@ impl FactKind {
             Self::DeviceCounter => 3,
             Self::ConsentWithdrawn => 4,
             Self::Limit => 5,
+            Self::LoginsNotBefore => 6,
         }
     }
 }

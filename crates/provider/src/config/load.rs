@@ -9,13 +9,15 @@ use authenticator::{health_card::CardTrust, policy::PolicyError};
 use axum::body::Bytes;
 use federation::{EntityId, Schemes, chain::TrustAnchor};
 use jose::{json, jwk::JwkSet};
-use store_sqlite::SqliteStore;
+use store_sqlite::{FileRegister, SqliteStore};
 use thiserror::Error;
 use transport::{AddressRule, ClientCertificates, Fetcher, Roots, ServerIdentities, ServerTls, TlsIdentity};
 use vault::Vault;
 
 use super::{Cards, Config, FederationMaster, LockName, TenantConfig, VaultConfig};
-use crate::{Provider, ProviderError, ProviderParts, TenantSettings, clock::SystemClock, rng::SystemRng};
+use crate::{
+    Provider, ProviderError, ProviderParts, TenantSettings, certificates::Watch, clock::SystemClock, rng::SystemRng,
+};
 
 /// Largest file the configuration names, in bytes: a bundle of TLS roots.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
@@ -62,6 +64,8 @@ pub struct Loaded {
     pub public_tls: ServerTls,
     /// TLS of the address that asks for client certificates.
     pub mtls_tls: ServerTls,
+    /// The watch over logged certificates, with the one in use.
+    pub watch: Option<(Watch, Vec<u8>)>,
     /// What guards the keys.
     pub lock_name: &'static str,
 }
@@ -102,6 +106,8 @@ impl Config {
             path: self.store.path.clone(),
             reason: error.to_string(),
         })?;
+        let register = self.open_register()?;
+        let watch = self.watch()?;
         let tenants = self
             .tenant
             .iter()
@@ -111,6 +117,8 @@ impl Config {
             clock: Arc::new(SystemClock),
             rng: Arc::new(SystemRng),
             store: Arc::new(store),
+            register: Arc::new(register),
+            limits: self.limits,
             vault,
             fetch: Arc::new(fetcher),
             anchors: vec![anchor],
@@ -130,15 +138,55 @@ impl Config {
             provider,
             public_tls: self.server_tls(ClientCertificates::None)?,
             mtls_tls: self.server_tls(ClientCertificates::RequestAny)?,
+            watch,
             lock_name,
         })
     }
 
-    fn server_tls(&self, clients: ClientCertificates) -> Result<ServerTls, LoadError> {
+    /// Beside the database it would be put back together with it.
+    fn open_register(&self) -> Result<FileRegister, LoadError> {
+        let member = "freshness.directory";
+        let directory = &self.freshness.directory;
+        let register = FileRegister::open(directory).map_err(value(member))?;
+        let resolved = |path: &Path| {
+            let path = if path.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                path
+            };
+            path.canonicalize().map_err(|error| LoadError::File {
+                member,
+                path: path.to_owned(),
+                reason: error.to_string(),
+            })
+        };
+        let database = resolved(self.store.path.parent().unwrap_or(Path::new(".")))?;
+        if resolved(directory)?.starts_with(&database) {
+            return Err(value(member)(
+                "must not lie in the database's directory: it would be put back together with it",
+            ));
+        }
+        Ok(register)
+    }
+
+    /// A key that is not registered is refused here, before it is used.
+    fn watch(&self) -> Result<Option<(Watch, Vec<u8>)>, LoadError> {
+        let Some(config) = &self.certificates else {
+            return Ok(None);
+        };
+        let own = self.tls_identity()?.certificate();
+        let watch = Watch::new(config, &own).map_err(value("certificates"))?;
+        Ok(Some((watch, own)))
+    }
+
+    fn tls_identity(&self) -> Result<TlsIdentity, LoadError> {
         let chain = read("tls.certificate", &self.tls.certificate)?;
         let key = read("tls.key", &self.tls.key)?;
-        let identity = TlsIdentity::from_pem(&chain, &key).map_err(value("tls"))?;
-        ServerTls::new(ServerIdentities::single(identity), clients).map_err(value("tls"))
+        TlsIdentity::from_pem(&chain, &key).map_err(value("tls"))
+    }
+
+    fn server_tls(&self, clients: ClientCertificates) -> Result<ServerTls, LoadError> {
+        ServerTls::new(ServerIdentities::single(self.tls_identity()?), clients).map_err(value("tls"))
     }
 }
 

@@ -82,6 +82,14 @@ impl Entry {
     }
 }
 
+/// A rollover leaves return addresses alone, and a new address leaves keys alone. Both at once is another service under the old name.
+fn is_another(before: &RelyingParty, after: &RelyingParty) -> bool {
+    before.encryption_key().key != after.encryption_key().key
+        && !after
+            .redirect_uris()
+            .any(|uri| before.registered_redirect_uri(uri).is_some())
+}
+
 impl KeptParties {
     pub(super) fn find(&self, client_id: &str, now: UnixTime) -> Kept {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
@@ -128,6 +136,17 @@ impl KeptParties {
         let state = match result {
             Ok((party, expires_at)) => {
                 tracing::info!(event = "relying_party_verified", "relying party verified");
+                if let Some(Entry {
+                    state: State::Known { party: before, .. },
+                    ..
+                }) = entries.get(client_id)
+                    && is_another(before, party)
+                {
+                    tracing::warn!(
+                        event = "statement_anomaly",
+                        "a service changed its keys and its return addresses at once"
+                    );
+                }
                 State::Known {
                     party: Arc::clone(party),
                     fetched_at: now,

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use jose::UnixTime;
 use provider::{clock::Clock, rng::Rng};
@@ -67,7 +67,7 @@ pub enum Disk {
 
 /// Any store, with its commits counted and its disk under the test's control.
 pub struct WatchedStore {
-    inner: Arc<dyn Store>,
+    inner: RwLock<Arc<dyn Store>>,
     commits: AtomicUsize,
     disk: Mutex<Disk>,
 }
@@ -75,7 +75,7 @@ pub struct WatchedStore {
 impl WatchedStore {
     pub fn new(inner: Arc<dyn Store>) -> Arc<Self> {
         Arc::new(Self {
-            inner,
+            inner: RwLock::new(inner),
             commits: AtomicUsize::new(0),
             disk: Mutex::new(Disk::Fine),
         })
@@ -86,6 +86,15 @@ impl WatchedStore {
         self.commits.load(Ordering::SeqCst)
     }
 
+    /// Another store stands in its place from now on, as after a restore.
+    pub fn exchange(&self, inner: Arc<dyn Store>) {
+        *self.inner.write().unwrap_or_else(PoisonError::into_inner) = inner;
+    }
+
+    fn inner(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.inner.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     pub fn set_disk(&self, disk: Disk) {
         *self.disk.lock().unwrap_or_else(PoisonError::into_inner) = disk;
     }
@@ -93,30 +102,33 @@ impl WatchedStore {
 
 impl Store for WatchedStore {
     fn load<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>> {
-        self.inner.load(keys)
+        let inner = self.inner();
+        Box::pin(async move { inner.load(keys).await })
     }
 
     fn commit(&self, operation: OperationId, conditions: &[Condition], writes: &[Write]) -> BoxFuture<'_, Outcome> {
         self.commits.fetch_add(1, Ordering::SeqCst);
         let disk = *self.disk.lock().unwrap_or_else(PoisonError::into_inner);
-        match disk {
-            Disk::Fine => self.inner.commit(operation, conditions, writes),
-            Disk::WritesUnsure => {
-                let commit = self.inner.commit(operation, conditions, writes);
-                Box::pin(async move {
-                    match commit.await {
-                        Outcome::Committed => Outcome::Unknown(operation),
-                        other => other,
-                    }
-                })
+        let inner = self.inner();
+        let (conditions, writes) = (conditions.to_vec(), writes.to_vec());
+        // Handed over by the call itself, as every store promises.
+        let commit = tokio::spawn(async move {
+            match disk {
+                Disk::Fine => inner.commit(operation, &conditions, &writes).await,
+                Disk::WritesUnsure => match inner.commit(operation, &conditions, &writes).await {
+                    Outcome::Committed => Outcome::Unknown(operation),
+                    other => other,
+                },
+                Disk::LosesUnsure => Outcome::Unknown(operation),
+                Disk::Full => Outcome::Refused(StoreError::Full),
             }
-            Disk::LosesUnsure => Box::pin(async move { Outcome::Unknown(operation) }),
-            Disk::Full => Box::pin(async { Outcome::Refused(StoreError::Full) }),
-        }
+        });
+        Box::pin(async move { commit.await.unwrap_or(Outcome::Unknown(operation)) })
     }
 
     fn outcome_of(&self, operation: OperationId) -> BoxFuture<'_, Option<bool>> {
-        self.inner.outcome_of(operation)
+        let inner = self.inner();
+        Box::pin(async move { inner.outcome_of(operation).await })
     }
 
     fn list_after<'a>(
@@ -127,10 +139,12 @@ impl Store for WatchedStore {
         after: Option<&'a [u8]>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(Key, Row)>, StoreError>> {
-        self.inner.list_after(kind, tenant, prefix, after, limit)
+        let inner = self.inner();
+        Box::pin(async move { inner.list_after(kind, tenant, prefix, after, limit).await })
     }
 
     fn drop_expired(&self, now: store::UnixSeconds) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.inner.drop_expired(now)
+        let inner = self.inner();
+        Box::pin(async move { inner.drop_expired(now).await })
     }
 }

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::{LazyLock, Mutex, MutexGuard, Once, PoisonError};
+use std::thread::ThreadId;
 
 /// The log, and its lines by the support code in them.
 #[derive(Default)]
 struct Log {
     text: String,
     by_support_code: HashMap<String, Vec<String>>,
+    by_thread: HashMap<ThreadId, String>,
 }
 
 static LOG: LazyLock<Mutex<Log>> = LazyLock::new(Mutex::default);
@@ -29,6 +31,10 @@ impl Write for ToMemory {
         let line = String::from_utf8_lossy(bytes);
         let mut log = log();
         log.text.push_str(&line);
+        log.by_thread
+            .entry(std::thread::current().id())
+            .or_default()
+            .push_str(&line);
         if let Some((_, rest)) = line.split_once("\"support_code\":\"") {
             let lines = log.by_support_code.entry(rest[..9].to_owned()).or_default();
             lines.push(line.trim().to_owned());
@@ -57,6 +63,14 @@ pub fn capture() {
 /// The lines with this support code.
 pub fn lines_of(support_code: &str) -> Vec<String> {
     log().by_support_code.get(support_code).cloned().unwrap_or_default()
+}
+
+/// How often this event was told on this thread: by this test, where it runs on one.
+pub fn told(event: &str) -> usize {
+    let mark = format!("\"event\":\"{event}\"");
+    let log = log();
+    let here = log.by_thread.get(&std::thread::current().id());
+    here.map_or(0, |text| text.matches(&mark).count())
 }
 
 /// How much has been logged.

@@ -15,7 +15,7 @@ pub mod service;
 pub mod wire;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use ::federation::Schemes;
 use authenticator::{
@@ -23,8 +23,12 @@ use authenticator::{
     policy::{AuthenticationPolicy, DeviceClassRule, DeviceEvidence},
 };
 use axum::Router;
-use provider::{Provider, ProviderParts, TenantSettings, clock::Clock};
-use store::{Store, memory::MemoryStore};
+use provider::{LimitSettings, Provider, ProviderParts, TenantSettings, clock::Clock};
+use store::{
+    Store,
+    memory::MemoryStore,
+    register::{FreshnessRegister, MemoryRegister},
+};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use transport::{AddressRule, ClientCertificates, HttpClient, Server, ServerTls};
@@ -76,6 +80,8 @@ pub struct Insurer {
 /// What a test may choose before the provider starts.
 pub struct Setup {
     pub store: Arc<dyn Store>,
+    pub register: Arc<dyn FreshnessRegister>,
+    pub limits: LimitSettings,
     pub policy: AuthenticationPolicy,
     pub authenticator_url: Option<String>,
     /// Whether token keys are certified when they are made.
@@ -89,6 +95,8 @@ impl Default for Setup {
         let clock = FrozenClock::at(NOW);
         Self {
             store: Arc::new(MemoryStore::new()),
+            register: Arc::new(MemoryRegister::new()),
+            limits: LimitSettings::default(),
             policy: policy(),
             authenticator_url: Some("https://wallet.example/card".to_owned()),
             certified: true,
@@ -116,6 +124,9 @@ pub struct Harness {
     pub authority: Arc<ComponentAuthority>,
     pub store: Arc<WatchedStore>,
     pub provider: Provider,
+    /// The one that serves since the last restart.
+    current: RwLock<Provider>,
+    served: Arc<RwLock<(Router, Router)>>,
     parts: Box<dyn Fn() -> ProviderParts + Send + Sync>,
     /// The insurer whose issuer has a path.
     pub path: Insurer,
@@ -151,6 +162,7 @@ impl Harness {
         let store = WatchedStore::new(Arc::clone(&setup.store));
         let (clock, federation) = (Arc::clone(&setup.clock), Arc::clone(&setup.federation));
         let authority = Arc::new(ComponentAuthority::default());
+        let register = Arc::clone(&setup.register);
         let parts = {
             let (path, host, store, authority) =
                 (path.clone(), host.clone(), Arc::clone(&store), Arc::clone(&authority));
@@ -159,6 +171,8 @@ impl Harness {
                 clock: Arc::clone(&clock) as _,
                 rng: SeededRng::new(COUNTER.fetch_add(1, Ordering::SeqCst)),
                 store: Arc::clone(&store) as _,
+                register: Arc::clone(&register) as _,
+                limits: setup.limits,
                 vault: Arc::new(Vault::development([7; 32])),
                 fetch: Arc::clone(&federation) as _,
                 anchors: vec![federation.anchor()],
@@ -172,13 +186,21 @@ impl Harness {
             }
         };
         let provider = Provider::new(parts()).unwrap();
+        let served = Arc::new(RwLock::new((
+            provider.public_router().merge(provider.evidence_router(None)),
+            provider.mtls_router(),
+        )));
         let running = [
             serve(
                 public,
                 ClientCertificates::None,
-                provider.public_router().merge(provider.evidence_router(None)),
+                switched(Arc::clone(&served), |served| &served.0),
             ),
-            serve(mtls, ClientCertificates::RequestAny, provider.mtls_router()),
+            serve(
+                mtls,
+                ClientCertificates::RequestAny,
+                switched(Arc::clone(&served), |served| &served.1),
+            ),
         ];
         Self {
             clock,
@@ -186,6 +208,8 @@ impl Harness {
             parts: Box::new(parts),
             authority,
             store,
+            current: RwLock::new(provider.clone()),
+            served,
             provider,
             path,
             host,
@@ -211,6 +235,21 @@ impl Harness {
     /// Another instance on the same records, that serves nothing.
     pub fn twin(&self) -> Provider {
         Provider::new((self.parts)()).unwrap()
+    }
+
+    /// The one that serves.
+    pub fn provider(&self) -> Provider {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Stops the provider, and starts it again on the same records, register and addresses.
+    pub fn restart(&self) {
+        let next = self.twin();
+        *self.served.write().unwrap_or_else(PoisonError::into_inner) = (
+            next.public_router().merge(next.evidence_router(None)),
+            next.mtls_router(),
+        );
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
     }
 
     /// The clock's time, in seconds.
@@ -263,6 +302,14 @@ pub fn settings(insurer: &Insurer, name: &str, setup: &Setup) -> TenantSettings 
         card_trust: pki::card_trust(),
         authority_hints: vec![MASTER.to_owned()],
     }
+}
+
+/// Whatever router serves at the moment.
+fn switched(served: Arc<RwLock<(Router, Router)>>, which: fn(&(Router, Router)) -> &Router) -> Router {
+    Router::new().fallback(move |request: axum::extract::Request| {
+        let router = which(&served.read().unwrap_or_else(PoisonError::into_inner)).clone();
+        tower::ServiceExt::oneshot(router, request)
+    })
 }
 
 /// Serves until the sender is dropped.

@@ -76,7 +76,7 @@ impl Harness {
                 self.secret(secret);
             }
         }
-        self.provider
+        self.provider()
             .import_person(&insurer.issuer, data.clone())
             .await
             .unwrap()

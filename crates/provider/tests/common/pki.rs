@@ -152,6 +152,20 @@ pub fn roots() -> Roots {
     ROOTS.clone()
 }
 
+/// A TLS server certificate for a host, with this key.
+pub fn server_certificate(host: &str, key: &SoftwareKey, until: UnixTime) -> Vec<u8> {
+    let template = Template {
+        serial: vec![3],
+        issuer: x509::name(&[(x509::COMMON_NAME, TLS_AUTHORITY)]),
+        not_before: TLS_FROM,
+        not_after: until,
+        subject: x509::name(&[(x509::COMMON_NAME, host)]),
+        spki: key.public_key().to_spki_der(),
+        extensions: vec![x509::subject_alt_name(&[host], &[])],
+    };
+    x509::certificate(&template, &IssuerKey::P256(Box::new(p256(TLS_KEY)))).unwrap()
+}
+
 /// The servers' identity, for both hosts.
 pub fn server_identity() -> TlsIdentity {
     static IDENTITY: LazyLock<TlsIdentity> = LazyLock::new(|| {

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use federation::Schemes;
-use provider::{Provider, ProviderParts, rng::SystemRng};
+use provider::{LimitSettings, Provider, ProviderParts, rng::SystemRng};
+use store::register::{Appended, FreshnessRegister, RegisterError, Step};
 use store::{BoxFuture, Condition, Key, Kind, OperationId, Outcome, Row, Store, StoreError, TenantId, Write};
-use store_sqlite::SqliteStore;
+use store_sqlite::{FileRegister, SqliteStore};
 use tokio::net::TcpListener;
 use transport::{ClientCertificates, Fetch, FetchFuture, Fetched};
 use vault::Vault;
@@ -39,8 +40,39 @@ impl Fetch for Table {
 /// Halts at a commit, so that the parent can kill the process right there.
 struct HaltingStore {
     inner: SqliteStore,
-    armed: AtomicBool,
+    armed: Arc<AtomicBool>,
     halt: Option<Halt>,
+}
+
+/// As [`HaltingStore`], at a step of the freshness register.
+struct HaltingRegister {
+    inner: FileRegister,
+    armed: Arc<AtomicBool>,
+    halt: Option<Halt>,
+}
+
+impl FreshnessRegister for HaltingRegister {
+    fn steps(&self, tenant: TenantId) -> BoxFuture<'_, Result<Vec<Step>, RegisterError>> {
+        self.inner.steps(tenant)
+    }
+
+    fn append(&self, tenant: TenantId, after: u64, steps: &[Step]) -> BoxFuture<'_, Appended> {
+        let halt = self.halt.filter(|_| self.armed.load(Ordering::SeqCst));
+        if halt != Some(Halt::BeforeStep) {
+            let appended = self.inner.append(tenant, after, steps);
+            if halt != Some(Halt::AfterStep) {
+                return appended;
+            }
+        }
+        Box::pin(async {
+            let _ = halt_here().await;
+            Appended::Unknown
+        })
+    }
+
+    fn replace(&self, tenant: TenantId, after: u64, steps: &[Step]) -> BoxFuture<'_, Appended> {
+        self.inner.replace(tenant, after, steps)
+    }
 }
 
 async fn halt_here() -> Outcome {
@@ -62,8 +94,8 @@ impl Store for HaltingStore {
         Box::pin(async move {
             let outcome = commit.await;
             match halt {
-                Some(_) => halt_here().await,
-                None => outcome,
+                Some(Halt::After) => halt_here().await,
+                _ => outcome,
             }
         })
     }
@@ -107,9 +139,15 @@ fn provider_process() {
 }
 
 async fn run(orders: Orders) {
+    let armed = Arc::new(AtomicBool::new(false));
+    let register = HaltingRegister {
+        inner: FileRegister::open(&orders.register).unwrap(),
+        armed: Arc::clone(&armed),
+        halt: orders.halt,
+    };
     let store = Arc::new(HaltingStore {
         inner: SqliteStore::open(&orders.store).unwrap(),
-        armed: AtomicBool::new(false),
+        armed: Arc::clone(&armed),
         halt: orders.halt,
     });
     // The same issuer whatever the ports: a restart must find its insurer's records.
@@ -126,6 +164,8 @@ async fn run(orders: Orders) {
         // Not a seeded one: after a restart the names of logins must be new.
         rng: Arc::new(SystemRng),
         store: Arc::clone(&store) as _,
+        register: Arc::new(register),
+        limits: LimitSettings::default(),
         vault: Arc::new(Vault::development([7; 32])),
         fetch: Arc::new(Table(orders.documents)),
         schemes: Schemes::HttpsOnly,
@@ -139,7 +179,7 @@ async fn run(orders: Orders) {
         provider.import_person(&insurer.issuer, ada.data()).await.unwrap();
         provider.entity_keys(&insurer.issuer).await.unwrap();
     }
-    store.armed.store(true, Ordering::SeqCst);
+    armed.store(true, Ordering::SeqCst);
     let (public, mtls) = (
         TcpListener::bind("127.0.0.1:0").await.unwrap(),
         TcpListener::bind("127.0.0.1:0").await.unwrap(),
@@ -150,5 +190,9 @@ async fn run(orders: Orders) {
         serve(mtls, ClientCertificates::RequestAny, provider.mtls_router()),
     ];
     println!("@ready {} {}", ports[0], ports[1]);
+    if orders.delete {
+        let kvnr = Person::ada().data().kvnr.clone();
+        provider.delete_person(&insurer.issuer, &kvnr).await.unwrap();
+    }
     std::future::pending::<()>().await;
 }

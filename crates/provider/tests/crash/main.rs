@@ -175,7 +175,7 @@ async fn a_burnt_code_stays_burnt() {
         match halt {
             // Nobody was told that it is used up, and it is not.
             Halt::Before => drop(world.harness.token(&world.service, &answer)),
-            Halt::After => assert_spent(&answer),
+            _ => assert_spent(&answer),
         }
         process.kill();
     }
@@ -322,6 +322,36 @@ async fn the_first_keys_survive_a_kill_at_their_commit() {
         process.kill();
         process = world.start(None);
         assert_eq!(keys(&process).await, first);
+        process.kill();
+    }
+}
+
+#[tokio::test]
+async fn a_kill_between_register_and_database_leaves_a_deletion_whole_or_not_begun() {
+    let world = World::new().await;
+    for halt in [Halt::BeforeStep, Halt::AfterStep, Halt::Before, Halt::After] {
+        world.clear();
+        let mut process = world.start_deleting(halt);
+        process.killed_during(std::future::ready(None)).await;
+        // Whether the database has heard of it or not: what the register has taken is true, and what it has not is not.
+        process = world.start_as_it_is();
+        let at = process.insurer().clone();
+        let push = world.service.request(&world.harness);
+        let challenged = world.harness.challenged(&at, &world.service, &push).await;
+        let answer = world.harness.answer_with_card(&at, &challenged, &world.ada).await;
+        assert_eq!(
+            answer.status,
+            if halt == Halt::BeforeStep { 200 } else { 403 },
+            "{halt:?}"
+        );
+        process.kill();
+        // Nothing is stuck: the insurer takes her in again, she binds a device, and it logs in after another kill.
+        process = world.start(None);
+        let at = process.insurer().clone();
+        let mut device = world.harness.bound(&at, &world.service, &world.ada, HIGH_CLASS).await;
+        process.kill();
+        process = world.start_as_it_is();
+        log_in_by_device(&world, process.insurer(), &mut device).await;
         process.kill();
     }
 }

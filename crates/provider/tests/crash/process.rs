@@ -20,17 +20,24 @@ pub enum Halt {
     Before,
     /// It is durable, and nobody has been told.
     After,
+    /// Nothing has been written into the freshness register.
+    BeforeStep,
+    /// The step is in the register, and nothing has been written into the database.
+    AfterStep,
 }
 
 /// What the process is told on its standard input.
 #[derive(Serialize, Deserialize)]
 pub struct Orders {
     pub store: std::path::PathBuf,
+    pub register: std::path::PathBuf,
     /// Every document of the federation, by its URL.
     pub documents: HashMap<String, String>,
     pub halt: Option<Halt>,
     /// Whether people and keys are made before the first request is taken.
     pub prepare: bool,
+    /// Whether Ada is deleted once requests are taken.
+    pub delete: bool,
 }
 
 /// A service, a person and a file that outlive the provider.
@@ -40,6 +47,7 @@ pub struct World {
     pub service: Service,
     pub ada: Person,
     directory: TempDir,
+    register: TempDir,
     documents: HashMap<String, String>,
 }
 
@@ -61,6 +69,7 @@ impl World {
             service,
             ada: Person::ada(),
             directory: tempfile::tempdir().unwrap(),
+            register: tempfile::tempdir().unwrap(),
             documents: documents.into(),
         }
     }
@@ -68,10 +77,25 @@ impl World {
     fn orders(&self, halt: Option<Halt>, prepare: bool) -> Orders {
         Orders {
             store: self.directory.path().join("store.sqlite"),
+            register: self.register.path().join("register"),
             documents: self.documents.clone(),
             halt,
             prepare,
+            delete: false,
         }
+    }
+
+    /// Starts the provider, which begins to delete Ada and halts there.
+    pub fn start_deleting(&self, halt: Halt) -> Process {
+        Process::start(&Orders {
+            delete: true,
+            ..self.orders(Some(halt), true)
+        })
+    }
+
+    /// Starts the provider on the file as it is.
+    pub fn start_as_it_is(&self) -> Process {
+        Process::start(&self.orders(None, false))
     }
 
     /// Starts the provider on the file, with Ada and all keys in it; halting at the first commit of a request where asked to.
@@ -89,6 +113,8 @@ impl World {
         for entry in std::fs::read_dir(self.directory.path()).unwrap() {
             std::fs::remove_file(entry.unwrap().path()).unwrap();
         }
+        // A new database is not an old one: it has a new register.
+        let _ = std::fs::remove_dir_all(self.register.path().join("register"));
     }
 
     /// Ends the process and begins with an empty file.

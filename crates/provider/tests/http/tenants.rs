@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use provider::{Provider, ProviderParts};
+use provider::{LimitSettings, Provider, ProviderParts};
 use serde_json::json;
-use store::memory::MemoryStore;
+use store::{memory::MemoryStore, register::MemoryRegister};
 use vault::Vault;
 
 use crate::common::clock::{NOW, SeededRng, WatchedStore};
@@ -16,6 +16,8 @@ fn parts(setup: &Setup, store: &Arc<WatchedStore>, authority: &Arc<ComponentAuth
         clock: Arc::clone(&setup.clock) as _,
         rng: SeededRng::new(1),
         store: Arc::clone(store) as _,
+        register: Arc::new(MemoryRegister::new()),
+        limits: LimitSettings::default(),
         vault: Arc::new(Vault::development([7; 32])),
         fetch: Arc::clone(&setup.federation) as _,
         anchors: vec![setup.federation.anchor()],

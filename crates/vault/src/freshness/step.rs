@@ -25,8 +25,8 @@ pub struct StepContent {
     pub facts: Vec<(FactName, u64)>,
     /// Records that are gone with it: whoever finds the step and not the deletion in the database makes up for it.
     pub deletes: Vec<Key>,
-    /// Whether the database takes note of this step in its own commit.
-    pub with_database: bool,
+    /// Where the database takes note of this step in its own commit: the counter it had noted before.
+    pub database_was: Option<u64>,
     /// Whether the map begins empty here: everything older is said by this step and those that follow.
     pub begins: bool,
 }
@@ -47,7 +47,8 @@ impl StepContent {
             return Err(too_long(Self::MAX_DELETES, self.deletes.len()));
         }
         let count = u32::try_from(self.facts.len()).map_err(|_| SealError::Failed)?;
-        let mut bytes = vec![u8::from(self.with_database) | (u8::from(self.begins) << 1)];
+        let mut bytes = vec![u8::from(self.database_was.is_some()) | (u8::from(self.begins) << 1)];
+        bytes.extend_from_slice(&self.database_was.unwrap_or(0).to_be_bytes());
         bytes.extend_from_slice(&count.to_be_bytes());
         for (name, floor) in &self.facts {
             bytes.extend_from_slice(name.as_bytes());
@@ -75,6 +76,7 @@ impl StepContent {
         if flags > 3 {
             return Err(OpenError::Content);
         }
+        let database_was = u64::from_be_bytes(take(8)?.try_into().map_err(|_| OpenError::Content)?);
         let count = u32::from_be_bytes(take(4)?.try_into().map_err(|_| OpenError::Content)?);
         let count = usize::try_from(count).map_err(|_| OpenError::Content)?;
         if count > Self::MAX_FACTS {
@@ -98,7 +100,7 @@ impl StepContent {
         Ok(Self {
             facts,
             deletes,
-            with_database: flags & 1 != 0,
+            database_was: (flags & 1 != 0).then_some(database_was),
             begins: flags & 2 != 0,
         })
     }
@@ -320,7 +322,7 @@ mod tests {
             let content = StepContent {
                 facts,
                 deletes: vec![Key::device(tenant(), &[1; 16], &[2; 16])],
-                with_database: true,
+                database_was: Some(counter - 1),
                 begins: counter == 1,
             };
             let head = Head {
@@ -339,6 +341,7 @@ mod tests {
         let (map, contents) = replay(&vault, tenant(), &steps).unwrap();
         assert_eq!((map.len(), contents.len()), (3, 3));
         assert_eq!(map.root(), steps[2].head.root);
+        assert_eq!(contents[1].1.database_was, Some(1));
         assert_eq!(contents[1].1.deletes, [Key::device(tenant(), &[1; 16], &[2; 16])]);
         let (map, contents) = replay(&vault, tenant(), &[]).unwrap();
         assert!(map.is_empty() && contents.is_empty());
