@@ -6,7 +6,6 @@
 //!                                         wrap         wraps each person's random data key
 //!                                         record       records that belong to the tenant itself
 //!                                         audit        with her data key: entries of a person's history
-//!                                         backup       exports of a tenant's rows
 //!                                         pseudonym    pairwise subjects; never changes
 //!                                         login state  ── epoch ──> AEAD key and nonce key
 //!                                         fact name    names of facts that never go back; never changes
@@ -56,7 +55,6 @@ pub(crate) enum Purpose {
     Wrap,
     Record,
     Audit,
-    Backup,
     Pseudonym,
     LoginState,
     FactName,
@@ -65,13 +63,12 @@ pub(crate) enum Purpose {
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 9] = [
         Self::Index,
         Self::Service,
         Self::Wrap,
         Self::Record,
         Self::Audit,
-        Self::Backup,
         Self::Pseudonym,
         Self::LoginState,
         Self::FactName,
@@ -85,7 +82,6 @@ impl Purpose {
             Self::Wrap => b"wrap",
             Self::Record => b"record",
             Self::Audit => b"audit",
-            Self::Backup => b"backup",
             Self::Pseudonym => b"pseudonym",
             Self::LoginState => b"login state",
             Self::FactName => b"freshness",
@@ -101,7 +97,6 @@ impl Purpose {
             Self::Wrap => 3,
             Self::Record => 4,
             Self::Audit => 5,
-            Self::Backup => 6,
             Self::Pseudonym => 7,
             Self::LoginState => 8,
             Self::FactName => 9,

@@ -189,7 +189,7 @@ impl<'p> PersonScope<'p> {
     }
 
     /// Begins the rotation of her data key: her record under a new one, the old one beside it. From then on her records are
-    /// sealed under the new key and opened under either. Then [`reseal_record`](Self::reseal_record) each of them, and
+    /// sealed under the new key and opened under either. Then [`reseal_record`](Self::reseal_record) her devices and consents, and
     /// [`finish_data_key_rotation`](Self::finish_data_key_rotation). Her logins go on meanwhile.
     ///
     /// # Errors
@@ -220,7 +220,8 @@ impl<'p> PersonScope<'p> {
 
     /// Ends the rotation: destroys the older data key and with it whatever was not resealed. `None` where there is no rotation.
     /// A login that opened her record before the rotation began may still write under the older key: wait for the longest
-    /// request, then reseal once more what is listed, then finish.
+    /// request, then reseal once more what is listed. Entries of her history are written once and cannot be resealed: finish
+    /// when those from before the rotation have expired, or they are given up.
     ///
     /// # Errors
     /// [`ScopeError::Purpose`] unless the capability is for [`BackgroundTask::Reseal`].

@@ -108,7 +108,8 @@ impl Vault {
     }
 
     /// Gives up every older root: of what came from them, only the keys that never change are kept, for these tenants. Records
-    /// of older generations can then be opened by nobody: reseal them all first. Every instance must open with the result.
+    /// of older generations can then be opened by nobody, and indexes of older generations found by nobody: reseal all records
+    /// and move all lookups first. Every instance must open with the result.
     ///
     /// # Errors
     /// [`SuccessionError`].
@@ -196,4 +197,166 @@ fn read_entries(mut rest: &[u8]) -> Option<Entries> {
         }
     }
     Some((older, carried))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use authenticator::{Ik, Kvnr};
+    use store::Row;
+
+    use super::*;
+    use crate::{BackgroundTask, NewPerson, PersonData, tenant_id};
+
+    fn generation(number: u32) -> Generation {
+        Generation::new(number).unwrap()
+    }
+
+    fn root(byte: u8) -> UnlockedRoot {
+        UnlockedRoot::development(&[byte; 32])
+    }
+
+    fn tenant() -> TenantId {
+        tenant_id("https://idp.example")
+    }
+
+    fn kvnr() -> Kvnr {
+        Kvnr::parse("Q000123451").unwrap()
+    }
+
+    fn person(vault: &Vault) -> NewPerson {
+        let data = PersonData {
+            kvnr: kvnr(),
+            ik: Ik::parse("109900019").unwrap(),
+            given_name: "Ada".to_owned(),
+            family_name: String::new(),
+            display_name: String::new(),
+            birthdate: String::new(),
+            sex: String::new(),
+            email: String::new(),
+        };
+        vault.create_person(tenant(), &data).unwrap()
+    }
+
+    fn opens(vault: &Vault, id: crate::PersonId, row: &Row) -> Result<(), OpenError> {
+        let capability = vault.background_capability(tenant(), id, BackgroundTask::Reseal);
+        vault.with_person(capability, row, |scope| assert_eq!(scope.claims().given_name(), "Ada"))
+    }
+
+    #[test]
+    fn root_is_rotated_and_the_old_one_given_up() {
+        let old = Vault::open(root(1));
+        let ada = person(&old);
+        let row = ada.identity_row().unwrap();
+        let subject = old.pseudonym(tenant(), &ada.id, "https://epa.example").unwrap();
+        let service = old.service_index(tenant(), &ada.id, "https://epa.example").unwrap();
+
+        // The new root begins with generation 2. First every instance reads it, then every instance writes it.
+        let succession = old.hand_on(&root(2), generation(2)).unwrap();
+        let succession = Succession::parse(succession.as_bytes()).unwrap();
+        let open = || Vault::open_with(root(2), &succession).unwrap();
+        let (reading, writing) = (open().reading_up_to(generation(2)), open().at_generation(generation(2)));
+        opens(&reading, ada.id, &row).unwrap();
+        opens(&writing, ada.id, &row).unwrap();
+        opens(&reading, ada.id, &person(&writing).identity_row().unwrap()).unwrap_err();
+        let new_person = person(&writing);
+        opens(&reading, new_person.id, &new_person.identity_row().unwrap()).unwrap();
+        for vault in [&reading, &writing] {
+            let found = vault.pseudonym(tenant(), &ada.id, "https://epa.example");
+            assert_eq!(found.as_ref(), Ok(&subject), "a subject never changes");
+            assert_eq!(
+                vault.service_index(tenant(), &ada.id, "https://epa.example"),
+                Ok(service)
+            );
+            assert_eq!(vault.blind_index(tenant(), &kvnr()), old.blind_index(tenant(), &kvnr()));
+        }
+
+        // Her record moves over; then the old root is given up.
+        let capability = writing.background_capability(tenant(), ada.id, BackgroundTask::Reseal);
+        let resealed = writing
+            .with_person(capability, &row, |scope| scope.reseal_claims())
+            .unwrap()
+            .unwrap();
+        let store::Write::Put { sealed, .. } = resealed.write else {
+            panic!("a put")
+        };
+        let moved = Row {
+            version: 2,
+            sealed,
+            expires_at: None,
+        };
+        let ended = writing.give_up_older_roots(&[tenant()]).unwrap();
+        let after = Vault::open_with(root(2), &ended)
+            .unwrap()
+            .at_generation(generation(2))
+            .at_index_generation(generation(2), None);
+        opens(&after, ada.id, &moved).unwrap();
+        assert_eq!(
+            opens(&after, ada.id, &row),
+            Err(OpenError::KeyAbsent(crate::KeyAbsent)),
+            "what was not moved is gone"
+        );
+        assert_eq!(after.pseudonym(tenant(), &ada.id, "https://epa.example"), Ok(subject));
+        assert_eq!(
+            after.service_index(tenant(), &ada.id, "https://epa.example"),
+            Ok(service)
+        );
+        assert_ne!(after.blind_index(tenant(), &kvnr()), old.blind_index(tenant(), &kvnr()));
+        // And once more: what was carried is carried on.
+        let third = after.hand_on(&root(3), generation(3)).unwrap();
+        let third = Vault::open_with(root(3), &third)
+            .unwrap()
+            .at_generation(generation(3))
+            .at_index_generation(generation(2), None);
+        opens(&third, ada.id, &moved).unwrap();
+    }
+
+    #[test]
+    fn succession_opens_under_its_root_only_and_unchanged() {
+        let succession = Vault::open(root(1)).hand_on(&root(2), generation(2)).unwrap();
+        for other in [1, 3] {
+            assert_eq!(
+                Vault::open_with(root(other), &succession).unwrap_err(),
+                OpenError::NotAuthentic
+            );
+        }
+        let bytes = succession.as_bytes();
+        assert!(!bytes.windows(32).any(|window| window == [1; 32]), "no root in clear");
+        for bit in 8..bytes.len() * 8 {
+            let mut changed = bytes.to_vec();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            let changed = Succession::parse(&changed).unwrap();
+            assert!(Vault::open_with(root(2), &changed).is_err());
+        }
+        for length in 0..bytes.len() {
+            let cut = Succession::parse(&bytes[..length]);
+            assert!(cut.is_err() || Vault::open_with(root(2), &cut.unwrap()).is_err());
+        }
+        assert!(matches!(Succession::parse(&[9]), Err(OpenError::UnknownForm { .. })));
+    }
+
+    #[test]
+    fn root_is_handed_on_forwards_only_and_by_who_has_it() {
+        let vault = Vault::open(root(1)).at_generation(generation(4));
+        for number in 1..=4 {
+            assert_eq!(
+                vault.hand_on(&root(2), generation(number)),
+                Err(SuccessionError::Generation { newest: 4 })
+            );
+        }
+        let serving = Vault::from_tenant_bundle(vault.tenant_bundle(tenant()).unwrap());
+        assert_eq!(serving.hand_on(&root(2), generation(9)), Err(SuccessionError::NoRoot));
+        assert_eq!(serving.give_up_older_roots(&[]), Err(SuccessionError::NoRoot));
+    }
+
+    #[test]
+    fn same_half_under_another_wrapping_key_is_the_same_root() {
+        // A new key in the module rotates no root: what is derived depends on seed, half and namespace only.
+        let namespace = crate::Namespace::parse("de.example").unwrap();
+        let seed = crate::NamespaceSeed::from_bytes(&[1; 32]);
+        let half = || crate::HsmHalf::new(Secret::copy_of(&[2; 32]));
+        let open = || Vault::open(UnlockedRoot::from_locks(&namespace, &seed, &half()));
+        let one = person(&open());
+        opens(&open(), one.id, &one.identity_row().unwrap()).unwrap();
+    }
 }

@@ -196,3 +196,132 @@ impl fmt::Debug for TenantBundle {
         f.write_str("TenantBundle")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{OpenError, PersonId, StateKind, tenant_id};
+    use authenticator::Kvnr;
+    use jose::UnixTime;
+
+    fn one() -> TenantId {
+        tenant_id("https://one.example")
+    }
+
+    fn other() -> TenantId {
+        tenant_id("https://other.example")
+    }
+
+    fn root() -> Vault {
+        let generation = |number| Generation::new(number).unwrap();
+        Vault::development([1; 32])
+            .at_generation(generation(3))
+            .at_index_generation(generation(2), Some(generation(1)))
+    }
+
+    #[test]
+    fn attack_34_bundle_holds_no_byte_sequence_of_another_tenants_keys_or_of_the_root() {
+        let bytes = root().tenant_bundle(one()).unwrap().to_bytes();
+        let holds = |key: &[u8]| bytes.windows(key.len()).any(|window| window == key);
+        let root_instance = root();
+        let source = root_instance.source();
+        for purpose in Purpose::ALL {
+            for number in 1..=3 {
+                let own = source.key(one(), Generation(number), purpose).unwrap();
+                assert!(holds(&own[..]), "{purpose:?} {number}: the search finds what is there");
+
+                let foreign = source.key(other(), Generation(number), purpose).unwrap();
+                assert!(!holds(&foreign[..]), "{purpose:?} {number}");
+            }
+        }
+        let (_, root) = source.roots().unwrap().newest().unwrap();
+        assert!(!holds(&root.seed()[..]));
+        assert!(!holds(&[1; 32]), "the seed");
+    }
+
+    #[test]
+    fn attack_34_serving_instance_asked_for_another_tenant_says_that_the_key_is_not_here() {
+        let bundle = TenantBundle::parse(&root().tenant_bundle(one()).unwrap().to_bytes()).unwrap();
+        let serving = Vault::from_tenant_bundle(bundle);
+        let kvnr = Kvnr::parse("Q000123451").unwrap();
+        let person = PersonId::from_bytes([1; 16]);
+        assert_eq!(serving.blind_index(one(), &kvnr), root().blind_index(one(), &kvnr));
+        assert_eq!(
+            serving.pseudonym(one(), &person, "s"),
+            root().pseudonym(one(), &person, "s")
+        );
+        assert_eq!(serving.lookup_keys(one(), &kvnr), root().lookup_keys(one(), &kvnr));
+        assert_eq!(serving.generations(), root().generations());
+
+        assert_eq!(serving.blind_index(other(), &kvnr), Err(KeyAbsent));
+        assert_eq!(serving.pseudonym(other(), &person, "s"), Err(KeyAbsent));
+        assert_eq!(serving.service_index(other(), &person, "s"), Err(KeyAbsent));
+        assert_eq!(serving.erase_person(other(), person, &kvnr), Err(KeyAbsent));
+        assert_eq!(serving.tenant_bundle(other()).unwrap_err(), KeyAbsent);
+        let now = UnixTime(1_800_000_000);
+        let states = serving.login_states();
+        assert!(states.seal(one(), StateKind::Pushed, now, b"x").is_ok());
+        assert_eq!(
+            states.seal(other(), StateKind::Pushed, now, b"x").unwrap_err(),
+            crate::SealError::KeyAbsent(KeyAbsent)
+        );
+        let foreign = root()
+            .login_states()
+            .seal(other(), StateKind::Pushed, now, b"x")
+            .unwrap();
+        assert_eq!(
+            states.open(other(), StateKind::Pushed, now, &foreign),
+            Err(crate::StateError::KeyAbsent(KeyAbsent))
+        );
+        let key = root()
+            .generate_signing_key(other(), crate::KeyRole::Challenge, crate::KeyState::Active, now)
+            .unwrap();
+        let change = root().seal_signing_key(&key, None).unwrap();
+        let store::Write::Put { key: at, sealed, .. } = change.write else {
+            panic!("a put")
+        };
+        let row = store::Row {
+            version: 1,
+            sealed,
+            expires_at: None,
+        };
+        assert_eq!(
+            serving.open_signing_key(&at, &row).unwrap_err(),
+            OpenError::KeyAbsent(KeyAbsent)
+        );
+        assert!(root().open_signing_key(&at, &row).is_ok());
+    }
+
+    #[test]
+    fn vault_of_several_bundles_wants_them_alike() {
+        let bundle = |vault: Vault, tenant| vault.tenant_bundle(tenant).unwrap();
+        let both = Vault::from_tenant_bundles(vec![bundle(root(), one()), bundle(root(), other())]).unwrap();
+        let kvnr = Kvnr::parse("Q000123451").unwrap();
+        for tenant in [one(), other()] {
+            assert_eq!(both.blind_index(tenant, &kvnr), root().blind_index(tenant, &kvnr));
+        }
+        let older = bundle(Vault::development([1; 32]), other());
+        assert!(Vault::from_tenant_bundles(vec![bundle(root(), one()), older]).is_none());
+        assert!(Vault::from_tenant_bundles(Vec::new()).is_none());
+    }
+
+    #[test]
+    fn bundle_is_read_as_it_was_written_and_never_panics() {
+        let bytes = root().tenant_bundle(one()).unwrap().to_bytes();
+        assert!(bytes.len() <= MAX_BUNDLE_BYTES);
+        for length in 0..bytes.len() {
+            assert!(TenantBundle::parse(&bytes[..length]).is_err());
+        }
+        let changed = |at: usize, to: u8| {
+            let mut changed = bytes.clone();
+            changed[at] = to;
+            TenantBundle::parse(&changed).is_ok()
+        };
+        assert!(!changed(0, 2), "another form");
+        assert!(!changed(1, 9), "another lock");
+        assert!(!changed(HEADER_BYTES, 99), "a purpose of another release");
+        assert!(TenantBundle::parse(&vec![1; MAX_BUNDLE_BYTES + 1]).is_err());
+        assert_eq!(format!("{:?}", root().tenant_bundle(one()).unwrap()), "TenantBundle");
+    }
+}
