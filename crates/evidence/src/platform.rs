@@ -28,7 +28,7 @@ pub enum Platform {
     SevSnp,
     /// A measured boot quoted by a TPM, which may be emulated: says what was started, keeps nobody out.
     VtpmDev,
-    /// Evidence made by [`crate::simulated`]: says nothing about hardware.
+    /// Evidence made by `evidence::simulated`: says nothing about hardware.
     Simulated,
 }
 

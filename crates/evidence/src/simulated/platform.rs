@@ -98,6 +98,7 @@ impl SimulatedEnclave {
 #[cfg(test)]
 #[derive(Clone)]
 pub(crate) struct DomainShape {
+    pub(crate) mr_signer_seam: [u8; 48],
     pub(crate) mr_td: [u8; 48],
     pub(crate) rtmr: [[u8; 48]; 4],
     pub(crate) attributes: u64,
@@ -184,7 +185,9 @@ impl<'a> SimulatedPlatform<'a> {
         collateral: &CollateralShape,
     ) -> Result<Evidence, SimulationError> {
         let mut report = header(4, 0x81);
-        report.extend([0; 16 + 48 + 48 + 8]); // TEE_TCB_SVN, MRSEAM, MRSIGNERSEAM, SEAMATTRIBUTES
+        report.extend([0; 16 + 48]); // TEE_TCB_SVN, MRSEAM
+        report.extend(domain.mr_signer_seam);
+        report.extend([0; 8]); // SEAMATTRIBUTES
         report.extend(domain.attributes.to_le_bytes());
         report.extend(0xe7_u64.to_le_bytes());
         for field in [

@@ -129,7 +129,7 @@ fn by_sentence(sentence: &str, quote: &Quote<'_>) -> EvidenceError {
         return EvidenceError::QuotingEnclave;
     }
     if says("TDX module") {
-        return EvidenceError::Attributes(0);
+        return EvidenceError::TdxModule;
     }
     if says("Signature is invalid for tcb_info") {
         return EvidenceError::Signature("TCB info");

@@ -60,6 +60,9 @@ pub enum EvidenceError {
     /// The quoting enclave is not the one Intel describes.
     #[error("the quoting enclave is not the vendor's")]
     QuotingEnclave,
+    /// The TDX module that runs the domain is not the one Intel describes.
+    #[error("the TDX module is not the vendor's")]
+    TdxModule,
     /// The platform's certificate names another chip than the report.
     #[error("the certificate belongs to another chip")]
     ChipMismatch,
@@ -188,6 +191,7 @@ impl EvidenceError {
             Self::Refused => "evidence.refused",
             Self::CollateralMismatch => "evidence.collateral_mismatch",
             Self::QuotingEnclave => "evidence.quoting_enclave",
+            Self::TdxModule => "evidence.tdx_module",
             Self::ChipMismatch => "evidence.chip_mismatch",
             Self::TcbMismatch => "evidence.tcb_mismatch",
             Self::SigningKey => "evidence.signing_key",

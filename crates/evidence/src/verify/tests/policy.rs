@@ -57,6 +57,7 @@ fn platform_code(
 
 fn domain() -> DomainShape {
     DomainShape {
+        mr_signer_seam: [0; 48],
         mr_td: [9; 48],
         rtmr: [[1; 48], [2; 48], [3; 48], [4; 48]],
         attributes: 1 << 28,
@@ -259,6 +260,11 @@ fn every_violation_of_the_rules_for_domains_has_its_own_code() {
     // Counters that show what runs inside, and a reserved bit.
     assert_eq!(domain_code(&with(septve | 1 << 63)), "evidence.attributes");
     assert_eq!(domain_code(&with(septve | 1 << 40)), "evidence.attributes");
+    let module = DomainShape {
+        mr_signer_seam: [1; 48],
+        ..domain()
+    };
+    assert_eq!(domain_code(&module), "evidence.tdx_module");
     let mut everything = PlatformPolicy::default();
     everything.tdx.allowed_attributes = u64::MAX;
     everything.tdx.required_attributes = 0;
