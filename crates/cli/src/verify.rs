@@ -23,6 +23,7 @@ const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 /// Prints one line for each, and a verdict in one sentence. Exit code 0 trusted, 1 refused, 2 cannot decide, 3 simulated or development.
 ///
 /// Examples:
+///   healthid verify https://localhost:8411
 ///   healthid verify https://idp.insurer.example --pins pins.json
 ///   healthid verify https://idp.insurer.example --pins pins.json --save evidence.json
 ///   healthid verify --bundle evidence.json --pins pins.json --time saved
@@ -35,9 +36,9 @@ pub(crate) struct Options {
     /// A bundle saved with --save, instead of asking anybody.
     #[arg(long, value_name = "FILE")]
     bundle: Option<PathBuf>,
-    /// Whom to believe: manifest set, log, witnesses, namespace.
+    /// Whom to believe: manifest set, log, witnesses, namespace. Left out: what a running sandbox writes for its own provider.
     #[arg(long, value_name = "FILE")]
-    pins: PathBuf,
+    pins: Option<PathBuf>,
     /// Keep the bundle and the session it came over, to be judged again later.
     #[arg(long, value_name = "FILE", conflicts_with = "bundle")]
     save: Option<PathBuf>,
@@ -66,10 +67,15 @@ pub(crate) async fn run(options: Options) -> Result<u8> {
 }
 
 async fn judged(options: &Options) -> Result<u8> {
-    let pins = Pins::parse(&read(&options.pins)?).with_context(|| options.pins.display().to_string())?;
+    let believed = options.trust.decide().await?;
+    let pins = match (&options.pins, &believed.sandbox) {
+        (Some(path), _) => path.clone(),
+        (None, Some(sandbox)) => sandbox.evidence_pins.clone(),
+        (None, None) => bail!("--pins: expected a file, for no sandbox runs here"),
+    };
+    let pins = Pins::parse(&read(&pins)?).with_context(|| pins.display().to_string())?;
     let (bundle, asked, time) = match (&options.url, &options.bundle) {
         (Some(url), None) => {
-            let believed = options.trust.decide().await?;
             let names = believed.sandbox.map(|description| description.host_names);
             // The person at the keyboard chose the address.
             let rule = AddressRule::Unrestricted;

@@ -149,6 +149,16 @@ fn a_running_sandbox_serves_every_command_until_it_is_interrupted() {
         let output = healthid(words);
         assert!(output.status.success(), "{words:?}: {}", stderr(&output));
     }
+    // Its evidence is genuine as far as a simulation can be: nothing is refused, and nothing is claimed.
+    let issuer = description["insurers"][0]["issuer"].as_str().unwrap();
+    let verified = healthid(&["verify", issuer, "--at", at]);
+    let text = String::from_utf8_lossy(&verified.stdout);
+    assert_eq!(verified.status.code(), Some(3), "{text}{}", stderr(&verified));
+    assert!(
+        text.contains("ok       bound to this TLS") && !text.contains("REFUSED"),
+        "{text}"
+    );
+    assert!(!text.to_lowercase().contains("exclu"), "{text}");
     assert!(out.join("server.pem").is_file() && out.join("server.key").is_file());
     assert_eq!(running.interrupt(), Some(0));
 }
