@@ -23,7 +23,7 @@ const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 /// Prints one line for each, and a verdict in one sentence. Exit code 0 trusted, 1 refused, 2 cannot decide, 3 simulated or development.
 ///
 /// Examples:
-///   healthid verify https://localhost:8411
+///   healthid verify https://localhost:8403
 ///   healthid verify https://idp.insurer.example --pins pins.json
 ///   healthid verify https://idp.insurer.example --pins pins.json --save evidence.json
 ///   healthid verify --bundle evidence.json --pins pins.json --time saved

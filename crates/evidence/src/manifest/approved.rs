@@ -29,8 +29,10 @@ pub struct Seen {
     pub number: u64,
     /// Its hash.
     pub hash: [u8; 32],
-    /// The tree it was seen in.
-    pub log: LogView,
+    /// The tree it was seen in. When given, the way from there to the tree shown must be proven
+    /// ([`LoggedManifest::consistency`]): whoever remembers a tree takes that proof from the log's tiles, since whoever
+    /// shows a manifest cannot know what others saw.
+    pub log: Option<LogView>,
 }
 
 /// A manifest as it travels: the log's entry, where it stands, and the log's word for it.
@@ -42,7 +44,7 @@ pub struct LoggedManifest {
     pub inclusion: InclusionProof,
     /// The signed note: checkpoint, the log's signature, the witnesses' cosignatures.
     pub checkpoint: String,
-    /// Path between the tree seen before and this one; empty when there is none to show.
+    /// Path between the tree seen before and this one; empty when nothing was seen. Filled in by whoever remembers.
     pub consistency: Vec<[u8; 32]>,
 }
 
@@ -75,6 +77,10 @@ impl ApprovedManifest {
     /// `chain` ends with the current one. Each is approved by the set of the one before (the first by `trust`'s), stands
     /// in that one's log, and has a higher number. Manifests that changed nobody's powers may be left out. A manifest
     /// that is only passed through may have expired; the last must be valid at `now`.
+    ///
+    /// What this cannot know: whether a newer manifest exists (its validity bounds that), and whether a set that handed
+    /// over its powers since conspires again (its forgery would have to stand in the log, and pins that are renewed
+    /// stop believing it).
     ///
     /// # Errors
     /// [`ManifestError`], a variant per reason.
@@ -162,7 +168,10 @@ impl ApprovedManifest {
         if number == seen.number.saturating_add(1) && self.manifest.previous != seen.hash {
             return Err(ManifestError::OtherPredecessor);
         }
-        Ok(seen.log.check_consistent(&self.log, &logged.consistency)?)
+        match &seen.log {
+            None => Ok(()),
+            Some(log) => Ok(log.check_consistent(&self.log, &logged.consistency)?),
+        }
     }
 
     /// Whether it is valid at `now`; asked again wherever one is used long after it was verified.
@@ -253,13 +262,19 @@ impl ApprovedManifest {
         }
     }
 
+    /// The tree it was shown in.
+    #[must_use]
+    pub fn log(&self) -> LogView {
+        self.log
+    }
+
     /// What to remember, so that nothing older is accepted later.
     #[must_use]
     pub fn seen(&self) -> Seen {
         Seen {
             number: self.manifest.number,
             hash: self.hash,
-            log: self.log,
+            log: Some(self.log),
         }
     }
 }

@@ -156,7 +156,7 @@ fn judge_manifest(bundle: &Bundle, pins: &Pins, now: UnixTime, sheet: &mut Sheet
             "{} at entry {} of {}, witnessed since {} by {}{emergency}",
             pins.trust.governance.log.name,
             bundle.manifests.last().map_or(0, |logged| logged.inclusion.index),
-            approved.seen().log.size,
+            approved.log().size,
             approved.included_since().0,
             approved.witnesses().join(", "),
         ),
@@ -379,16 +379,20 @@ fn judge_hardening(bundle: &Bundle, sheet: &mut Sheet) {
     }
     let absent = named(|state| matches!(state, ControlState::NotApplicable(_)));
     let in_force = named(|state| matches!(state, ControlState::Required));
-    let found = match (in_force.is_empty(), absent.is_empty()) {
-        (true, _) => format!("none in force; not applicable: {}", absent.join(", ")),
-        (false, true) => format!("in force: {}", in_force.join(", ")),
-        (false, false) => format!(
-            "in force: {}; not applicable: {}",
-            in_force.join(", "),
-            absent.join(", ")
-        ),
+    if in_force.is_empty() && bundle.evidence.platform != Platform::Sgx {
+        // Inside an enclave the kernel's controls do not exist; anywhere else somebody switched them all off.
+        sheet.unknown(Subject::Hardening, format!("none in force: {}", absent.join(", ")));
+        return;
+    }
+    let list = |title: &str, names: &[&str]| match names {
+        [] => None,
+        names => Some(format!("{title}: {}", names.join(", "))),
     };
-    sheet.ok(Subject::Hardening, found);
+    let found = [list("in force", &in_force), list("not applicable", &absent)];
+    sheet.ok(
+        Subject::Hardening,
+        found.into_iter().flatten().collect::<Vec<_>>().join("; "),
+    );
 }
 
 /// Enough of a measurement to recognise it; the whole stands in the manifest.

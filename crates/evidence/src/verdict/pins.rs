@@ -69,7 +69,8 @@ struct Wire {
 struct WireSeen {
     #[serde(with = "hex_array")]
     hash: [u8; 32],
-    log: LogView,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    log: Option<LogView>,
     number: u64,
 }
 

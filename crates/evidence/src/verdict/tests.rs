@@ -356,6 +356,20 @@ fn hardening_that_failed_or_was_exchanged_is_refused() {
 }
 
 #[test]
+fn controls_that_are_all_switched_off_are_noticed_where_they_exist() {
+    let mut scene = Scene::new(Platform::Simulated);
+    scene.hardening = HardeningProfile::none("switched off");
+    let verdict = scene.judged(&scene.bundle());
+    assert!(
+        matches!(verdict.state(Subject::Hardening), Some(State::Unknown(reason)) if reason.contains("none in force")),
+        "{verdict}"
+    );
+    let mut scene = Scene::new(Platform::Sgx);
+    scene.hardening = HardeningProfile::none("ENOSYS in the enclave");
+    assert_eq!(scene.judged(&scene.bundle()).exit_code(), 0);
+}
+
+#[test]
 fn without_a_manifest_that_holds_nothing_else_is_believed() {
     let scene = Scene::new(Platform::Sgx);
     let mut bundle = scene.bundle();
@@ -434,7 +448,7 @@ fn pins_are_read_as_they_were_written_and_broken_ones_are_refused() {
     let seen = Seen {
         number: 3,
         hash: [4; 32],
-        log: crate::transparency::LogView { root: [5; 32], size: 6 },
+        log: Some(crate::transparency::LogView { root: [5; 32], size: 6 }),
     };
     let pins = Pins {
         seen: Some(seen),
