@@ -25,6 +25,7 @@
 
 mod account;
 mod browser;
+mod evidence;
 mod login;
 mod logo;
 mod pages;
@@ -34,7 +35,7 @@ mod rehearsal;
 mod sessions;
 mod texts;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -44,6 +45,7 @@ use url::Url;
 
 use crate::client::{Clock, KeyPurpose, KeyRingError, KeyStatus, RelyingParty, federation_router};
 
+pub use evidence::EvidenceCheck;
 pub use login::{MAX_SHOWN_INSURERS, MAX_STATE_CHARACTERS};
 pub use logo::{MAX_KEPT_LOGOS, MAX_LOGO_BYTES};
 pub use personality::{ICON_PATH, Localised, Personality, RETURN_PATH};
@@ -99,6 +101,7 @@ pub(crate) struct App {
     clock: Clock,
     login_origins: Vec<String>,
     portal_url: Option<String>,
+    evidence: OnceLock<EvidenceCheck>,
     sessions: sessions::Sessions,
     logos: logo::Logos,
 }
@@ -135,7 +138,7 @@ impl DemoService {
         if !party.config().redirect_uris.contains(&expected) {
             return Err(DemoServiceError::RedirectUri { expected });
         }
-        let (sessions, logos) = Default::default();
+        let (evidence, sessions, logos) = Default::default();
         let app = App {
             personality,
             base_url,
@@ -143,10 +146,16 @@ impl DemoService {
             clock,
             login_origins,
             portal_url,
+            evidence,
             sessions,
             logos,
         };
         Ok(Self { app: Arc::new(app) })
+    }
+
+    /// Has the token page show what runs at the person's provider. The first call counts.
+    pub fn check_evidence(&self, check: EvidenceCheck) {
+        let _ = self.app.evidence.set(check);
     }
 
     /// The pages, for browsers.

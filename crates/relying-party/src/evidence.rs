@@ -6,7 +6,7 @@
 use evidence::binding::Session;
 use evidence::bundle::{Bundle, BundleError, EVIDENCE_PATH};
 use jose::base64url;
-use transport::{AddressRule, BoundConnection, CertificateError, FetchError, Roots};
+use transport::{AddressRule, BoundConnection, CertificateError, FetchError, HttpResponse, Roots};
 
 use crate::client::RandomnessError;
 use crate::client::random_nonce;
@@ -30,8 +30,13 @@ pub enum AskError {
     #[error("evidence: {0}")]
     Certificate(#[from] CertificateError),
     /// Another status than 200: the server shows no evidence, or none now.
-    #[error("evidence: the server answered with status {0}, expected 200")]
-    Status(u16),
+    #[error("evidence: status {status}, expected 200: {reason}")]
+    Status {
+        /// The status.
+        status: u16,
+        /// What it says about it.
+        reason: String,
+    },
     /// The answer is no bundle.
     #[error("evidence: {0}")]
     Bundle(#[from] BundleError),
@@ -49,7 +54,10 @@ pub async fn ask(url: &str, roots: &Roots, rule: AddressRule, loopback_names: &[
     let path = format!("{EVIDENCE_PATH}?nonce={}", base64url::encode(&nonce));
     let response = connection.get(&path).await?;
     if response.status != 200 {
-        return Err(AskError::Status(response.status));
+        return Err(AskError::Status {
+            status: response.status,
+            reason: reason(&response),
+        });
     }
     let tls = connection.session();
     Ok(Answer {
@@ -60,4 +68,24 @@ pub async fn ask(url: &str, roots: &Roots, rule: AddressRule, loopback_names: &[
             exporter: *tls.exporter(),
         },
     })
+}
+
+/// Longest reason that is passed on, in characters.
+const MAX_REASON_CHARACTERS: usize = 300;
+
+/// The server's `error_description`, without what could move a terminal's cursor.
+fn reason(response: &HttpResponse) -> String {
+    let description = response
+        .json::<serde_json::Value>()
+        .ok()
+        .and_then(|body| Some(body.get("error_description")?.as_str()?.to_owned()));
+    description.map_or_else(
+        || "the server says nothing about it".to_owned(),
+        |text| {
+            text.chars()
+                .filter(|c| !c.is_control())
+                .take(MAX_REASON_CHARACTERS)
+                .collect()
+        },
+    )
 }

@@ -188,7 +188,7 @@ async fn a_server_without_evidence_or_with_something_else_gives_no_answer() {
     let rule = AddressRule::LoopbackAllowed;
     let silent = serve(authority.identity(), Router::new()).await;
     let error = ask(&silent, &roots, rule, &[]).await.unwrap_err();
-    assert!(matches!(error, AskError::Status(404)), "{error}");
+    assert!(matches!(error, AskError::Status { status: 404, .. }), "{error}");
     let odd = serve(
         authority.identity(),
         Router::new().route(EVIDENCE_PATH, get(|| async { r#"{"trusted":true}"# })),

@@ -11,6 +11,7 @@ mod sockets;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use evidence::verdict::Pins;
 use federation::chain::TrustAnchor;
 use federation::{EntityId, Schemes};
 use fedmaster::{Clock, FederationMaster, KeyDirectory, MasterOptions, OpenRegistration, Storage};
@@ -19,6 +20,7 @@ use provider::clock::SystemClock;
 use provider::rng::SystemRng;
 use provider::{LimitSettings, Provider, ProviderParts};
 use relying_party::demo::DemoService;
+use relying_party::demo::EvidenceCheck;
 use store_sqlite::{FileRegister, SqliteStore};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -270,6 +272,14 @@ async fn start(options: SandboxOptions) -> Result<RunningSandbox, StartError> {
     ));
     rollovers.register_insurers().await?;
     register_services(&master, &services, &addresses).await?;
+    for (_, demo) in &services {
+        demo.check_evidence(EvidenceCheck {
+            pins: Pins::parse(&shown.pins).map_err(|_| StartError::Internal("the evidence pins cannot be read"))?,
+            roots: network.roots.clone(),
+            address_rule: network.rule,
+            loopback_names: network.host_names.clone(),
+        });
+    }
     import_people(&provider, &addresses, &cards, now).await?;
 
     let description = Description {

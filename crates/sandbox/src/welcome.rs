@@ -58,6 +58,16 @@ pub fn welcome(description: &Description, started_in_milliseconds: u128) -> Stri
         record.map_or("", |entry| &entry.entity_id)
     ));
     line(format_args!("        a statement and its chain, step by step"));
+    line(format_args!(
+        "    healthid verify {}{at}",
+        description
+            .insurers
+            .first()
+            .map_or("", |insurer| insurer.issuer.as_str())
+    ));
+    line(format_args!(
+        "        what runs there, and who says so: here a simulation"
+    ));
     line(format_args!("    healthid --help"));
     line(format_args!("        everything else"));
     line(format_args!(""));

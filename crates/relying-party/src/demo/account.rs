@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::App;
 use super::browser::Visit;
+use super::evidence::Judged;
 use super::pages::Frame;
 use super::problem::{Kind, Problem};
 use super::sessions::Person;
@@ -46,6 +47,7 @@ struct Row<'a> {
 struct TokenPage<'a> {
     frame: Frame<'a>,
     account: String,
+    judged: Option<Judged>,
 }
 
 /// `GET /account`
@@ -84,9 +86,14 @@ pub(super) async fn account(State(app): State<Arc<App>>, visit: Visit) -> Respon
 pub(super) async fn token(State(app): State<Arc<App>>, visit: Visit) -> Response {
     match app.person(&visit) {
         Some(person) => {
+            let judged = match app.evidence.get() {
+                Some(check) => Some(check.of(person.account.issuer.as_str(), (app.clock)()).await),
+                None => None,
+            };
             let page = TokenPage {
                 frame: Frame::of(&app, &visit),
                 account: render(&person.account, visit.language),
+                judged,
             };
             app.page(&visit, StatusCode::OK, &page)
         }

@@ -66,6 +66,8 @@ texts! {
     logout: "Abmelden", "Log out";
     token_title: "Das Token, Schritt für Schritt", "The token, step by step";
     token_intro: "So kam Ihre Anmeldung hier an, und deshalb wurde ihr geglaubt. Ein Dienst im Betrieb zeigt und behält das nicht.", "This is how your login arrived, and why it was believed. A service in production neither shows nor keeps this.";
+    evidence: "Was beim Identitätsdienst läuft", "What runs at the identity provider";
+    evidence_intro: "Der Dienst hat eben nach dem Nachweis gefragt und ihn geprüft, wie es der Befehl „healthid verify“ tut.", "The service has just asked for evidence and judged it, as the command “healthid verify” does.";
     back_to_account: "Zurück zu Ihren Angaben", "Back to your data";
     back_to_start: "Zur Anmeldung", "To the login";
     support_own: "Support-Code dieses Dienstes", "This service's support code";
