@@ -7,6 +7,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+mod ceremony;
 mod certificate;
 mod clock;
 mod failure;
@@ -38,6 +39,8 @@ enum Command {
     #[command(subcommand)]
     Rehearse(rehearse::Command),
     Certificate(certificate::Options),
+    #[command(subcommand)]
+    Ceremony(Box<ceremony::Command>),
     Verify(Box<verify::Options>),
     /// Look into a federation: statements, trust chains, metadata policy.
     #[command(subcommand)]
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
             Command::Phone(command) => phone::run(command).await,
             Command::Rehearse(command) => rehearse::run(command).await,
             Command::Certificate(options) => certificate::run(options).await,
+            Command::Ceremony(command) => ceremony::run(*command),
             Command::Federation(command) => federation::run(command).await,
             Command::Fedmaster(command) => fedmaster::run(command).await,
         }

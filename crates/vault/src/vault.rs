@@ -151,6 +151,15 @@ impl Vault {
         self.lock.name()
     }
 
+    /// Sixteen hexadecimal digits by which people recognise the newest root: derived from it, and says nothing about it.
+    /// `None` for a vault from bundles, which holds no root.
+    #[must_use]
+    pub fn root_fingerprint(&self) -> Option<String> {
+        let (_, root) = self.source.roots()?.newest()?;
+        let fingerprint = root.derive_own(b"fingerprint");
+        Some(fingerprint[..8].iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     pub(crate) const fn lock(&self) -> Lock {
         self.lock
     }
