@@ -14,6 +14,7 @@ mod failure;
 mod federation;
 mod fedmaster;
 mod login;
+mod manifest;
 mod person;
 mod phone;
 mod rehearse;
@@ -42,6 +43,8 @@ enum Command {
     #[command(subcommand)]
     Ceremony(Box<ceremony::Command>),
     Verify(Box<verify::Options>),
+    #[command(subcommand)]
+    Manifest(Box<manifest::Command>),
     /// Look into a federation: statements, trust chains, metadata policy.
     #[command(subcommand)]
     Federation(federation::Command),
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match arguments.command {
             Command::Verify(options) => return verify::run(*options).await,
+            Command::Manifest(command) => manifest::run(*command),
             Command::Sandbox(options) => sandbox_command::run(*options).await,
             Command::Login(options) => login::run(*options).await,
             Command::Phone(command) => phone::run(command).await,

@@ -188,25 +188,19 @@ impl Rehearsal {
     /// # Errors
     /// When the log or a witness refuses.
     pub fn publish(&self, envelope: &Envelope, at: UnixTime) -> Result<LoggedManifest, RehearsalError> {
-        let envelope = envelope.encode();
-        let index = self.log.append(&envelope).map_err(failed)?;
-        let note = self.log.checkpoint().map_err(failed)?.unwrap_or_default();
+        let index = self.log.append(&envelope.encode()).map_err(failed)?;
+        let note = self.log.reader().checkpoint().map_err(failed)?.unwrap_or_default();
         for witness in &self.witnesses {
             let old_size = witness.last().map_err(failed)?.map_or(0, |view| view.size);
             let request = CosignRequest {
                 old_size,
                 checkpoint: &note,
-                consistency: &self.log.prove_consistency(old_size).map_err(failed)?,
+                consistency: &self.log.reader().prove_consistency(old_size).map_err(failed)?,
             };
             let line = witness.cosign(&request, at).map_err(failed)?;
-            self.log.add_cosignature(&line).map_err(failed)?;
+            self.log.reader().add_cosignature(&line).map_err(failed)?;
         }
-        Ok(LoggedManifest {
-            envelope,
-            inclusion: self.log.prove_inclusion(index).map_err(failed)?,
-            checkpoint: self.log.checkpoint().map_err(failed)?.unwrap_or_default(),
-            consistency: Vec::new(),
-        })
+        LoggedManifest::from_log(self.log.reader(), index, 0).map_err(failed)
     }
 
     /// [`Rehearsal::approve`] by a [`QUORUM`] and [`Rehearsal::publish`]. It holds [`MINIMUM_INCLUSION_SECONDS`] later.

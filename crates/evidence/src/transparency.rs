@@ -15,6 +15,7 @@
 mod checkpoint;
 mod error;
 mod keys;
+mod log_reader;
 mod log_writer;
 mod note;
 mod witness;
@@ -24,7 +25,8 @@ pub use checkpoint::{
 };
 pub use error::LogError;
 pub use keys::{KeyFileError, NamedKey, SigningKey};
-pub use log_writer::{LogWriter, LogWriterError, MAX_TREE_SIZE};
+pub use log_reader::{LogReader, LogWriterError, MAX_TREE_SIZE};
+pub use log_writer::LogWriter;
 pub use note::{MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, Note};
 pub use witness::{CosignRequest, Witness, WitnessError};
 

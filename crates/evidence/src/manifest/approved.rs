@@ -6,7 +6,7 @@ use super::{AdmissionError, ApprovedInstance, Envelope, Governance, InstanceRole
 use super::{OrganisationRole, admission, canonical_json};
 use crate::encoding::sha256;
 use crate::platform::Evidence;
-use crate::transparency::{InclusionProof, LogView, SignedCheckpoint};
+use crate::transparency::{InclusionProof, LogReader, LogView, LogWriterError, SignedCheckpoint};
 use crate::verify::{Roots, VerificationTime, VerifiedEvidence, verify};
 
 /// Greatest number of manifests between the trusted set and the current one: only manifests that changed the
@@ -46,6 +46,22 @@ pub struct LoggedManifest {
     pub checkpoint: String,
     /// Path between the tree seen before and this one; empty when nothing was seen. Filled in by whoever remembers.
     pub consistency: Vec<[u8; 32]>,
+}
+
+impl LoggedManifest {
+    /// What stands at `index` in a log, with the log's current checkpoint and its cosignatures, and the way from the
+    /// tree of `seen_size` entries (0 when nothing was seen). Nothing is verified.
+    ///
+    /// # Errors
+    /// [`LogWriterError`] when there is no such entry or the log is damaged.
+    pub fn from_log(log: &LogReader, index: u64, seen_size: u64) -> Result<Self, LogWriterError> {
+        Ok(Self {
+            envelope: log.entry(index)?,
+            inclusion: log.prove_inclusion(index)?,
+            checkpoint: log.checkpoint()?.ok_or(LogWriterError::OutOfRange)?,
+            consistency: log.prove_consistency(seen_size)?,
+        })
+    }
 }
 
 /// Somebody whose approval was verified.

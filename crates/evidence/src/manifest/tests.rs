@@ -214,12 +214,22 @@ fn the_same_number_with_another_content_is_refused() {
     let mut other = fixture.manifest(7);
     other.measurements[0].version = "0.1.1".to_owned();
     let mut logged = fixture.house.decide(&other, LOGGED).unwrap();
-    logged.consistency = fixture.house.log().prove_consistency(seen.log.unwrap().size).unwrap();
+    logged.consistency = fixture
+        .house
+        .log()
+        .reader()
+        .prove_consistency(seen.log.unwrap().size)
+        .unwrap();
     let refused = ApprovedManifest::verify(&[logged], &fixture.house.trust(), Some(&seen), NOW).unwrap_err();
     assert_eq!(refused.code(), "manifest.number_reused");
     // The same content again is no news and no offence.
     let mut again = fixture.house.decide(&fixture.manifest(7), LOGGED).unwrap();
-    again.consistency = fixture.house.log().prove_consistency(seen.log.unwrap().size).unwrap();
+    again.consistency = fixture
+        .house
+        .log()
+        .reader()
+        .prove_consistency(seen.log.unwrap().size)
+        .unwrap();
     ApprovedManifest::verify(&[again], &fixture.house.trust(), Some(&seen), NOW).unwrap();
 }
 
@@ -232,17 +242,32 @@ fn an_upgrade_follows_the_manifest_seen_and_a_downgrade_is_refused() {
     next.measurements[0].version = "0.2.0".to_owned();
     // It names the wrong predecessor: somebody approved beside a manifest this instance never saw.
     let mut beside = fixture.house.decide(&next, LOGGED).unwrap();
-    beside.consistency = fixture.house.log().prove_consistency(current.log().size).unwrap();
+    beside.consistency = fixture
+        .house
+        .log()
+        .reader()
+        .prove_consistency(current.log().size)
+        .unwrap();
     let refused = ApprovedManifest::verify(&[beside], &current.trust(), Some(&current.seen()), NOW).unwrap_err();
     assert_eq!(refused.code(), "manifest.other_predecessor");
     next.previous = current.hash();
     let mut logged = fixture.house.decide(&next, LOGGED).unwrap();
-    logged.consistency = fixture.house.log().prove_consistency(current.log().size).unwrap();
+    logged.consistency = fixture
+        .house
+        .log()
+        .reader()
+        .prove_consistency(current.log().size)
+        .unwrap();
     let upgraded = ApprovedManifest::verify(&[logged], &current.trust(), Some(&current.seen()), NOW).unwrap();
     assert_eq!(upgraded.manifest().number, 8);
     // And back.
     let mut back = old;
-    back.consistency = fixture.house.log().prove_consistency(current.log().size).unwrap();
+    back.consistency = fixture
+        .house
+        .log()
+        .reader()
+        .prove_consistency(current.log().size)
+        .unwrap();
     let refused = ApprovedManifest::verify(&[back], &upgraded.trust(), Some(&upgraded.seen()), NOW).unwrap_err();
     assert_eq!(refused.code(), "manifest.number_lower");
 }
@@ -310,13 +335,13 @@ fn a_forked_log_is_refused() {
     let other = LogWriter::open(elsewhere.path(), SigningKey::generate("other.example").unwrap()).unwrap();
     other.append(b"another story").unwrap();
     let forked = Seen {
-        log: other.view().unwrap(),
+        log: other.reader().view().unwrap(),
         ..seen
     };
     let mut next = fixture.manifest(2);
     next.previous = seen.hash;
     let mut longer = fixture.house.decide(&next, LOGGED).unwrap();
-    longer.consistency = fixture.house.log().prove_consistency(1).unwrap();
+    longer.consistency = fixture.house.log().reader().prove_consistency(1).unwrap();
     assert_eq!(verify(&longer, &forked).unwrap_err().code(), "log.inconsistent");
     // Who does not remember the tree still remembers the number.
     let forgetful = Seen { log: None, ..forked };

@@ -1,49 +1,18 @@
-//! A log in a directory: tiles, entry bundles and the checkpoint, as C2SP tlog-tiles serves them.
-//!
-//! The one place of this module that touches files. What is needed to grow and to prove is read back from the tiles, so
-//! the directory is the log; the writer checks that the tiles lead to the checkpoint's root before it builds on them.
+//! Writes a log into a directory: tiles, entry bundles and the checkpoint, as C2SP tlog-tiles serves them.
 
 use std::fs;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use tlog_tiles::{Error as TlogError, Hash, HashReader, Tile, TileHashReader, TileReader};
-use tlog_tiles::{prove_record, prove_tree, record_hash, stored_hash_index, stored_hashes_for_record_hash, tree_hash};
+use tlog_tiles::{Error as TlogError, Hash, HashReader, Tile};
+use tlog_tiles::{record_hash, stored_hash_index, stored_hashes_for_record_hash, tree_hash};
 
-use super::{InclusionProof, LogError, LogView, MAX_ENTRY_BYTES, SignedCheckpoint, SigningKey};
-
-/// Greatest number of entries. Far more than manifests ever need, and small enough for all tree arithmetic.
-pub const MAX_TREE_SIZE: u64 = 1 << 40;
-
-/// Tiles are 2^8 hashes wide (C2SP tlog-tiles).
-const TILE_HEIGHT: u8 = 8;
-const TILE_WIDTH: u64 = 256;
-const HASH_BYTES: usize = 32;
-
-/// Why the log was not written or read.
-#[derive(Debug, thiserror::Error)]
-pub enum LogWriterError {
-    /// A file could not be read or written.
-    #[error("log: {0}")]
-    Io(#[from] io::Error),
-    /// The checkpoint in the directory is not this log's.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// The tiles do not lead to the checkpoint's root, or are not there.
-    #[error("log: the tiles do not lead to the checkpoint")]
-    Damaged,
-    /// An entry that is empty or too long.
-    #[error("log: expected an entry of 1 to 65535 bytes")]
-    EntryLength,
-    /// No such entry or size.
-    #[error("log: there is no such entry or tree size")]
-    OutOfRange,
-}
+use super::log_reader::{Stored, TILE_HEIGHT, TILE_WIDTH, bundle_path, tile_path};
+use super::{LogReader, LogView, LogWriterError, MAX_ENTRY_BYTES, MAX_TREE_SIZE, SignedCheckpoint, SigningKey};
 
 /// Writes a log into a directory, and proves what it wrote.
 #[derive(Debug)]
 pub struct LogWriter {
-    directory: PathBuf,
+    reader: LogReader,
     key: SigningKey,
 }
 
@@ -53,41 +22,16 @@ impl LogWriter {
     /// # Errors
     /// [`LogWriterError`] when the directory holds a log that is not this key's, or a damaged one.
     pub fn open(directory: impl Into<PathBuf>, key: SigningKey) -> Result<Self, LogWriterError> {
-        let log = Self {
-            directory: directory.into(),
-            key,
-        };
-        fs::create_dir_all(&log.directory)?;
-        if let Some(view) = log.view()? {
-            let root = tree_hash(view.size, &log.reader(view)).map_err(|_| LogWriterError::Damaged)?;
-            if root.0 != view.root {
-                return Err(LogWriterError::Damaged);
-            }
-        }
-        Ok(log)
+        let directory = directory.into();
+        fs::create_dir_all(&directory)?;
+        let reader = LogReader::open(directory, key.public().clone())?;
+        Ok(Self { reader, key })
     }
 
-    /// The tree the checkpoint in the directory speaks of; `None` for an empty log.
-    ///
-    /// # Errors
-    /// [`LogWriterError::Io`], [`LogWriterError::Log`].
-    pub fn view(&self) -> Result<Option<LogView>, LogWriterError> {
-        let Some(note) = self.checkpoint()? else {
-            return Ok(None);
-        };
-        Ok(Some(SignedCheckpoint::parse(&note)?.verify(self.key.public())?.view()))
-    }
-
-    /// The signed note in the directory, with the cosignatures added so far.
-    ///
-    /// # Errors
-    /// [`LogWriterError::Io`].
-    pub fn checkpoint(&self) -> Result<Option<String>, LogWriterError> {
-        match fs::read_to_string(self.directory.join("checkpoint")) {
-            Ok(note) => Ok(Some(note)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+    /// What was written, to read and prove.
+    #[must_use]
+    pub fn reader(&self) -> &LogReader {
+        &self.reader
     }
 
     /// Adds an entry, signs the new checkpoint, and answers the entry's index.
@@ -110,14 +54,14 @@ impl LogWriter {
         if entries.is_empty() || !entries.iter().all(is_length) {
             return Err(LogWriterError::EntryLength);
         }
-        let old = self.view()?;
+        let old = self.reader.view()?;
         let first = old.map_or(0, |view| view.size);
         let size = first.saturating_add(entries.len() as u64);
         if size > MAX_TREE_SIZE {
             return Err(LogWriterError::OutOfRange);
         }
         let mut grown = Grown {
-            old: old.map(|view| self.reader(view)),
+            old: old.map(|view| self.reader.stored(view)),
             first: stored_hash_index(0, first),
             added: Vec::new(),
         };
@@ -128,12 +72,12 @@ impl LogWriter {
         }
         for tile in Tile::new_tiles(TILE_HEIGHT, first, size) {
             let data = tile.read_data(&grown).map_err(|_| LogWriterError::Damaged)?;
-            self.write(&tile_path(&tile), &data)?;
+            self.reader.write(&tile_path(&tile), &data)?;
         }
         self.write_bundles(first, entries)?;
         let root = tree_hash(size, &grown).map_err(|_| LogWriterError::Damaged)?;
         let checkpoint = SignedCheckpoint::sign(LogView { root: root.0, size }, &self.key)?;
-        self.write("checkpoint", checkpoint.note().encode().as_bytes())?;
+        self.reader.write("checkpoint", checkpoint.note().encode().as_bytes())?;
         Ok(first)
     }
 
@@ -142,7 +86,7 @@ impl LogWriter {
         let width = first % TILE_WIDTH;
         let mut bytes = match width {
             0 => Vec::new(),
-            width => fs::read(self.directory.join(bundle_path(first / TILE_WIDTH, width)))?,
+            width => fs::read(self.reader.directory.join(bundle_path(first / TILE_WIDTH, width)))?,
         };
         for (index, entry) in (first..).zip(entries) {
             // `append_all` has looked at the length.
@@ -152,165 +96,17 @@ impl LogWriter {
             let width = index % TILE_WIDTH + 1;
             let is_last = index + 1 == first + entries.len() as u64;
             if is_last || width == TILE_WIDTH {
-                self.write(&bundle_path(index / TILE_WIDTH, width), &bytes)?;
+                self.reader.write(&bundle_path(index / TILE_WIDTH, width), &bytes)?;
                 bytes.clear();
             }
         }
         Ok(())
     }
 
-    /// Adds a witness's signature line to the checkpoint in the directory.
-    ///
-    /// # Errors
-    /// [`LogWriterError`].
-    pub fn add_cosignature(&self, line: &str) -> Result<(), LogWriterError> {
-        let note = self.checkpoint()?.ok_or(LogWriterError::OutOfRange)?;
-        let mut note = super::Note::parse(&note)?;
-        note.add_lines(line)?;
-        self.write("checkpoint", note.encode().as_bytes())
-    }
-
-    /// An entry as it was added.
-    ///
-    /// # Errors
-    /// [`LogWriterError::OutOfRange`], [`LogWriterError::Damaged`].
-    pub fn entry(&self, index: u64) -> Result<Vec<u8>, LogWriterError> {
-        let size = self.view()?.map_or(0, |view| view.size);
-        if index >= size {
-            return Err(LogWriterError::OutOfRange);
-        }
-        let bundle = index / TILE_WIDTH;
-        let width = (size - bundle * TILE_WIDTH).min(TILE_WIDTH);
-        let bytes = fs::read(self.directory.join(bundle_path(bundle, width)))?;
-        let mut rest = &bytes[..];
-        for _ in 0..index % TILE_WIDTH {
-            rest = split_entry(rest).ok_or(LogWriterError::Damaged)?.1;
-        }
-        Ok(split_entry(rest).ok_or(LogWriterError::Damaged)?.0.to_vec())
-    }
-
-    /// The path from an entry to the current root.
-    ///
-    /// # Errors
-    /// [`LogWriterError::OutOfRange`], [`LogWriterError::Damaged`].
-    pub fn prove_inclusion(&self, index: u64) -> Result<InclusionProof, LogWriterError> {
-        let view = self.view()?.ok_or(LogWriterError::OutOfRange)?;
-        if index >= view.size {
-            return Err(LogWriterError::OutOfRange);
-        }
-        let path = prove_record(view.size, index, &self.reader(view)).map_err(|_| LogWriterError::Damaged)?;
-        Ok(InclusionProof {
-            index,
-            path: path.into_iter().map(|hash| hash.0).collect(),
-        })
-    }
-
-    /// The proof that the current tree contains the one of `old_size` entries; empty for 0 and for the current size.
-    ///
-    /// # Errors
-    /// [`LogWriterError::OutOfRange`], [`LogWriterError::Damaged`].
-    pub fn prove_consistency(&self, old_size: u64) -> Result<Vec<[u8; 32]>, LogWriterError> {
-        let view = self.view()?.ok_or(LogWriterError::OutOfRange)?;
-        if old_size > view.size {
-            return Err(LogWriterError::OutOfRange);
-        }
-        if old_size == 0 {
-            return Ok(Vec::new());
-        }
-        let proof = prove_tree(view.size, old_size, &self.reader(view)).map_err(|_| LogWriterError::Damaged)?;
-        Ok(proof.into_iter().map(|hash| hash.0).collect())
-    }
-
     #[cfg(test)]
     pub(super) fn key(&self) -> &SigningKey {
         &self.key
     }
-
-    fn write(&self, path: &str, bytes: &[u8]) -> Result<(), LogWriterError> {
-        let path = self.directory.join(path);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        Ok(write_whole(&path, bytes)?)
-    }
-
-    fn reader(&self, view: LogView) -> Stored<'_> {
-        Stored {
-            directory: &self.directory,
-            view,
-        }
-    }
-}
-
-/// Writes a file so that a crash leaves the old or the new content, never a part.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = path.with_file_name(name);
-    let mut file = fs::File::create(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    drop(file);
-    fs::rename(&new, path)?;
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => fs::File::open(parent)?.sync_all(),
-        _ => Ok(()),
-    }
-}
-
-fn split_entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (length, rest) = bytes.split_first_chunk::<2>()?;
-    rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
-}
-
-/// `tile/<L>/<N>[.p/<W>]`. The library writes the height into the path, as Go's checksum database does.
-fn tile_path(tile: &Tile) -> String {
-    tile.path().replacen("tile/8/", "tile/", 1)
-}
-
-/// `tile/entries/<N>[.p/<W>]`.
-fn bundle_path(bundle: u64, width: u64) -> String {
-    // `width` is 1 to 256.
-    let mut tile = Tile::new(TILE_HEIGHT, 0, bundle, u32::try_from(width).unwrap_or(1), false);
-    tile.set_is_data();
-    tile.path().replacen("tile/8/data/", "tile/entries/", 1)
-}
-
-/// The hashes of a tree, read from its tiles and checked against its root.
-struct Stored<'a> {
-    directory: &'a Path,
-    view: LogView,
-}
-
-impl HashReader for Stored<'_> {
-    fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, TlogError> {
-        if indexes.is_empty() {
-            return Ok(Vec::new());
-        }
-        TileHashReader::new(self.view.size, Hash(self.view.root), self).read_hashes(indexes)
-    }
-}
-
-impl TileReader for Stored<'_> {
-    fn height(&self) -> u8 {
-        TILE_HEIGHT
-    }
-
-    fn read_tiles(&self, tiles: &[Tile]) -> Result<Vec<Vec<u8>>, TlogError> {
-        tiles
-            .iter()
-            .map(|tile| {
-                let data = fs::read(self.directory.join(tile_path(tile))).map_err(|_| TlogError::InvalidTile)?;
-                if data.len() == tile.width() as usize * HASH_BYTES {
-                    Ok(data)
-                } else {
-                    Err(TlogError::InvalidTile)
-                }
-            })
-            .collect()
-    }
-
-    fn save_tiles(&self, _tiles: &[Tile], _data: &[Vec<u8>]) {}
 }
 
 /// The hashes of a tree that one entry was just added to.

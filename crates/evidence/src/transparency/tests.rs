@@ -44,7 +44,7 @@ impl Fixture {
     }
 
     fn note(&self) -> String {
-        self.log.checkpoint().unwrap().unwrap()
+        self.log.reader().checkpoint().unwrap().unwrap()
     }
 
     fn cosign(&self, witness: &Witness, at: UnixTime) -> Result<String, WitnessError> {
@@ -53,7 +53,7 @@ impl Fixture {
             &CosignRequest {
                 old_size,
                 checkpoint: &self.note(),
-                consistency: &self.log.prove_consistency(old_size).unwrap(),
+                consistency: &self.log.reader().prove_consistency(old_size).unwrap(),
             },
             at,
         )
@@ -62,7 +62,7 @@ impl Fixture {
     fn cosign_all(&self, at: UnixTime) {
         for witness in &self.witnesses {
             let line = self.cosign(witness, at).unwrap();
-            self.log.add_cosignature(&line).unwrap();
+            self.log.reader().add_cosignature(&line).unwrap();
         }
     }
 
@@ -78,7 +78,7 @@ impl Fixture {
 }
 
 fn append_numbered(log: &LogWriter, count: u64) {
-    let size = log.view().unwrap().map_or(0, |view| view.size);
+    let size = log.reader().view().unwrap().map_or(0, |view| view.size);
     let entries: Vec<String> = (size..size + count).map(|index| format!("entry {index}")).collect();
     let entries: Vec<&[u8]> = entries.iter().map(String::as_bytes).collect();
     assert_eq!(log.append_all(&entries).unwrap(), size);
@@ -116,9 +116,9 @@ fn every_entry_of_a_growing_log_is_proven_and_no_other() {
     fixture.cosign_all(NOW);
     let checkpoint = fixture.judged(&fixture.note(), 3).unwrap();
     for index in 0..20 {
-        let proof = fixture.log.prove_inclusion(index).unwrap();
+        let proof = fixture.log.reader().prove_inclusion(index).unwrap();
         let entry = format!("entry {index}");
-        assert_eq!(fixture.log.entry(index).unwrap(), entry.as_bytes());
+        assert_eq!(fixture.log.reader().entry(index).unwrap(), entry.as_bytes());
         checkpoint.check_included(entry.as_bytes(), &proof).unwrap();
         assert_eq!(
             checkpoint.check_included(b"entry 20", &proof),
@@ -150,7 +150,7 @@ fn every_entry_of_a_growing_log_is_proven_and_no_other() {
             checkpoint.check_included(b"entry 0", &beyond),
             Err(LogError::NotIncluded)
         );
-        assert!(fixture.log.prove_inclusion(index).is_err());
+        assert!(fixture.log.reader().prove_inclusion(index).is_err());
     }
 }
 
@@ -167,13 +167,13 @@ fn the_directory_is_served_as_c2sp_tlog_tiles_says() {
     assert_eq!(length("tile/2/000.p/1"), None);
     let bundle = std::fs::read(log.join("tile/entries/001.p/1")).unwrap();
     assert_eq!(bundle, [&[0, 9][..], b"entry 256"].concat());
-    assert_eq!(fixture.log.entry(255).unwrap(), b"entry 255");
+    assert_eq!(fixture.log.reader().entry(255).unwrap(), b"entry 255");
     let note = fixture.note();
     assert!(note.starts_with("log.example/manifests\n257\n"), "{note}");
     fixture.cosign_all(NOW);
     let checkpoint = fixture.judged(&fixture.note(), 3).unwrap();
     for index in [0, 100, 255, 256] {
-        let proof = fixture.log.prove_inclusion(index).unwrap();
+        let proof = fixture.log.reader().prove_inclusion(index).unwrap();
         checkpoint
             .check_included(format!("entry {index}").as_bytes(), &proof)
             .unwrap();
@@ -182,12 +182,12 @@ fn the_directory_is_served_as_c2sp_tlog_tiles_says() {
     let (_directory, other) = second_story(&fixture);
     for (count, old_size) in [(1, 1), (254, 255), (1, 256), (1, 257)] {
         append_numbered(&other, count);
-        let old = other.view().unwrap().unwrap();
+        let old = other.reader().view().unwrap().unwrap();
         assert_eq!(old.size, old_size);
-        let proof = fixture.log.prove_consistency(old_size).unwrap();
+        let proof = fixture.log.reader().prove_consistency(old_size).unwrap();
         old.check_consistent(&checkpoint.view(), &proof).unwrap();
     }
-    assert_eq!(other.entry(254).unwrap(), b"entry 254");
+    assert_eq!(other.reader().entry(254).unwrap(), b"entry 254");
 }
 
 #[test]
@@ -281,7 +281,7 @@ fn a_checkpoint_needs_the_threshold_of_different_witnesses() {
     // One witness twice is one witness.
     for at in [NOW, NOW.plus_seconds(1)] {
         let line = fixture.cosign(&fixture.witnesses[0], at).unwrap();
-        fixture.log.add_cosignature(&line).unwrap();
+        fixture.log.reader().add_cosignature(&line).unwrap();
     }
     assert_eq!(fixture.note().matches('\u{2014}').count(), 3);
     assert_eq!(fixture.judged(&fixture.note(), 2).unwrap_err(), need(1));
@@ -292,10 +292,10 @@ fn a_checkpoint_needs_the_threshold_of_different_witnesses() {
         fixture.directory.path().join("stranger"),
     );
     let line = fixture.cosign(&stranger, NOW).unwrap();
-    fixture.log.add_cosignature(&line).unwrap();
+    fixture.log.reader().add_cosignature(&line).unwrap();
     assert_eq!(fixture.judged(&fixture.note(), 2).unwrap_err(), need(1));
     let line = fixture.cosign(&fixture.witnesses[1], NOW.plus_seconds(7)).unwrap();
-    fixture.log.add_cosignature(&line).unwrap();
+    fixture.log.reader().add_cosignature(&line).unwrap();
     let cosigned = fixture.judged(&fixture.note(), 2).unwrap();
     assert_eq!(cosigned.witnesses(), ["witness.example/a", "witness.example/b"]);
     // The moment the second one had cosigned, not the first.
@@ -331,7 +331,7 @@ fn a_cosignature_that_is_forged_moved_or_from_the_future_refuses_the_checkpoint(
     assert_eq!(error.code(), "log.cosignature_invalid", "{error}");
     for witness in &fixture.witnesses {
         let line = fixture.cosign(witness, NOW.plus_seconds(301)).unwrap();
-        fixture.log.add_cosignature(&line).unwrap();
+        fixture.log.reader().add_cosignature(&line).unwrap();
     }
     let error = fixture.judged(&fixture.note(), 2).unwrap_err();
     assert_eq!(error.code(), "log.cosignature_in_future", "{error}");
@@ -341,12 +341,12 @@ fn a_cosignature_that_is_forged_moved_or_from_the_future_refuses_the_checkpoint(
 fn a_log_that_tells_two_stories_is_found_out() {
     let fixture = fixture();
     fixture.append(5);
-    let told = fixture.log.view().unwrap().unwrap();
+    let told = fixture.log.reader().view().unwrap().unwrap();
     let (_directory, other) = second_story(&fixture);
     for _ in 0..5 {
         other.append(b"another story").unwrap();
     }
-    let forked = other.view().unwrap().unwrap();
+    let forked = other.reader().view().unwrap().unwrap();
     assert_eq!(forked.size, told.size);
     assert_eq!(
         told.check_consistent(&forked, &[]),
@@ -356,8 +356,8 @@ fn a_log_that_tells_two_stories_is_found_out() {
     for _ in 0..4 {
         other.append(b"longer").unwrap();
     }
-    let longer = other.view().unwrap().unwrap();
-    let proof = other.prove_consistency(5).unwrap();
+    let longer = other.reader().view().unwrap().unwrap();
+    let proof = other.reader().prove_consistency(5).unwrap();
     let inconsistent = Err(LogError::Inconsistent { small: 5, large: 9 });
     assert_eq!(told.check_consistent(&longer, &proof), inconsistent);
     assert_eq!(longer.check_consistent(&told, &proof), inconsistent);
@@ -378,7 +378,7 @@ fn a_witness_never_cosigns_a_fork_or_a_shrunk_log_and_remembers() {
     for _ in 0..9 {
         other.append(b"another story").unwrap();
     }
-    let note = other.checkpoint().unwrap().unwrap();
+    let note = other.reader().checkpoint().unwrap().unwrap();
     let ask = |old_size, consistency: &[[u8; 32]]| {
         witness.cosign(
             &CosignRequest {
@@ -389,7 +389,7 @@ fn a_witness_never_cosigns_a_fork_or_a_shrunk_log_and_remembers() {
             NOW,
         )
     };
-    let error = ask(5, &other.prove_consistency(5).unwrap()).unwrap_err();
+    let error = ask(5, &other.reader().prove_consistency(5).unwrap()).unwrap_err();
     assert_eq!(error.code(), "log.inconsistent");
     // A log that pretends the witness starts anew.
     let error = ask(0, &[]).unwrap_err();
@@ -400,7 +400,7 @@ fn a_witness_never_cosigns_a_fork_or_a_shrunk_log_and_remembers() {
         .cosign(
             &CosignRequest {
                 old_size: 5,
-                checkpoint: &shorter.checkpoint().unwrap().unwrap(),
+                checkpoint: &shorter.reader().checkpoint().unwrap().unwrap(),
                 consistency: &[],
             },
             NOW,
@@ -451,7 +451,7 @@ fn a_directory_with_damaged_tiles_or_of_another_log_is_not_continued() {
     let again = LogWriter::open(&path, LogWriterKey::copy(&fixture.log));
     assert!(matches!(again, Err(LogWriterError::Damaged)), "{again:?}");
     assert!(fixture.log.append(b"more").is_err());
-    assert!(fixture.log.prove_inclusion(0).is_err());
+    assert!(fixture.log.reader().prove_inclusion(0).is_err());
 }
 
 #[test]
@@ -462,7 +462,7 @@ fn entries_without_content_or_above_the_limit_are_refused() {
         assert!(matches!(error, LogWriterError::EntryLength), "{length}");
     }
     fixture.log.append(&vec![b'x'; MAX_ENTRY_BYTES]).unwrap();
-    assert_eq!(fixture.log.entry(0).unwrap().len(), MAX_ENTRY_BYTES);
+    assert_eq!(fixture.log.reader().entry(0).unwrap().len(), MAX_ENTRY_BYTES);
     assert!(!Path::new(&fixture.directory.path().join("log/checkpoint.new")).exists());
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::cosigned_message;
 use super::keys::TYPE_COSIGNATURE;
 use super::note::NoteSignature;
-use super::{LogError, LogView, NamedKey, SignedCheckpoint, SigningKey, log_writer};
+use super::{LogError, LogView, NamedKey, SignedCheckpoint, SigningKey, log_reader};
 
 const STATE_LIMITS: Limits = Limits { bytes: 4096, depth: 4 };
 
@@ -130,7 +130,7 @@ impl Witness {
             view,
         };
         let bytes = serde_json::to_vec(&state).map_err(|_| WitnessError::State)?;
-        log_writer::write_whole(&self.state, &bytes)?;
+        log_reader::write_whole(&self.state, &bytes)?;
         let signature = self.key.sign(&cosigned_message(now, checkpoint.text()));
         let line = NoteSignature {
             name: self.public().name.clone(),
