@@ -42,7 +42,7 @@ pub use account::Account;
 pub use clock::Disk;
 pub use device::Device;
 pub use login::{Answered, Challenged};
-pub use person::Person;
+pub use person::{Person, crowd};
 pub use service::{ALL_SCOPES, Fields, OpenedToken, Push, Service, members, part};
 pub use wire::{Redirect, Refused};
 

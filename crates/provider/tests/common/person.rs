@@ -89,3 +89,21 @@ impl Harness {
         ada
     }
 }
+
+/// People with numbers of their own.
+pub fn crowd(number: usize) -> Vec<Person> {
+    (0..)
+        .filter_map(|candidate: u32| {
+            let text = format!("C{:08}", 10_000_000 + candidate / 10);
+            let text = format!("{text}{}", candidate % 10);
+            authenticator::Kvnr::parse(&text).ok()?;
+            Some(text)
+        })
+        .take(number)
+        .enumerate()
+        .map(|(number, kvnr)| {
+            let card = u8::try_from(101 + number % 60).unwrap();
+            Person::new(Box::leak(kvnr.into_boxed_str()), PATH_IK, card)
+        })
+        .collect()
+}

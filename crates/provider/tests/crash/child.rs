@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use transport::{ClientCertificates, Fetch, FetchFuture, Fetched};
 use vault::Vault;
 
-use super::process::{Halt, Orders};
+use super::process::{Halt, Hardened, Orders};
 use crate::common::clock::{FrozenClock, NOW};
 use crate::common::federation::FakeFederation;
 use crate::common::pki::ComponentAuthority;
@@ -130,6 +130,17 @@ fn provider_process() {
     let Ok(orders) = serde_json::from_str::<Orders>(&line) else {
         return;
     };
+    if orders.log {
+        provider::telemetry::begin();
+    }
+    if orders.hardened == Hardened::NoCore {
+        // What belongs to threads is applied by the binary, before it has any.
+        let _ = harden::apply(&harden::Wanted {
+            files: harden::Wish::Leave("a test"),
+            system_calls: harden::Wish::Leave("a test"),
+            locked_memory: harden::Wish::Leave("a test"),
+        });
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -166,7 +177,7 @@ async fn run(orders: Orders) {
         store: Arc::clone(&store) as _,
         register: Arc::new(register),
         limits: LimitSettings::default(),
-        vault: Arc::new(Vault::development([7; 32])),
+        vault: Arc::new(Vault::development(orders.seed)),
         fetch: Arc::new(Table(orders.documents)),
         schemes: Schemes::HttpsOnly,
         tenants: vec![settings(&insurer, "Testkasse Nord", &setup)],
@@ -177,6 +188,10 @@ async fn run(orders: Orders) {
     if orders.prepare {
         let ada = Person::ada();
         provider.import_person(&insurer.issuer, ada.data()).await.unwrap();
+        for canary in &orders.canaries {
+            let data = canary.data();
+            provider.import_person(&insurer.issuer, data).await.unwrap();
+        }
         provider.entity_keys(&insurer.issuer).await.unwrap();
     }
     armed.store(true, Ordering::SeqCst);

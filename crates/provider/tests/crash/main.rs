@@ -6,6 +6,8 @@
 mod common;
 
 mod child;
+// Shared with the canary test.
+#[allow(dead_code)]
 mod process;
 
 use serde_json::Value;

@@ -38,6 +38,46 @@ pub struct Orders {
     pub prepare: bool,
     /// Whether Ada is deleted once requests are taken.
     pub delete: bool,
+    /// People beside Ada.
+    pub canaries: Vec<Canary>,
+    /// What the vault's root is made of.
+    pub seed: [u8; 32],
+    pub hardened: Hardened,
+    /// Whether it logs as the binary does.
+    pub log: bool,
+}
+
+/// Somebody who is looked for everywhere.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Canary {
+    pub kvnr: String,
+    pub card: u8,
+    pub given_name: String,
+    pub family_name: String,
+    pub email: String,
+}
+
+impl Canary {
+    /// As the insurer knows her.
+    pub fn data(&self) -> vault::PersonData {
+        vault::PersonData {
+            kvnr: authenticator::Kvnr::parse(&self.kvnr).unwrap(),
+            ik: authenticator::Ik::parse(PATH_IK).unwrap(),
+            given_name: self.given_name.clone(),
+            family_name: self.family_name.clone(),
+            display_name: format!("{} {}", self.given_name, self.family_name),
+            birthdate: "1984-02-29".to_owned(),
+            sex: "D".to_owned(),
+            email: self.email.clone(),
+        }
+    }
+}
+
+/// What of hardening the process applies to itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Hardened {
+    No,
+    NoCore,
 }
 
 /// A service, a person and a file that outlive the provider.
@@ -82,7 +122,45 @@ impl World {
             halt,
             prepare,
             delete: false,
+            canaries: Vec::new(),
+            seed: [7; 32],
+            hardened: Hardened::No,
+            log: false,
         }
+    }
+
+    /// Starts the provider with these people, logging into a file, in that file's directory, free to write a core file there.
+    pub fn start_with_canaries(
+        &self,
+        canaries: &[Canary],
+        seed: [u8; 32],
+        hardened: Hardened,
+        log: &std::path::Path,
+    ) -> Process {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "ulimit -c unlimited; exec \"$0\" \"$@\""])
+            .arg(std::env::current_exe().unwrap())
+            .current_dir(log.parent().unwrap())
+            .stderr(std::fs::File::create(log).unwrap());
+        let orders = Orders {
+            canaries: canaries.to_vec(),
+            seed,
+            hardened,
+            log: true,
+            ..self.orders(None, true)
+        };
+        Process::start_by(command, &orders)
+    }
+
+    /// Where the database is.
+    pub fn database_directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
+    /// Where the freshness register is.
+    pub fn register_directory(&self) -> &std::path::Path {
+        self.register.path()
     }
 
     /// Starts the provider, which begins to delete Ada and halts there.
@@ -139,7 +217,11 @@ pub struct Process {
 
 impl Process {
     fn start(orders: &Orders) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        Self::start_by(Command::new(std::env::current_exe().unwrap()), orders)
+    }
+
+    fn start_by(mut command: Command, orders: &Orders) -> Self {
+        let mut child = command
             .args(["--exact", "child::provider_process", "--ignored", "--nocapture"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -164,6 +246,27 @@ impl Process {
 
     pub fn insurer(&self) -> &Insurer {
         &self.insurer
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The ports it listens on, public first.
+    pub fn ports(&self) -> [u16; 2] {
+        [&self.insurer.issuer, &self.insurer.mtls].map(|url| {
+            let (_, rest) = url.rsplit_once("localhost:").unwrap();
+            rest.split_once('/').unwrap().0.parse().unwrap()
+        })
+    }
+
+    /// SIGABRT, and the end of it: where nothing forbids it, the kernel writes a core file.
+    pub fn crash(&mut self) {
+        let killed = Command::new("kill")
+            .args(["-ABRT", &self.child.id().to_string()])
+            .status();
+        assert!(killed.unwrap().success());
+        self.child.wait().unwrap();
     }
 
     /// SIGKILL, and the end of it.

@@ -7,7 +7,7 @@ use serde_json::json;
 use store_sqlite::FileRegister;
 use transport::HttpResponse;
 
-use crate::common::{Device, HIGH_CLASS, Harness, Person, Refused, Service, Setup, logs, wire};
+use crate::common::{Device, HIGH_CLASS, Harness, Person, Refused, Service, Setup, crowd, logs, wire};
 
 const fn allowance(burst: u32, every_seconds: u64) -> Allowance {
     Allowance {
@@ -354,22 +354,4 @@ async fn mass_enrolment_from_one_network_is_an_event() {
         harness.bound(&harness.path, &service, person, HIGH_CLASS).await;
     }
     assert_eq!(logs::told("mass_enrolment"), 1);
-}
-
-/// People with numbers of their own.
-pub fn crowd(number: usize) -> Vec<Person> {
-    (0..)
-        .filter_map(|candidate: u32| {
-            let text = format!("C{:08}", 10_000_000 + candidate / 10);
-            let text = format!("{text}{}", candidate % 10);
-            authenticator::Kvnr::parse(&text).ok()?;
-            Some(text)
-        })
-        .take(number)
-        .enumerate()
-        .map(|(number, kvnr)| {
-            let card = u8::try_from(100 + number % 100).unwrap();
-            Person::new(Box::leak(kvnr.into_boxed_str()), crate::common::PATH_IK, card)
-        })
-        .collect()
 }
