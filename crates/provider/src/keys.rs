@@ -338,11 +338,15 @@ impl Core {
 
     async fn retire(&self, tenant: &Tenant, role: KeyRole) -> Result<(), StepProblem> {
         let signers = self.load_keys(tenant).await?;
-        let deletions: Vec<Write> = signers
-            .published(role)
-            .filter(|key| key.state() == KeyState::Retired)
-            .filter_map(|key| key.store_key().map(Write::Delete))
-            .collect();
+        let retired = || signers.published(role).filter(|key| key.state() == KeyState::Retired);
+        let deletions: Vec<Write> = retired().filter_map(|key| key.store_key().map(Write::Delete)).collect();
+        for key in retired() {
+            match self.vault.destroy_signing_key(key) {
+                // Gone already, when a retirement was interrupted before its records were deleted.
+                Ok(()) | Err(vault::SealError::Hsm(vault::hsm::HsmError::KeyAbsent)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
         self.commit(&[], &deletions).await?;
         tenant.forget_keys();
         tracing::info!(event = "key_rollover", ?role, step = ?RolloverStep::Retire, "key moved");

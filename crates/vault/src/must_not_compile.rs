@@ -153,3 +153,149 @@
 //! struct Mine(String);
 //! impl vault::Outbound for Mine {}
 //! ```
+//!
+//! # Nor does any of them become JSON
+//!
+//! ```compile_fail
+//! fn write(claims: &vault::PersonClaims<'_>) -> Vec<u8> {
+//!     serde_json::to_vec(claims).unwrap()
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! fn write(record: &vault::Plaintext<'_>) -> Vec<u8> {
+//!     serde_json::to_vec(record).unwrap()
+//! }
+//! ```
+//!
+//! # Not even an error may carry her data out
+//!
+//! ```compile_fail
+//! use store::Row;
+//! use vault::{PersonCapability, Vault};
+//!
+//! fn leak(vault: &Vault, one: PersonCapability, identity: &Row) {
+//!     let _ = vault.with_person(one, identity, |scope| -> Result<(), String> {
+//!         Err(scope.claims().given_name().to_owned())
+//!     });
+//! }
+//! ```
+//!
+//! # Nor do claims or an opened record leave its thread
+//!
+//! ```compile_fail
+//! use store::Row;
+//! use vault::{PersonCapability, Vault};
+//!
+//! fn send(vault: &Vault, one: PersonCapability, identity: &Row) {
+//!     let _ = vault.with_person(one, identity, |scope| {
+//!         let claims = scope.claims();
+//!         std::thread::scope(|threads| {
+//!             threads.spawn(|| claims.given_name().len());
+//!         });
+//!     });
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! use store::{Key, Row};
+//! use vault::{PersonCapability, Vault};
+//!
+//! fn send(vault: &Vault, one: PersonCapability, identity: &Row, device: Key, row: &Row) {
+//!     let _ = vault.with_person(one, identity, |scope| {
+//!         if let Ok(record) = scope.open_record(&device, row) {
+//!             std::thread::scope(|threads| {
+//!                 threads.spawn(|| record.bytes().len());
+//!             });
+//!         }
+//!     });
+//! }
+//! ```
+//!
+//! # Keys: this compiles
+//!
+//! ```
+//! use vault::{HsmHalf, Namespace, NamespaceSeed, UnlockedRoot, Vault};
+//!
+//! fn open(namespace: &Namespace, seed: &NamespaceSeed, half: &HsmHalf) -> Vault {
+//!     let root = UnlockedRoot::from_locks(namespace, seed, half);
+//!     let _ = format!("{root:?} {seed:?} {half:?}"); // their names only
+//!     Vault::open(root)
+//! }
+//! ```
+//!
+//! # A root is not opened by one lock
+//!
+//! ```compile_fail
+//! use vault::{HsmHalf, Namespace, NamespaceSeed, UnlockedRoot, Vault};
+//!
+//! fn open(namespace: &Namespace, seed: &NamespaceSeed) -> Vault {
+//!     Vault::open(UnlockedRoot::from_locks(namespace, seed, None))
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! use vault::{HsmHalf, Namespace, NamespaceSeed, UnlockedRoot, Vault};
+//!
+//! fn open(namespace: &Namespace, half: &HsmHalf) -> Vault {
+//!     Vault::open(UnlockedRoot::from_locks(namespace, half, half))
+//! }
+//! ```
+//!
+//! # Neither half is made of bytes from anywhere
+//!
+//! ```compile_fail
+//! fn forge(bytes: &[u8; 32]) -> vault::NamespaceSeed {
+//!     vault::NamespaceSeed::from_bytes(bytes)
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! fn forge(bytes: vault::secret_memory::Secret<32>) -> vault::HsmHalf {
+//!     vault::HsmHalf::new(bytes)
+//! }
+//! ```
+//!
+//! # Seeds, shares and bundles are not copied, and their bytes are not read
+//!
+//! ```compile_fail
+//! fn copy(seed: &vault::NamespaceSeed) -> vault::NamespaceSeed {
+//!     seed.clone()
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! fn read(seed: &vault::NamespaceSeed) -> [u8; 32] {
+//!     *seed.bytes()
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! fn read(share: &vault::shares::Share) -> Vec<u8> {
+//!     share.to_bytes().to_vec()
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! fn read(bundle: &vault::TenantBundle) -> Vec<u8> {
+//!     bundle.to_bytes().to_vec()
+//! }
+//! ```
+//!
+//! # A setup is not attested by whoever says so
+//!
+//! ```compile_fail
+//! use vault::ceremony::{AttestedSetup, SetupOffer};
+//! fn forge(offer: SetupOffer, share_set: evidence::manifest::RoleSet) -> AttestedSetup {
+//!     AttestedSetup { offer, share_set }
+//! }
+//! ```
+//!
+//! # Keys are forwarded to admitted instances only
+//!
+//! ```compile_fail
+//! use vault::ceremony::{Donor, Forward, JoinRequest};
+//! fn forward(donor: &mut Donor<'_>, request: &JoinRequest, seed: &vault::NamespaceSeed) {
+//!     let _ = donor.forward(request, request, Forward::Seed(seed), jose::UnixTime(0));
+//! }
+//! ```

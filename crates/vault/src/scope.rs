@@ -15,8 +15,8 @@ use crate::seal::SealedChange;
 use crate::vault::{DataKeys, random_key};
 use crate::{BackgroundTask, Generation, PersonClaims, PersonData, PersonId, Vault, outbound::Outbound};
 
-/// Ties a value to one scope: invariant, so that no two scopes share it.
-pub(crate) type Brand<'p> = PhantomData<fn(&'p ()) -> &'p ()>;
+/// Ties a value to one scope and its thread: invariant, so that no two scopes share it, and not `Send`.
+pub(crate) type Brand<'p> = PhantomData<(fn(&'p ()) -> &'p (), *const ())>;
 
 /// One person's data, open. Made by [`Vault::with_person`] and gone, wiped, when its closure ends. Stays on its thread.
 pub struct PersonScope<'p> {
@@ -27,7 +27,6 @@ pub struct PersonScope<'p> {
     identity_version: u64,
     claims: PersonClaims<'p>,
     _scope: Brand<'p>,
-    _stays_on_its_thread: PhantomData<*const ()>,
 }
 
 /// Bytes of one person inside her scope: a record that was opened, or something to be sealed. Wiped when dropped.
@@ -86,7 +85,6 @@ impl Vault {
                 _scope: PhantomData,
             },
             _scope: PhantomData,
-            _stays_on_its_thread: PhantomData,
         };
         Ok(work(&scope))
     }
