@@ -14,6 +14,7 @@
 mod client;
 mod floor;
 mod guard;
+mod isolation;
 mod login;
 mod parts;
 mod process;
@@ -41,6 +42,8 @@ enum Command {
     Login(login::LoginArguments),
     /// Time from process start to the first login, and resident memory with two tenants.
     Start(start::StartArguments),
+    /// What malicious input costs the server, beside a login.
+    Isolation(isolation::IsolationArguments),
     /// Instruction counts of the pure parts against the baseline.
     Guard(guard::GuardArguments),
     /// A server, started by the other commands.
@@ -60,6 +63,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Login(arguments) => login::run(&arguments),
         Command::Start(arguments) => start::run(&arguments),
+        Command::Isolation(arguments) => isolation::run(&arguments),
         Command::Guard(arguments) => guard::run(&arguments),
         Command::Serve(arguments) => process::serve(&arguments),
         Command::Part { name, times } => parts::run(&name, times),

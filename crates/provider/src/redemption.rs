@@ -75,6 +75,11 @@ pub(crate) async fn redeem(
         match core.commit(&conditions, &writes).await? {
             Committed::Yes => {
                 ledger.completed(&core.vault, now);
+                if records.consent.is_some() {
+                    // The decision before this one, perhaps a wider one, must not come back with an older database.
+                    let name = core.vault.consent_withdrawn(&records.consent_key)?;
+                    ledger.shown(name, now.0.saturating_sub(1));
+                }
                 if let Some(used) = used {
                     let name = core.vault.device_counter(tenant.id(), person, &used.device_id)?;
                     ledger.shown(name, used.counter);

@@ -298,6 +298,34 @@ async fn an_older_database_is_noticed_when_nothing_but_logins_by_card_is_missing
 }
 
 #[tokio::test]
+async fn a_wider_consent_does_not_come_back_after_a_narrower_one() {
+    let mut world = World::new().await;
+    let decide = async |world: &World, claims: &[&str]| {
+        let push = world.service.request(&world.harness);
+        let answered = world
+            .harness
+            .authenticated(world.at(), &world.service, &push, &world.ada)
+            .await;
+        let code = world
+            .harness
+            .approved_and_remembered(world.at(), &answered, claims)
+            .await;
+        world.harness.redeemed(world.at(), &world.service, &push, &code).await;
+    };
+    decide(&world, &["birthdate", "urn:telematik:claims:email"]).await;
+    world.harness.provider().flush_freshness().await.unwrap();
+    world.harness.clock.advance(60);
+    let yesterday = world.backup();
+    decide(&world, &[]).await;
+    assert!(world.is_remembered().await);
+    world.harness.provider().flush_freshness().await.unwrap();
+    assert!(world.is_remembered().await, "the narrower one holds");
+    world.restore(yesterday).await;
+    world.harness.clock.advance(1);
+    assert!(!world.is_remembered().await, "she is asked again");
+}
+
+#[tokio::test]
 async fn a_code_from_before_the_restore_is_worth_nothing() {
     let mut world = World::new().await;
     world.remember().await;
