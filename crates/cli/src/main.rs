@@ -6,10 +6,12 @@
 use std::{io::Write as _, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use harden::{FileRules, SystemCallList, Wanted, Wish};
 
 mod ceremony;
 mod certificate;
 mod clock;
+mod doctor;
 mod failure;
 mod federation;
 mod fedmaster;
@@ -27,6 +29,10 @@ mod verify;
 #[derive(Parser)]
 #[command(name = "healthid", version, about)]
 struct Arguments {
+    /// Harden this process first as the provider does: files of the temporary directory and of /etc only, no system call
+    /// the provider does not need. Exit 1 when that fails.
+    #[arg(long)]
+    hardened: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -45,6 +51,7 @@ enum Command {
     Verify(Box<verify::Options>),
     #[command(subcommand)]
     Manifest(Box<manifest::Command>),
+    Doctor(doctor::Command),
     /// Look into a federation: statements, trust chains, metadata policy.
     #[command(subcommand)]
     Federation(federation::Command),
@@ -55,6 +62,12 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // Before the runtime: hardening holds for threads started after it.
+    if arguments.hardened
+        && let Err(error) = harden()
+    {
+        return fail(&error);
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
@@ -69,6 +82,7 @@ fn main() -> ExitCode {
             Command::Rehearse(command) => rehearse::run(command).await,
             Command::Certificate(options) => certificate::run(options).await,
             Command::Ceremony(command) => ceremony::run(*command),
+            Command::Doctor(command) => doctor::run(&command),
             Command::Federation(command) => federation::run(command).await,
             Command::Fedmaster(command) => fedmaster::run(command).await,
         }
@@ -79,6 +93,22 @@ fn main() -> ExitCode {
         // Whoever read the output has read enough (`healthid … | head`).
         Err(error) if failure::is_closed_output(&error) => ExitCode::FAILURE,
         Err(error) => fail(&error),
+    }
+}
+
+fn harden() -> anyhow::Result<()> {
+    let profile = harden::apply(&Wanted {
+        files: Wish::Apply(FileRules {
+            read: vec!["/etc".into()],
+            write: vec![std::env::temp_dir()],
+            name_resolution: true,
+        }),
+        system_calls: Wish::Apply(SystemCallList::provider()),
+        locked_memory: Wish::Leave("not for a tool"),
+    });
+    match profile.failures().next() {
+        None => Ok(()),
+        Some((control, reason)) => anyhow::bail!("{control}: {reason}"),
     }
 }
 

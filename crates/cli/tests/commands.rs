@@ -60,6 +60,14 @@ impl Drop for Running {
     }
 }
 
+/// The list of system calls and the file rules are those of the provider: whatever a login needs is on them.
+#[test]
+fn a_whole_login_is_possible_in_a_process_hardened_as_the_provider_is() {
+    let output = healthid(&["--hardened", "login", "--sandbox"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{:?} {error}", output.status);
+}
+
 #[test]
 fn a_login_in_a_sandbox_of_its_own_prints_claims_and_nothing_else() {
     let output = healthid(&["login", "--sandbox"]);

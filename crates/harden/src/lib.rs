@@ -21,6 +21,8 @@
 //! thread and are inherited by those it starts, not by those already running. With threads running they are reported as
 //! failed and left alone, rather than half applied.
 
+pub mod gramine_manifest;
+
 mod files;
 mod filter;
 mod memory;

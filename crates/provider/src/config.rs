@@ -17,8 +17,10 @@ use thiserror::Error;
 
 use crate::{LimitSettings, certificates::CertificatesConfig};
 
+mod hardening;
 mod load;
 
+pub use hardening::HardeningConfig;
 pub use load::{LoadError, Loaded};
 
 /// Largest configuration file, in bytes: two thousand tenants with their policies.
@@ -50,6 +52,9 @@ pub struct Config {
     pub cards: Cards,
     /// The insurers.
     pub tenant: Vec<TenantConfig>,
+    /// What the process does to itself before it starts. All of it where left out.
+    #[serde(default)]
+    pub hardening: HardeningConfig,
 }
 
 /// Addresses.

@@ -4,6 +4,7 @@ use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc, time::Duration
 
 use axum::http::{HeaderValue, header};
 use clap::{Parser, Subcommand, ValueEnum};
+use evidence::profile::ControlState;
 use jose::jwk::JwkSet;
 use provider::{
     Provider, RolloverStep,
@@ -107,14 +108,44 @@ enum Step {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     provider::telemetry::begin();
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(&error.to_string()),
-    };
-    match runtime.block_on(run(&arguments)) {
+    match start(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
+}
+
+/// Hardening comes first: it holds for threads started after it, and the runtime starts some.
+fn start(arguments: &Arguments) -> Result<(), String> {
+    let config = Config::read(&arguments.config).map_err(|error| error.to_string())?;
+    harden(&config, arguments.task.as_ref())?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    runtime.block_on(run(arguments, &config))
+}
+
+/// Every control that is wanted is in force, or the process does not start.
+fn harden(config: &Config, task: Option<&Task>) -> Result<(), String> {
+    let also_read = match task {
+        Some(Task::ImportPeople { file, .. }) => vec![file.as_path()],
+        _ => Vec::new(),
+    };
+    let profile = harden::apply(&config.hardening(&also_read));
+    let mut failed = Vec::new();
+    for (control, state) in profile.controls() {
+        match state {
+            ControlState::Required => {}
+            ControlState::NotApplicable(reason) => {
+                tracing::warn!(event = "not_hardened", kind = control.name(), error = %reason, "not hardened");
+            }
+            ControlState::Failed(reason) => failed.push(format!("{control}: {reason}")),
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "hardening failed ([hardening] turns a control off): {}",
+        failed.join("; ")
+    ))
 }
 
 fn fail(reason: &str) -> ExitCode {
@@ -123,8 +154,7 @@ fn fail(reason: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn run(arguments: &Arguments) -> Result<(), String> {
-    let config = Config::read(&arguments.config).map_err(|error| error.to_string())?;
+async fn run(arguments: &Arguments, config: &Config) -> Result<(), String> {
     let loaded = config.load().await.map_err(|error| error.to_string())?;
     if let Some(task) = &arguments.task {
         return carry_out(task, &loaded.provider).await;
@@ -137,7 +167,7 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
         let tenants = loaded.provider.tenants().len();
         return print(&format!("{}: valid, {tenants} tenant(s)", arguments.config.display()));
     }
-    serve(&config, loaded).await
+    serve(config, loaded).await
 }
 
 async fn carry_out(task: &Task, provider: &Provider) -> Result<(), String> {

@@ -48,6 +48,12 @@ pub const EVENTS: &[Event] = &[
         "as `database_rewound`",
     ),
     event(
+        "not_hardened",
+        Look,
+        "a control of the hardening is not in force: `kind` names it, `error` says why",
+        "see hardening.md: turned off in the configuration, or the platform does not have it",
+    ),
+    event(
         "freshness_not_written",
         Look,
         "counters or a shorter form could not be written to the register; they wait",
