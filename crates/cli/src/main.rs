@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use harden::{FileRules, SystemCallList, Wanted, Wish};
 
 mod ceremony;
+mod boot;
 mod certificate;
 mod clock;
 mod doctor;
@@ -40,6 +41,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Sandbox(Box<sandbox_command::Options>),
+    #[command(hide = true)]
+    Boot(boot::Options),
     Login(Box<login::Options>),
     #[command(subcommand)]
     Phone(phone::Command),
@@ -68,6 +71,9 @@ fn main() -> ExitCode {
     {
         return fail(&error);
     }
+    if let Command::Boot(options) = &arguments.command {
+        boot::prepare(options);
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
@@ -77,6 +83,7 @@ fn main() -> ExitCode {
             Command::Verify(options) => return verify::run(*options).await,
             Command::Manifest(command) => manifest::run(*command),
             Command::Sandbox(options) => sandbox_command::run(*options).await,
+            Command::Boot(options) => sandbox_command::run(sandbox_command::Options::on_ports(options.port_base)).await,
             Command::Login(options) => login::run(*options).await,
             Command::Phone(command) => phone::run(command).await,
             Command::Rehearse(command) => rehearse::run(command).await,
@@ -99,7 +106,8 @@ fn main() -> ExitCode {
 fn harden() -> anyhow::Result<()> {
     let profile = harden::apply(&Wanted {
         files: Wish::Apply(FileRules {
-            read: vec!["/etc".into()],
+            // Its own program, which the sandbox measures.
+            read: vec!["/etc".into(), std::env::current_exe()?],
             write: vec![std::env::temp_dir()],
             name_resolution: true,
         }),

@@ -113,7 +113,21 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| path.display().to_string())
 }
 
+/// Only to read the defaults of [`Options`] where it is not a command's own.
+#[derive(clap::Parser)]
+struct Defaults {
+    #[command(flatten)]
+    options: Options,
+}
+
 impl Options {
+    /// Everything left out but the first port.
+    pub(crate) fn on_ports(port_base: u16) -> Self {
+        let Defaults { mut options } = clap::Parser::parse_from(["sandbox"]);
+        options.port_base = port_base;
+        options
+    }
+
     fn sandbox(&self) -> Result<SandboxOptions> {
         Ok(SandboxOptions {
             port_base: self.port_base,

@@ -5,10 +5,9 @@
 //! | SGX under Gramine | files below `/dev/attestation` | [`GramineProducer`] |
 //! | TDX, SEV-SNP | `configfs-tsm` (Linux 6.7 and later) | [`TsmProducer`] |
 //! | a TPM after a measured boot | `/dev/tpmrm0`, or a socket of an emulator | [`TpmProducer`] |
-//! | none | a made-up root | `simulated` (only with the cargo feature of that name) |
+//! | none | a made-up vendor | whoever simulates implements [`Producer`] himself: the sandbox does |
 //!
-//! [`detect`] takes what is there. Simulated evidence is never chosen by itself: a configuration has to name it, in a
-//! build that contains it.
+//! [`detect`] takes what is there. Simulated evidence is never chosen by itself, and this module cannot make any.
 //!
 //! **Trusted for:** the evidence returned was produced for exactly the report data given, not for another thread's and
 //! not for an earlier request's: each producer looks for the report data in what it got back.
