@@ -128,6 +128,8 @@ fn harden(config: &Config, task: Option<&Task>) -> Result<(), String> {
         Some(Task::ImportPeople { file, .. }) => vec![file.as_path()],
         _ => Vec::new(),
     };
+    // A rule can only name a directory that exists. Whatever is wrong with it, loading will say.
+    let _ = std::fs::create_dir_all(&config.freshness.directory);
     let profile = harden::apply(&config.hardening(&also_read));
     let mut failed = Vec::new();
     for (control, state) in profile.controls() {
