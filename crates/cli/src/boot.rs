@@ -40,6 +40,9 @@ pub(crate) struct Options {
     /// First of the sandbox's ports; the quote is handed out at the tenth.
     #[arg(long, value_name = "PORT")]
     pub(crate) port_base: u16,
+    /// What the firmware appends to the kernel's command line. Not looked at.
+    #[arg(hide = true)]
+    appended: Vec<String>,
 }
 
 /// Makes the machine ready. Nothing else runs in it, so whatever fails ends it.
