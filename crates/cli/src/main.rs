@@ -8,8 +8,8 @@ use std::{io::Write as _, process::ExitCode};
 use clap::{Parser, Subcommand};
 use harden::{FileRules, SystemCallList, Wanted, Wish};
 
-mod ceremony;
 mod boot;
+mod ceremony;
 mod certificate;
 mod clock;
 mod doctor;
@@ -54,6 +54,7 @@ enum Command {
     Verify(Box<verify::Options>),
     #[command(subcommand)]
     Manifest(Box<manifest::Command>),
+    #[command(subcommand)]
     Doctor(doctor::Command),
     /// Look into a federation: statements, trust chains, metadata policy.
     #[command(subcommand)]
