@@ -135,6 +135,43 @@ fn appended_bytes_are_refused_or_padding_of_the_same_evidence() {
     }
 }
 
+/// Bytes between what is read and what the lengths promise: nothing signs them, and the library does not look at them.
+#[test]
+fn bytes_hidden_inside_the_lengths_of_a_quote_are_refused() {
+    for recorded in recorded::genuine_quotes() {
+        let policy = policy_for(&recorded);
+        let (signed, whole) = {
+            let quote = Quote::parse(&recorded.evidence.report).unwrap();
+            (quote.signed.len(), quote.whole.len())
+        };
+        let grow = |report: &mut Vec<u8>, position: usize| {
+            let length = u32::from_le_bytes(report[position..position + 4].try_into().unwrap()) + 1;
+            report[position..position + 4].copy_from_slice(&length.to_le_bytes());
+        };
+        // The whole authentication data; and in versions 4 and 5 also the part nested in it.
+        let nested = signed + 4 + 64 + 64 + 2;
+        let depths: &[&[usize]] = match recorded.name {
+            "sgx_quote" => &[&[432]],
+            _ => &[&[signed], &[signed, nested]],
+        };
+        for positions in depths {
+            let mut changed = recorded.clone();
+            changed.evidence.report.truncate(whole);
+            changed.evidence.report.push(0);
+            positions
+                .iter()
+                .for_each(|position| grow(&mut changed.evidence.report, *position));
+            assert!(dcap_qvl::quote::Quote::parse(&changed.evidence.report).is_ok());
+            assert_eq!(
+                judge(&changed, &policy),
+                Err(EvidenceError::Malformed("quote")),
+                "{}",
+                recorded.name
+            );
+        }
+    }
+}
+
 /// ECDSA has two signatures for one message: `s` and `n - s`. Both may be accepted; the name is one.
 #[test]
 fn the_other_signature_of_the_same_message_gives_no_second_name() {
