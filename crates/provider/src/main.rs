@@ -1,6 +1,8 @@
 //! `healthid-provider`: the sectoral identity provider as one binary.
 
-use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    fs::DirBuilder, io::Write, os::unix::fs::DirBuilderExt, path::PathBuf, process::ExitCode, sync::Arc, time::Duration,
+};
 
 use axum::http::{HeaderValue, header};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -125,11 +127,14 @@ fn start(arguments: &Arguments) -> Result<(), String> {
 /// Every control that is wanted is in force, or the process does not start.
 fn harden(config: &Config, task: Option<&Task>) -> Result<(), String> {
     let also_read = match task {
-        Some(Task::ImportPeople { file, .. }) => vec![file.as_path()],
+        Some(Task::ImportPeople { file, .. } | Task::DeletePeople { file, .. }) => vec![file.as_path()],
         _ => Vec::new(),
     };
     // A rule can only name a directory that exists. Whatever is wrong with it, loading will say.
-    let _ = std::fs::create_dir_all(&config.freshness.directory);
+    let _ = DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&config.freshness.directory);
     let profile = harden::apply(&config.hardening(&also_read));
     let mut failed = Vec::new();
     for (control, state) in profile.controls() {
