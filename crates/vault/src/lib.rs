@@ -1,18 +1,23 @@
 //! Keys and personal data: the one room that holds either in clear.
 //!
 //! * [`Vault`] owns the key hierarchy. What lies under it is derived per tenant, purpose and generation.
+//! * [`UnlockedRoot`] is the root, opened by both locks: a seed that only a quorum of holders restores ([`shares`]) and a half that
+//!   only a hardware security module unwraps ([`hsm`]). [`ceremony`] makes the seed, hands it on, and brings it back.
+//! * [`TenantBundle`] holds one tenant's keys, for an instance that serves that tenant and no other.
+//! * [`Succession`] leads from one root to the next. [`secret_memory`] is where keys stand.
 //! * [`Vault::with_person`] opens one person's record inside a scope. Her data leaves it sealed, as an encrypted token,
 //!   or as an answer to herself; two people's data cannot meet (types inside, associated data outside).
 //! * [`PersonCapability`] is the right to open a scope. It exists only after a verified authentication, out of a sealed
 //!   login state that descends from one, or for a named background task.
 //! * [`LoginStateSealer`] seals what a login carries from one request to the next.
 //! * [`freshness`] names, counts and seals the facts that must never go back, whatever becomes of the database.
-//! * [`TenantKey`] and [`TenantSigners`] hold a tenant's signing keys, stored sealed.
+//! * [`TenantKey`] and [`TenantSigners`] hold a tenant's signing keys: in the module, or sealed.
 //!
 //! Trusted for: whoever has the stored bytes but not the root learns sizes, times and access pattern, and can neither
 //! read, change nor exchange a record unnoticed. He can bring back an *older state of the same record*; what that cannot
 //! undo stands in the freshness ledger (`docs/adr/0008-freshness-ledger.md`). With the `development` lock
-//! ([`Vault::lock_name`]) the operator holds the root and is not excluded from anything.
+//! ([`Vault::lock_name`]) the operator holds the root and is not excluded from anything. `quorum+hsm` takes the root out of
+//! every file; whoever reads this process's memory still has it, unless a trusted execution environment is around it.
 //!
 //! Does not: touch network, HTTP, SQL or the clock; decide what may be released.
 //!
@@ -36,6 +41,7 @@ mod outbound;
 mod person;
 mod person_encoding;
 mod random;
+mod records;
 mod scope;
 mod seal;
 pub mod secret_memory;

@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 use crate::capability::{PersonCapability, Purpose};
 use crate::error::{OpenError, PersonDataError, ScopeError};
 use crate::login_state::{SealedState, StateKind};
+use crate::records::{DataKeys, random_key};
 use crate::seal::SealedChange;
-use crate::vault::{DataKeys, random_key};
 use crate::{BackgroundTask, Generation, PersonClaims, PersonData, PersonId, Vault, outbound::Outbound};
 
 /// Ties a value to one scope and its thread: invariant, so that no two scopes share it, and not `Send`.
