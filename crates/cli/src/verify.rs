@@ -27,6 +27,7 @@ const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 ///   healthid verify https://idp.insurer.example --pins pins.json
 ///   healthid verify https://idp.insurer.example --pins pins.json --save evidence.json
 ///   healthid verify --bundle evidence.json --pins pins.json --time saved
+#[allow(rustdoc::bare_urls, reason = "a terminal shows these lines as they stand")]
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Options {
