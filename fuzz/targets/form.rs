@@ -6,7 +6,7 @@
 use libfuzzer_sys::fuzz_target;
 use oidc::authorization::AuthorizationQuery;
 use oidc::form::Form;
-use oidc::login_state::{AuthenticatedLogin, AuthorizationCode, LoginRequest, PendingLogin, SessionState};
+use oidc::login_state::{AuthenticatedLogin, AuthorizationCode, PendingLogin, PushedLogin, SessionState};
 use oidc::push::PushedRequest;
 use oidc::token::TokenRequest;
 
@@ -16,11 +16,8 @@ fuzz_target!(|data: &[u8]| {
     let _ = TokenRequest::parse(data);
     let _ = AuthorizationQuery::parse(data);
 
-    if let Ok(state) = LoginRequest::from_pushed_bytes(data) {
-        assert_eq!(
-            LoginRequest::from_pushed_bytes(&state.to_pushed_bytes()).as_ref(),
-            Ok(&state)
-        );
+    if let Ok(state) = PushedLogin::from_bytes(data) {
+        assert_eq!(PushedLogin::from_bytes(&state.to_bytes()).as_ref(), Ok(&state));
     }
     if let Ok(state) = PendingLogin::from_bytes(data) {
         assert_eq!(PendingLogin::from_bytes(&state.to_bytes()).as_ref(), Ok(&state));
