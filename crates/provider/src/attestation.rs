@@ -9,15 +9,12 @@ use std::{
 };
 
 use axum::{
-    Extension, Router,
-    extract::RawQuery,
     http::StatusCode,
     response::{IntoResponse, Response},
-    routing::get,
 };
 use evidence::{
     binding::Session,
-    bundle::{AttestError, Attestor, AttestorSettings, EVIDENCE_PATH},
+    bundle::{AttestError, Attestor, AttestorSettings},
     produce::Producer,
 };
 use jose::{SoftwareKey, UnixTime, base64url};
@@ -84,28 +81,16 @@ impl Attestation {
     }
 }
 
-/// The evidence endpoint, to be merged into every router that is served over TLS. Without an attestation it says that there is none.
-pub(crate) fn routes(core: Arc<Core>, attestation: Option<Arc<Attestation>>) -> Router {
-    let answer = move |connection: Option<Extension<ConnectionInfo>>, RawQuery(query): RawQuery| {
-        let (core, attestation) = (Arc::clone(&core), attestation.clone());
-        async move {
-            let query = query.unwrap_or_default();
-            let connection = connection.map(|Extension(connection)| connection);
-            bundle(&core, attestation, connection, &query)
-                .await
-                .unwrap_or_else(|problem| core.problem("evidence_refused", problem).into_json())
-        }
-    };
-    Router::new().route(EVIDENCE_PATH, get(answer))
+/// Answers the evidence endpoint.
+pub(crate) async fn evidence(core: &Core, connection: Option<ConnectionInfo>, query: &str) -> Response {
+    match bundle(core, connection, query).await {
+        Ok(response) => response,
+        Err(problem) => core.problem("evidence_refused", problem).into_json(),
+    }
 }
 
-async fn bundle(
-    core: &Core,
-    attestation: Option<Arc<Attestation>>,
-    connection: Option<ConnectionInfo>,
-    query: &str,
-) -> Result<Response, StepProblem> {
-    let attestation = attestation.ok_or_else(|| {
+async fn bundle(core: &Core, connection: Option<ConnectionInfo>, query: &str) -> Result<Response, StepProblem> {
+    let attestation = core.attestation.get().cloned().ok_or_else(|| {
         StepProblem::Refused(Refusal::new(
             404,
             ErrorCode::NotFound,

@@ -1,6 +1,9 @@
 //! What every endpoint works with: tenants, relying parties, vault, store, clock; and how a failed step is told.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use authenticator::{device::BindingError, policy::LevelRefusal};
 use federation::Schemes;
@@ -16,6 +19,7 @@ use vault::{OpenError, PersonCapability, ScopeError, SealError, StateKind, Vault
 
 use crate::{
     anomalies::Anomalies,
+    attestation::Attestation,
     clock::Clock,
     freshness::Ledgers,
     keys::TokenCertificates,
@@ -33,6 +37,8 @@ const OUTCOME_QUESTIONS: u32 = 3;
 pub(crate) struct Core {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: Arc<dyn Rng>,
+    /// What this instance shows of itself; empty where nothing vouches for it.
+    pub(crate) attestation: OnceLock<Arc<Attestation>>,
     /// Without what the freshness ledger says is gone.
     pub(crate) store: Arc<dyn Store>,
     pub(crate) freshness: Arc<Ledgers>,

@@ -36,7 +36,7 @@ pub mod telemetry;
 mod tenant;
 mod token;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use authenticator::Kvnr;
 use axum::{Router, body::Bytes};
@@ -142,6 +142,7 @@ impl Provider {
             rng: Arc::clone(&parts.rng),
         }));
         Ok(Self(Arc::new(Core {
+            attestation: OnceLock::new(),
             clock: parts.clock,
             rng: parts.rng,
             store: Arc::new(FreshStore::new(parts.store, Arc::clone(&freshness))),
@@ -167,9 +168,10 @@ impl Provider {
         router::mtls(Arc::clone(&self.0))
     }
 
-    /// `/.well-known/healthid-evidence`, to be merged into the other routers. Without an attestation it says that there is none.
-    pub fn evidence_router(&self, attestation: Option<Arc<Attestation>>) -> Router {
-        attestation::routes(Arc::clone(&self.0), attestation)
+    /// What `/.well-known/healthid-evidence` shows from now on, on every router of this provider. Until then it says that there is nothing. The
+    /// first call counts.
+    pub fn show_evidence(&self, attestation: Attestation) {
+        let _ = self.0.attestation.set(Arc::new(attestation));
     }
 
     /// The answer to a request that took too long, for [`transport::Server::with_timeout_answer`].

@@ -243,10 +243,8 @@ async fn serve(config: &Config, loaded: Loaded) -> Result<(), String> {
     let housekeeping = tokio::spawn(keep_house(provider.clone()));
     let freshness = tokio::spawn(keep_fresh(provider.clone()));
     let watching = watch.map(|(watch, own)| tokio::spawn(keep_watch(watch, own)));
-    // No platform's evidence is produced yet: the endpoint says so to whoever asks.
-    let evidence = provider.evidence_router(None);
-    let public_routes = provider.public_router().merge(evidence.clone()).layer(https_only());
-    let mtls_routes = provider.mtls_router().merge(evidence).layer(https_only());
+    let public_routes = provider.public_router().layer(https_only());
+    let mtls_routes = provider.mtls_router().layer(https_only());
     let public = tokio::spawn(public.serve(public_routes, until(stopped.clone())));
     let mtls = tokio::spawn(mtls.serve(mtls_routes, until(stopped)));
     wait_for_signal().await;

@@ -10,12 +10,13 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
+use evidence::bundle::EVIDENCE_PATH;
 use oidc::refusal::{ErrorCode, Refusal};
 use tower_http::catch_panic::CatchPanicLayer;
 use transport::ConnectionInfo;
 
 use crate::{
-    account, authenticate, authorize, consent,
+    account, attestation, authenticate, authorize, consent,
     core::{Core, StepProblem},
     devices,
     limits::Network,
@@ -62,7 +63,8 @@ pub(crate) fn mtls(core: Arc<Core>) -> Router {
 
 /// Each route twice: below a tenant's path, and at the root for tenants that own a host.
 fn mount(core: Arc<Core>, routes: &[(&str, MethodRouter<Arc<Core>>)]) -> Router {
-    let mut router = Router::new();
+    // Once, at the host: evidence is about the instance and the connection, not about a tenant.
+    let mut router = Router::new().route(EVIDENCE_PATH, get(evidence));
     for (path, method) in routes {
         router = router
             .route(path, method.clone())
@@ -79,6 +81,15 @@ fn mount(core: Arc<Core>, routes: &[(&str, MethodRouter<Arc<Core>>)]) -> Router 
 /// One request's panic ends that request and nothing else. What it said is not told: it could quote anything.
 fn panicked(rng: &dyn Rng) -> Response {
     Problem::internal("panicked", &"a step panicked", rng).into_json()
+}
+
+async fn evidence(
+    State(core): Shared,
+    connection: Option<Extension<ConnectionInfo>>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let connection = connection.map(|Extension(connection)| connection);
+    attestation::evidence(&core, connection, &query.unwrap_or_default()).await
 }
 
 /// The tenant this request names.

@@ -52,7 +52,7 @@ pub enum EvidenceError {
 
 /// The instance's evidence, and what a verifier pins to judge it.
 pub(crate) struct SandboxEvidence {
-    pub(crate) attestation: Arc<Attestation>,
+    pub(crate) attestation: Attestation,
     /// A pin file.
     pub(crate) pins: Vec<u8>,
 }
@@ -117,7 +117,7 @@ pub(crate) fn attest(
         clock: Arc::clone(clock),
     };
     Ok(SandboxEvidence {
-        attestation: Arc::new(Attestation::new(settings, Box::new(platform))),
+        attestation: Attestation::new(settings, Box::new(platform)),
         pins: pin_file,
     })
 }

@@ -336,15 +336,15 @@ async fn start(options: SandboxOptions) -> Result<RunningSandbox, StartError> {
     let everybody = ServerTls::new(others_identity, ClientCertificates::None)?;
     let provider_tls = ServerTls::new(provider_identity.clone(), ClientCertificates::None)?;
     let provider_mtls = ServerTls::new(provider_identity, ClientCertificates::RequestAny)?;
-    let evidence = provider.evidence_router(Some(shown.attestation));
-    let public = shortcuts::layer(provider.public_router(), shortcuts).merge(evidence.clone());
+    provider.show_evidence(shown.attestation);
+    let public = shortcuts::layer(provider.public_router(), shortcuts);
     listeners.add(sockets.portal, (!plain_pages).then(|| everybody.clone()), portal)?;
     listeners.add(sockets.master, Some(everybody.clone()), master.router())?;
     listeners.add_provider(sockets.provider, Some(provider_tls), public.clone(), &provider)?;
     listeners.add_provider(
         sockets.provider_mtls,
         Some(provider_mtls),
-        provider.mtls_router().merge(evidence),
+        provider.mtls_router(),
         &provider,
     )?;
     if let Some(socket) = sockets.provider_pages {

@@ -186,10 +186,7 @@ impl Harness {
             }
         };
         let provider = Provider::new(parts()).unwrap();
-        let served = Arc::new(RwLock::new((
-            provider.public_router().merge(provider.evidence_router(None)),
-            provider.mtls_router(),
-        )));
+        let served = Arc::new(RwLock::new((provider.public_router(), provider.mtls_router())));
         let running = [
             serve(
                 public,
@@ -245,10 +242,7 @@ impl Harness {
     /// Stops the provider, and starts it again on the same records, register and addresses.
     pub fn restart(&self) {
         let next = self.twin();
-        *self.served.write().unwrap_or_else(PoisonError::into_inner) = (
-            next.public_router().merge(next.evidence_router(None)),
-            next.mtls_router(),
-        );
+        *self.served.write().unwrap_or_else(PoisonError::into_inner) = (next.public_router(), next.mtls_router());
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
     }
 

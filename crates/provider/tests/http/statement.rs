@@ -284,6 +284,10 @@ async fn a_wrong_method_is_answered_as_json() {
         (http::Method::POST, format!("{}/auth", harness.path.issuer)),
         (http::Method::GET, format!("{}/auth/card", harness.path.issuer)),
         (http::Method::DELETE, format!("{}/devices", harness.host.issuer)),
+        (
+            http::Method::POST,
+            format!("https://localhost:{}/.well-known/healthid-evidence", harness.port),
+        ),
     ] {
         let response = harness.app().send(method, &url, &[], Default::default()).await.unwrap();
         wire::assert_refused(&response, 405, "invalid_request");
