@@ -6,7 +6,7 @@ use std::{
 
 use axum::http::{HeaderValue, header};
 use clap::{Parser, Subcommand, ValueEnum};
-use evidence::profile::ControlState;
+use evidence::profile::{Control, ControlState, Reason};
 use jose::jwk::JwkSet;
 use provider::{
     Provider, RolloverStep,
@@ -17,7 +17,10 @@ use provider::{
 use tokio::{net::TcpListener, sync::watch};
 use tower_http::set_header::SetResponseHeaderLayer;
 use transport::{Server, ServerTls};
-use vault::KeyRole;
+use vault::{
+    KeyRole,
+    secret_memory::{Protection, protection},
+};
 
 mod import;
 
@@ -135,7 +138,7 @@ fn harden(config: &Config, task: Option<&Task>) -> Result<(), String> {
         .recursive(true)
         .mode(0o700)
         .create(&config.freshness.directory);
-    let profile = harden::apply(&config.hardening(&also_read));
+    let profile = harden::apply(&config.hardening(&also_read)).with(Control::SecretMemory, secret_memory());
     let mut failed = Vec::new();
     for (control, state) in profile.controls() {
         match state {
@@ -153,6 +156,17 @@ fn harden(config: &Config, task: Option<&Task>) -> Result<(), String> {
         "hardening failed ([hardening] turns a control off): {}",
         failed.join("; ")
     ))
+}
+
+/// Where the vault's keys will stand. Weaker memory is no reason not to start: old kernels and enclaves have no other.
+fn secret_memory() -> ControlState {
+    match protection() {
+        Protection::MemfdSecret => ControlState::Required,
+        weaker => ControlState::NotApplicable(Reason::new(&format!(
+            "the kernel offers no memfd_secret; keys stand in ordinary memory, protected by: {}",
+            weaker.name()
+        ))),
+    }
 }
 
 fn fail(reason: &str) -> ExitCode {
