@@ -13,6 +13,8 @@ use crate::person::{Decides, Holder, Who, write_device};
 use crate::running::Which;
 
 /// Play an insured person's phone: answer logins, bind a device, look after the account.
+///
+/// Before anything is signed, the phone judges what runs at the identity provider, and says it on standard error; it stops where that is refused.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Answer a login: opens the address your service sent the person to, prints the address she goes back to.
@@ -102,6 +104,7 @@ async fn open(options: Open) -> Result<()> {
     let mut holder = options.who.holder()?;
     let place = options.which.enter(Default::default()).await?;
     let insurer = insurer_of(&place.headless, &options)?;
+    check_provider(&place.headless, insurer).await?;
     let outcome = place
         .headless
         .answer(insurer, &options.address, holder.means(), &options.decides.decision())
@@ -135,10 +138,9 @@ async fn bind(options: Bind) -> Result<()> {
         class: options.class.as_deref().unwrap_or(person.device_class),
         consent_to_substantial: true,
     };
-    let bound = place
-        .headless
-        .bind(options.who.insurer()?, person.word, &pin, &wish)
-        .await;
+    let insurer = options.who.insurer()?;
+    check_provider(&place.headless, insurer).await?;
+    let bound = place.headless.bind(insurer, person.word, &pin, &wish).await;
     place.leave().await;
     let device = bound?;
     write_device(&options.out, &device)?;
@@ -185,6 +187,7 @@ async fn in_account<T>(
     act: impl AsyncFnOnce(&AnsweredLogin<'_>) -> Result<T, HeadlessError>,
 ) -> Result<T> {
     let mut holder = who.holder()?;
+    check_provider(headless, who.insurer()?).await?;
     let phone = headless.phone(who.insurer()?);
     let opened = phone.open_account(headless.now()).await?;
     let answered = match &mut holder {
@@ -197,4 +200,10 @@ async fn in_account<T>(
     };
     holder.keep()?;
     Ok(act(&answered?).await?)
+}
+
+/// As an app shows it before its person signs anything. `healthid verify` shows the lines behind the sentence.
+async fn check_provider(headless: &Headless, insurer: Insurer) -> Result<()> {
+    let verdict = headless.check_provider(insurer).await?;
+    writeln!(std::io::stderr(), "identity provider: {}", verdict.sentence()).context("standard error")
 }

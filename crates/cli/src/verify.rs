@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use evidence::bundle::SavedBundle;
+use evidence::bundle::{AnswerError, SavedBundle};
 use evidence::verdict::{Asked, Overall, Pins, judge};
 use jose::UnixTime;
 use relying_party::evidence::{AskError, ask};
@@ -58,7 +58,7 @@ pub(crate) async fn run(options: Options) -> Result<u8> {
         Err(error) => {
             // What is no bundle at all is refused; everything else is no answer, which decides nothing.
             let overall = match error.downcast_ref::<AskError>() {
-                Some(AskError::Bundle(_)) => Overall::Refused,
+                Some(AskError::Answer(AnswerError::Bundle(_))) => Overall::Refused,
                 _ => Overall::Undecided,
             };
             let _ = writeln!(std::io::stderr(), "healthid: {}", failure::told(&error));
@@ -94,7 +94,8 @@ async fn judged(options: &Options) -> Result<u8> {
         }
         (None, Some(path)) => {
             let saved = SavedBundle::parse(&read(path)?)
-                .map_err(AskError::Bundle)
+                .map_err(AnswerError::Bundle)
+                .map_err(AskError::Answer)
                 .with_context(|| path.display().to_string())?;
             let time = match options.time.as_deref() {
                 None => now(),

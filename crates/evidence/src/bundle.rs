@@ -7,6 +7,7 @@
 //! only says that it has the shape of one. An [`Attestor`] makes them and makes at most one quote per interval.
 
 mod attestor;
+mod question;
 mod saved;
 
 use jose::json::{self, JsonError, Limits};
@@ -20,6 +21,7 @@ use crate::profile::{HardeningProfile, ProfileError};
 use crate::transparency::{InclusionProof, MAX_ENTRY_BYTES, MAX_NOTE_BYTES, MAX_PROOF_HASHES};
 
 pub use attestor::{AttestError, Attestor, AttestorSettings};
+pub use question::{Answer, AnswerError, Question};
 pub use saved::{SavedBundle, SavedSession};
 
 /// The path of the evidence endpoint.

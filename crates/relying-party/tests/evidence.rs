@@ -8,7 +8,7 @@ use axum::extract::{Extension, Query};
 use axum::http::StatusCode;
 use axum::routing::get;
 use evidence::binding::Session;
-use evidence::bundle::{Attestor, AttestorSettings, EVIDENCE_PATH};
+use evidence::bundle::{AnswerError, Attestor, AttestorSettings, EVIDENCE_PATH};
 use evidence::manifest::InstanceRole;
 use evidence::platform::{Measurement, Platform};
 use evidence::profile::{ControlState, HardeningProfile};
@@ -188,12 +188,15 @@ async fn a_server_without_evidence_or_with_something_else_gives_no_answer() {
     let rule = AddressRule::LoopbackAllowed;
     let silent = serve(authority.identity(), Router::new()).await;
     let error = ask(&silent, &roots, rule, &[]).await.unwrap_err();
-    assert!(matches!(error, AskError::Status { status: 404, .. }), "{error}");
+    assert!(
+        matches!(error, AskError::Answer(AnswerError::Status { status: 404, .. })),
+        "{error}"
+    );
     let odd = serve(
         authority.identity(),
         Router::new().route(EVIDENCE_PATH, get(|| async { r#"{"trusted":true}"# })),
     )
     .await;
     let error = ask(&odd, &roots, rule, &[]).await.unwrap_err();
-    assert!(matches!(error, AskError::Bundle(_)), "{error}");
+    assert!(matches!(error, AskError::Answer(AnswerError::Bundle(_))), "{error}");
 }

@@ -3,9 +3,11 @@
 //! Against a sandbox in the same process the services are its own; against one in another process the service's keys are read from its data
 //! directory, and the answer to the browser never reaches the running service: both act as the same service.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use authenticator::Acr;
+use evidence::verdict::{Pins, Verdict};
 use federation::{EntityId, Schemes};
 use fedmaster::Clock;
 use jose::UnixTime;
@@ -17,6 +19,7 @@ use relying_party::client::{
 use transport::{AddressRule, HttpClient, Roots, TlsError};
 use wallet::card::{PinError, VirtualCard};
 use wallet::phone::{BindingWish, BoundDevice, Phone, PhoneError};
+use wallet::provider_check::{ProviderCheck, ProviderCheckError};
 
 use crate::cards::{Cards, CardsError, ForeignCards, UseError};
 use crate::data::{DataDir, DataError};
@@ -122,6 +125,17 @@ pub enum HeadlessError {
     /// The description.
     #[error(transparent)]
     Anchor(#[from] NoAnchor),
+    /// What runs at the provider.
+    #[error(transparent)]
+    Provider(#[from] ProviderCheckError),
+    /// Whom to believe about it.
+    #[error("{}: {reason}", file.display())]
+    Pins {
+        /// The file that says so.
+        file: PathBuf,
+        /// Why it cannot be used.
+        reason: String,
+    },
     /// TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -211,6 +225,29 @@ impl Headless {
     #[must_use]
     pub fn phone(&self, insurer: Insurer) -> Phone {
         Phone::new(self.client.clone(), self.description.issuer(insurer))
+    }
+
+    /// What runs at an insurer's identity provider, as an app looks before its person signs anything. Refused evidence is an error.
+    ///
+    /// # Errors
+    /// [`HeadlessError::Provider`], [`HeadlessError::Pins`].
+    pub async fn check_provider(&self, insurer: Insurer) -> Result<Verdict, HeadlessError> {
+        let file = &self.description.evidence_pins;
+        let pins = |reason: String| HeadlessError::Pins {
+            file: file.clone(),
+            reason,
+        };
+        let document = std::fs::read(file).map_err(|error| pins(error.to_string()))?;
+        let check = ProviderCheck {
+            pins: Pins::parse(&document).map_err(|error| pins(error.to_string()))?,
+            roots: self.roots.clone(),
+            address_rule: AddressRule::LoopbackAllowed,
+            loopback_names: self.description.host_names.clone(),
+        };
+        let mut nonce = [0; 32];
+        vault::random(&mut nonce);
+        let issuer = self.description.issuer(insurer);
+        Ok(check.of(issuer, nonce, self.now()).await?)
     }
 
     /// What a service asks for where nobody says otherwise, at this level.

@@ -2,12 +2,13 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use evidence::binding::Session;
-use evidence::bundle::{Bundle, EVIDENCE_PATH};
+use evidence::bundle::{AnswerError, Bundle, EVIDENCE_PATH};
 use evidence::verdict::{Asked, Overall, Pins, State, Subject, Verdict, judge};
 use jose::base64url;
 use sandbox::insurers::Insurer;
 use serde_json::Value;
 use transport::{AddressRule, BoundConnection, HttpClient};
+use wallet::provider_check::{ProviderCheck, ProviderCheckError};
 
 mod common;
 
@@ -117,5 +118,37 @@ fn a_question_without_a_nonce_is_refused_with_its_rule() {
             assert_eq!(body["error"], "invalid_request");
             assert!(body["error_description"].as_str().unwrap().contains("nonce"), "{body}");
         }
+    });
+}
+
+#[test]
+fn a_phone_judges_the_provider_before_it_signs_and_stops_where_evidence_is_refused() {
+    run(async {
+        let sandbox = common::sandbox();
+        let issuer = &sandbox.addresses().insurer(Insurer::Leuchtturm).issuer;
+        let check = ProviderCheck {
+            pins: pins(),
+            roots: sandbox.roots().clone(),
+            address_rule: AddressRule::LoopbackAllowed,
+            loopback_names: Vec::new(),
+        };
+        let verdict = check.of(issuer, NONCE, sandbox.now()).await.unwrap();
+        assert_eq!(verdict.overall(), Overall::Unprotected, "{verdict}");
+
+        // The manifest's validity is over.
+        let later = sandbox.now().plus_seconds(3_650 * 86_400);
+        let refused = check.of(issuer, NONCE, later).await.unwrap_err();
+        assert!(matches!(refused, ProviderCheckError::Refused { .. }), "{refused}");
+
+        // Nobody else's word counts.
+        let portal = &sandbox.addresses().master;
+        let none = check.of(portal, NONCE, sandbox.now()).await.unwrap_err();
+        assert!(
+            matches!(
+                none,
+                ProviderCheckError::Answer(AnswerError::Status { status: 404, .. })
+            ),
+            "{none}"
+        );
     });
 }

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | a card with PIN, in memory or from a PKCS#12 file | [`card::VirtualCard`] |
 //! | log in with it, bind a device, decide on consent, without a screen | [`phone::Phone`] |
+//! | what runs at the identity provider, before anything is signed for it | [`provider_check::ProviderCheck`] |
 
 pub mod card;
 pub mod phone;
+pub mod provider_check;
