@@ -35,6 +35,7 @@ use transport::HttpClient;
 use url::form_urlencoded;
 use vault::{PersonData, StateKind, Vault};
 use wallet::card::{CardState, VirtualCard};
+use wallet::flow::FlowError;
 use wallet::phone::{Phone, PhoneError};
 
 use crate::addresses::Addresses;
@@ -101,11 +102,11 @@ impl From<AuthorizationError> for Refused {
 impl From<PhoneError> for Refused {
     fn from(error: PhoneError) -> Self {
         match error {
-            PhoneError::Refused {
+            PhoneError::Flow(FlowError::Refused {
                 status,
                 error,
                 description,
-            } => Self::ByProvider {
+            }) => Self::ByProvider {
                 status,
                 error,
                 description,

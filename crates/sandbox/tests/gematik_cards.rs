@@ -14,6 +14,7 @@ use sandbox::headless::{Decision, Headless, HeadlessError, Means};
 use sandbox::insurers::Insurer;
 use sandbox::services::Service;
 use sandbox::{Sandbox, SandboxOptions};
+use wallet::flow::FlowError;
 use wallet::phone::PhoneError;
 
 const VALID: [(&str, &str); 3] = [
@@ -95,7 +96,7 @@ fn every_published_card_is_let_in_or_refused_as_its_name_says() {
         }
         for (name, reason) in INVALID {
             let refused = log_in(name).await.unwrap_err();
-            let HeadlessError::Phone(PhoneError::Refused { description, .. }) = &refused else {
+            let HeadlessError::Phone(PhoneError::Flow(FlowError::Refused { description, .. })) = &refused else {
                 panic!("{name}: {refused}");
             };
             assert!(description.contains(reason), "{name}: {description}");

@@ -11,6 +11,7 @@ use sandbox::insurers::Insurer;
 use sandbox::people::{CardCondition, PEOPLE, Person};
 use sandbox::services::Service;
 use wallet::card::PinError;
+use wallet::flow::FlowError;
 use wallet::phone::{BindingWish, PhoneError, TakeBack};
 
 use sandbox::cards::UseError;
@@ -142,7 +143,7 @@ fn cards_that_are_not_good_are_refused_each_for_its_own_reason() {
                 )
                 .await
                 .unwrap_err();
-            let HeadlessError::Phone(PhoneError::Refused { error, description, .. }) = refused else {
+            let HeadlessError::Phone(PhoneError::Flow(FlowError::Refused { error, description, .. })) = refused else {
                 panic!("{word}: {refused}");
             };
             assert_eq!(error, "access_denied");
@@ -169,7 +170,10 @@ fn a_card_of_one_insurer_does_not_open_the_other() {
             .await
             .unwrap_err();
         assert!(
-            matches!(refused, HeadlessError::Phone(PhoneError::Refused { status: 403, .. })),
+            matches!(
+                refused,
+                HeadlessError::Phone(PhoneError::Flow(FlowError::Refused { status: 403, .. }))
+            ),
             "{refused}"
         );
     });
@@ -293,7 +297,10 @@ fn a_bound_phone_logs_in_without_the_card_until_it_is_taken_back() {
             .await
             .unwrap_err();
         assert!(
-            matches!(refused, HeadlessError::Phone(PhoneError::Refused { .. })),
+            matches!(
+                refused,
+                HeadlessError::Phone(PhoneError::Flow(FlowError::Refused { .. }))
+            ),
             "{refused}"
         );
     });
@@ -341,7 +348,10 @@ fn an_old_phone_reaches_substantial_only_and_a_service_that_insists_on_high_is_t
             .await
             .unwrap_err();
         assert!(
-            matches!(refused, HeadlessError::Phone(PhoneError::Refused { status: 403, .. })),
+            matches!(
+                refused,
+                HeadlessError::Phone(PhoneError::Flow(FlowError::Refused { status: 403, .. }))
+            ),
             "{refused}"
         );
     });
@@ -358,7 +368,10 @@ fn a_phone_of_one_insurer_answers_no_login_of_the_other() {
         let begun = party.begin_login(issuer, &options, running.now()).await.unwrap();
         let phone = headless.phone(Insurer::Leuchtturm);
         let refused = phone.open(&begun.authorization_url, running.now()).await.unwrap_err();
-        assert!(matches!(refused, PhoneError::Refused { status: 400, .. }), "{refused}");
+        assert!(
+            matches!(refused, PhoneError::Flow(FlowError::Refused { status: 400, .. })),
+            "{refused}"
+        );
     });
 }
 

@@ -3,9 +3,11 @@
 //! | Need | Take |
 //! |---|---|
 //! | a card with PIN, in memory or from a PKCS#12 file | [`card::VirtualCard`] |
+//! | the protocol itself, for an app of one's own | [`flow`] |
 //! | log in with it, bind a device, decide on consent, without a screen | [`phone::Phone`] |
 //! | what runs at the identity provider, before anything is signed for it | [`provider_check::ProviderCheck`] |
 
 pub mod card;
+pub mod flow;
 pub mod phone;
 pub mod provider_check;

@@ -9,6 +9,7 @@ use axum::response::Response;
 use relying_party::language::Language;
 use url::form_urlencoded;
 use wallet::card::PinError;
+use wallet::flow::FlowError;
 use wallet::phone::{Phone, PhoneError};
 
 use super::frame::{Form, Frame, is_own_form, page, see_other};
@@ -149,9 +150,9 @@ pub(super) async fn log_in(State(portal): Shared, frame: Frame, headers: HeaderM
                 .finish();
             see_other(&format!("{pages}/auth/consent?{query}"))
         }
-        Err(PhoneError::Refused {
+        Err(PhoneError::Flow(FlowError::Refused {
             status, description, ..
-        }) if status < 500 => refused(&portal, &frame, &way, word, &description),
+        })) if status < 500 => refused(&portal, &frame, &way, word, &description),
         Err(error) => problem::login(frame, &error),
     }
 }

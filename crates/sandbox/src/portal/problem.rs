@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
+use wallet::flow::FlowError;
 use wallet::phone::PhoneError;
 
 use super::frame::{Frame, page};
@@ -84,7 +85,7 @@ pub(super) fn login(frame: Frame, error: &PhoneError) -> Response {
     let t = frame.t();
     let detail = error.to_string();
     match error {
-        PhoneError::Refused { status, .. } if *status < 500 => problem(
+        PhoneError::Flow(FlowError::Refused { status, .. }) if *status < 500 => problem(
             StatusCode::BAD_REQUEST,
             &frame,
             t.problem_login_title,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{AnsweredLogin, OpenedLogin, Phone, PhoneError};
+use crate::flow::Login;
 
 /// What stands in the account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,8 +61,7 @@ impl Phone {
     /// # Errors
     /// [`PhoneError`].
     pub async fn open_account(&self, now: UnixTime) -> Result<OpenedLogin<'_>, PhoneError> {
-        let body = json!({ "client_id": self.issuer() });
-        self.begin(self.issuer().to_owned(), &body, now).await
+        self.begin(Login::account(&self.issuer), now).await
     }
 }
 
@@ -69,21 +69,21 @@ impl AnsweredLogin<'_> {
     /// What stands in the account. Only in a login that [`Phone::open_account`] began.
     ///
     /// # Errors
-    /// [`PhoneError::Refused`] in a login to a service, among others.
+    /// [`PhoneError::Flow`] in a login to a service, among others.
     pub async fn account(&self) -> Result<Account, PhoneError> {
         self.phone
-            .call("account/overview", &json!({ "login": self.login }))
+            .call("account/overview", &json!({ "login": self.sealed() }))
             .await
     }
 
     /// Takes a consent or a device back; done for good when this returns. Only in a login that [`Phone::open_account`] began.
     ///
     /// # Errors
-    /// [`PhoneError::Refused`] where the record is not this person's, among others.
+    /// [`PhoneError::Flow`] where the record is not this person's, among others.
     pub async fn take_back(&self, what: TakeBack<'_>) -> Result<(), PhoneError> {
         let body = match what {
-            TakeBack::Consent(id) => json!({ "login": self.login, "consent": id }),
-            TakeBack::Device(id) => json!({ "login": self.login, "device": id }),
+            TakeBack::Consent(id) => json!({ "login": self.sealed(), "consent": id }),
+            TakeBack::Device(id) => json!({ "login": self.sealed(), "device": id }),
         };
         let _: serde_json::Map<String, serde_json::Value> = self.phone.call("account/revoke", &body).await?;
         Ok(())

@@ -4,33 +4,16 @@
 
 use std::fmt;
 
-use authenticator::device::{ASSERTION_TYP, AssertionClaims, BINDING_TYP, BindingClaims, Decision};
-use jose::{SoftwareKey, UnixTime, base64url, jws};
+use jose::{Signer as _, SoftwareKey, UnixTime, base64url};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{Phone, PhoneError, wire};
-use jose::jwk::KeyUse;
-
-/// What the person wants of the binding.
-#[derive(Debug, Clone, Copy)]
-pub struct BindingWish<'a> {
-    /// Her name for the phone.
-    pub name: &'a str,
-    /// Device class, a name of the insurer's policy: `software` for phones without attested hardware.
-    pub class: &'a str,
-    /// Whether she consents, informed, to logins below the level high with it.
-    pub consent_to_substantial: bool,
-}
+use super::PhoneError;
+use crate::flow::{DeviceRecord, Told};
 
 /// A bound phone: key, counter, handle. Serialises for a file; whoever has the file has the phone.
 pub struct BoundDevice {
-    issuer: String,
-    handle: String,
-    name: String,
-    valid_until: UnixTime,
-    counter: u64,
+    record: DeviceRecord,
     key: SoftwareKey,
 }
 
@@ -51,95 +34,68 @@ struct DeviceFile {
     private_key: String,
 }
 
-pub(super) async fn bind(
-    phone: &Phone,
-    client_id: &str,
-    login: &str,
-    login_id: &[u8; 16],
-    wish: &BindingWish<'_>,
-) -> Result<BoundDevice, PhoneError> {
-    let key = SoftwareKey::generate("device").map_err(|_| PhoneError::DeviceKey)?;
-    let claims = BindingClaims {
-        challenge_id: base64url::encode(login_id),
-    };
-    let mut public_key = key.jwk(KeyUse::Signature);
-    // The key has no name outside this phone; the provider knows it by the device's handle.
-    public_key.kid = None;
-    let body = json!({
-        "client_id": client_id,
-        "login": login,
-        "public_key": public_key.to_value(),
-        "name": wish.name,
-        "class": wish.class,
-        "consent_to_substantial": wish.consent_to_substantial,
-        "proof": signed(BINDING_TYP, &claims, &key)?,
-    });
-    let answer: wire::BindingAnswer = phone.call("devices", &body).await?;
-    Ok(BoundDevice {
-        issuer: phone.issuer().to_owned(),
-        handle: answer.device,
-        name: wish.name.to_owned(),
-        valid_until: answer.valid_until,
-        counter: 0,
-        key,
-    })
+pub(super) fn make_key() -> Result<SoftwareKey, PhoneError> {
+    SoftwareKey::generate("device").map_err(|_| PhoneError::DeviceKey)
 }
 
-fn signed(typ: &str, claims: &impl Serialize, key: &SoftwareKey) -> Result<String, PhoneError> {
-    let payload = serde_json::to_vec(claims).map_err(|_| PhoneError::DeviceKey)?;
-    let header = jws::SigningHeader {
-        typ: Some(typ),
-        ..Default::default()
-    };
-    jws::sign(&header, &payload, key).map_err(|_| PhoneError::DeviceKey)
+pub(super) fn key_made(key: &SoftwareKey) -> Told {
+    let public = key.public_key();
+    Told::KeyMade {
+        x: base64url::encode(public.x()),
+        y: base64url::encode(public.y()),
+    }
+}
+
+pub(super) fn sign(key: &SoftwareKey, message: &str) -> Result<String, PhoneError> {
+    let signature = key.sign(message.as_bytes()).map_err(|_| PhoneError::DeviceKey)?;
+    Ok(base64url::encode(&signature))
 }
 
 impl BoundDevice {
-    /// The insurer it is bound at.
-    #[must_use]
-    pub fn issuer(&self) -> &str {
-        &self.issuer
+    pub(super) fn new(record: DeviceRecord, key: SoftwareKey) -> Self {
+        Self { record, key }
+    }
+
+    pub(super) fn record(&self) -> &DeviceRecord {
+        &self.record
     }
 
     /// The provider's name for it.
     #[must_use]
     pub fn handle(&self) -> &str {
-        &self.handle
+        &self.record.device
     }
 
     /// The person's name for it.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.record.name
     }
 
     /// Last second in which it logs in without the card, as of the binding.
     #[must_use]
     pub fn valid_until(&self) -> UnixTime {
-        self.valid_until
+        self.record.valid_until
     }
 
-    /// Approves a challenge. Counts up, so that no answer serves twice.
-    pub(super) fn sign_challenge(&mut self, challenge: &str, now: UnixTime) -> Result<String, PhoneError> {
-        self.counter += 1;
-        let claims = AssertionClaims {
-            challenge: challenge.to_owned(),
-            decision: Decision::Approve,
-            time: now,
-            counter: self.counter,
-        };
-        signed(ASSERTION_TYP, &claims, &self.key)
+    pub(super) fn count(&mut self, counter: u64) {
+        self.record.counter = counter;
+    }
+
+    pub(super) fn sign(&self, message: &str) -> Result<String, PhoneError> {
+        sign(&self.key, message)
     }
 
     /// As a file's content.
     #[must_use]
     pub fn to_json(&self) -> Zeroizing<String> {
+        let record = self.record.clone();
         let file = DeviceFile {
-            issuer: self.issuer.clone(),
-            device: self.handle.clone(),
-            name: self.name.clone(),
-            valid_until: self.valid_until,
-            counter: self.counter,
+            issuer: record.issuer,
+            device: record.device,
+            name: record.name,
+            valid_until: record.valid_until,
+            counter: record.counter,
             private_key: base64url::encode(&self.key.to_pkcs8_der()),
         };
         // Strings and numbers only: serialising cannot fail.
@@ -155,11 +111,13 @@ impl BoundDevice {
             jose::json::parse_as(text.as_bytes(), &jose::json::DEFAULT).map_err(|_| DeviceFileError)?;
         let der = Zeroizing::new(base64url::decode(&file.private_key).map_err(|_| DeviceFileError)?);
         Ok(Self {
-            issuer: file.issuer,
-            handle: file.device,
-            name: file.name,
-            valid_until: file.valid_until,
-            counter: file.counter,
+            record: DeviceRecord {
+                issuer: file.issuer,
+                device: file.device,
+                name: file.name,
+                valid_until: file.valid_until,
+                counter: file.counter,
+            },
             key: SoftwareKey::from_pkcs8_der("device", &der).map_err(|_| DeviceFileError)?,
         })
     }

@@ -1,62 +1,19 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use serde_json::{Value, json};
 
-#[test]
-fn an_authorization_address_names_service_and_request() {
-    let address = LoginAddress::parse(
-        "https://idp.example/109900019/auth?client_id=https%3A%2F%2Fepa.example&request_uri=urn%3Aietf%3Aparams%3Aoauth%3Arequest_uri%3Aabc",
-    )
-    .unwrap();
-    assert_eq!(address.client_id, "https://epa.example");
-    assert_eq!(address.request_uri, "urn:ietf:params:oauth:request_uri:abc");
-}
-
-#[test]
-fn addresses_without_one_of_each_are_refused() {
-    let long = format!(
-        "https://idp.example/auth?client_id=a&request_uri={}",
-        "x".repeat(MAX_ADDRESS_CHARACTERS)
-    );
-    for address in [
-        "",
-        "idp.example/auth?client_id=a&request_uri=b",
-        "https://idp.example/auth",
-        "https://idp.example/auth?client_id=a",
-        "https://idp.example/auth?request_uri=b",
-        "https://idp.example/auth?client_id=&request_uri=b",
-        "https://idp.example/auth?client_id=a&client_id=c&request_uri=b",
-        "https://idp.example/auth?client_id=a&request_uri=b&request_uri=c",
-        &long,
-    ] {
-        assert!(
-            matches!(LoginAddress::parse(address), Err(PhoneError::Address)),
-            "{address}"
-        );
-    }
-}
-
-#[test]
-fn a_refusal_tells_the_providers_reason() {
-    let refused = error::refused(
-        400,
-        br#"{"error":"access_denied","error_description":"card: revoked (support code ABCD-EFGH)"}"#,
-    );
-    assert_eq!(
-        refused.to_string(),
-        "the provider refused: access_denied: card: revoked (support code ABCD-EFGH)"
-    );
-    let strange = error::refused(502, b"<html>");
-    assert!(matches!(strange, PhoneError::Refused { status: 502, error, .. } if error == "http_502"));
+fn file() -> Value {
+    json!({
+        "issuer": "https://idp.example", "device": "h", "name": "Handy", "valid_until": 5, "counter": 7,
+        "private_key": jose::base64url::encode(&jose::SoftwareKey::generate("device").unwrap().to_pkcs8_der()),
+    })
 }
 
 #[test]
 fn a_device_survives_its_file_and_counts_on() {
-    let text = json!({
-        "issuer": "https://idp.example", "device": "h", "name": "Handy", "valid_until": 5, "counter": 7,
-        "private_key": jose::base64url::encode(&jose::SoftwareKey::generate("device").unwrap().to_pkcs8_der()),
-    });
+    let text = file();
     let mut device = BoundDevice::from_json(&text.to_string()).unwrap();
-    device.sign_challenge("challenge", UnixTime(1)).unwrap();
+    device.count(device.record().counter + 1);
     let again: Value = serde_json::from_str(&device.to_json()).unwrap();
     assert_eq!(again["counter"], 8);
     assert_eq!(again["private_key"], text["private_key"]);

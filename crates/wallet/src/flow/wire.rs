@@ -43,7 +43,7 @@ pub struct Consent {
     pub remembered: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(super) struct ChallengeAnswer {
     pub login: String,
     pub challenge: String,
@@ -51,18 +51,18 @@ pub(super) struct ChallengeAnswer {
     pub requested: Requested,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(super) struct LoginAnswer {
     pub login: String,
     pub consent: Consent,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(super) struct DecisionAnswer {
     pub redirect: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(super) struct BindingAnswer {
     pub device: String,
     pub valid_until: jose::UnixTime,

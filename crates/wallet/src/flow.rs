@@ -1,0 +1,155 @@
+//! The wallet's protocol as state machines: no sockets, no clock, no keys, no screen. The one core of every app.
+//!
+//! A machine says what it wants next ([`Want`]); the app does it and tells what came of it ([`Told`]):
+//!
+//! ```text
+//! let (mut login, mut want) = Login::open(issuer, address)?;
+//! loop { let told = app.do(want); want = login.tell(told, now)?; }          until Want::Finished
+//! ```
+//!
+//! | Machine | From | To |
+//! |---|---|---|
+//! | [`Login`] | the address a service sent the person to, or her account | the address she goes back to |
+//! | [`Binding`] | a login that card and PIN answered | a device record |
+//!
+//! **Trusted for:** nothing is signed but a challenge that this insurer's key signed for the service the address named, and nothing is
+//! released that the person did not decide. **Does not:** keep anything; a device's counter is raised in what the app is told to keep
+//! *before* the key signs, so that a crash costs a number and never reuses one.
+//!
+//! Every step that failed leaves its machine where it can be tried again, if it can be at all: [`FlowError::ends`] tells.
+
+mod binding;
+mod error;
+mod login;
+mod signing;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use serde::{Deserialize, Serialize};
+
+pub use binding::{Binding, BindingWish, DeviceRecord};
+pub use error::FlowError;
+pub use login::{Login, LoginAddress, MAX_ADDRESS_CHARACTERS};
+pub use wire::{ClaimNames, Consent, Requested, Service};
+
+/// What a machine wants of the app around it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "want", rename_all = "kebab-case")]
+pub enum Want {
+    /// Send this to the provider over TLS, follow no redirect, and tell the [`Told::Answer`]. Where the network fails there is nothing to
+    /// tell: send it again, it means the same a second time.
+    Send(HttpRequest),
+    /// Show who asks and for what; the person answers with card or device, or declines.
+    Choose(Request),
+    /// Let the card sign, after the person typed its PIN to it; tell [`Told::CardAnswered`].
+    SignWithCard {
+        /// The challenge, to be wrapped as `authenticator::health_card` says.
+        challenge: String,
+    },
+    /// Keep the counter, then let the device's key sign after it verified its user (PIN or biometry); tell [`Told::Signed`].
+    SignWithDevice {
+        /// Which device.
+        device: String,
+        /// Its counter from now on. To be kept before the key signs.
+        counter: u64,
+        /// ASCII to be signed with ES256.
+        message: String,
+    },
+    /// Make a P-256 key in the device, of a hardware class where it has one, and tell [`Told::KeyMade`].
+    MakeKey {
+        /// 32 bytes in base64url to be attested with the key.
+        challenge: String,
+    },
+    /// Let the key just made sign; tell [`Told::Signed`].
+    SignWithNewKey {
+        /// ASCII to be signed with ES256.
+        message: String,
+    },
+    /// Show what is required and what is voluntary, a switch each; the person decides.
+    Decide(Consent),
+    /// The login is over: go back to this address.
+    GoBack {
+        /// The service's, or the browser page's.
+        address: String,
+    },
+    /// The device is bound: keep its record.
+    Keep(DeviceRecord),
+}
+
+/// A request to the provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpRequest {
+    /// HTTP method.
+    pub method: Method,
+    /// Whole address.
+    pub url: String,
+    /// JSON, for a POST.
+    pub body: Option<serde_json::Value>,
+}
+
+/// HTTP method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// GET
+    Get,
+    /// POST
+    Post,
+}
+
+/// What a person is shown before she answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The service's identifier.
+    pub client_id: String,
+    /// Who asks. The name is the one the provider signed.
+    pub service: Service,
+    /// What for.
+    pub requested: Requested,
+    /// Last second in which it can be answered.
+    pub expires_at: u64,
+}
+
+/// What the app did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "told", rename_all = "kebab-case")]
+pub enum Told {
+    /// The provider answered.
+    Answer {
+        /// HTTP status.
+        status: u16,
+        /// Body, as text: the provider speaks JSON.
+        body: String,
+    },
+    /// She answers with her health card.
+    WithCard,
+    /// She answers with a bound device.
+    WithDevice(DeviceRecord),
+    /// The card signed.
+    CardAnswered {
+        /// The response of `authenticator::health_card`.
+        response: String,
+    },
+    /// A device key signed.
+    Signed {
+        /// r ‖ s, 64 bytes in base64url.
+        signature: String,
+    },
+    /// A key was made.
+    KeyMade {
+        /// Public coordinate, 32 bytes in base64url.
+        x: String,
+        /// Public coordinate, 32 bytes in base64url.
+        y: String,
+    },
+    /// She releases what is required and these voluntary claims.
+    Approve {
+        /// By name.
+        voluntary: Vec<String>,
+        /// Whether the same question need not be asked again.
+        remember: bool,
+    },
+    /// She releases nothing.
+    Decline,
+}

@@ -1,0 +1,81 @@
+//! Why a flow does not go on.
+
+use authenticator::challenge::ChallengeError;
+use jose::json;
+use serde::Deserialize;
+
+/// Why a flow does not go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FlowError {
+    /// The address is not a login's.
+    #[error(
+        "address: expected an authorization address with one client_id and one request_uri each (RFC 9126 section 4)"
+    )]
+    Address,
+    /// The provider answered with an error.
+    #[error("the provider refused: {error}: {description}")]
+    Refused {
+        /// HTTP status code.
+        status: u16,
+        /// The registered error code.
+        error: String,
+        /// The reason, with a support code.
+        description: String,
+    },
+    /// The provider's answer is not what its interface promises.
+    #[error("{0}: the answer has another form than expected")]
+    Answer(&'static str),
+    /// The challenge is not genuine or not fresh.
+    #[error(transparent)]
+    Challenge(#[from] ChallengeError),
+    /// The challenge is genuine but for another issuer, service or purpose.
+    #[error("challenge: not issued by this insurer for the service the address names")]
+    ForeignChallenge,
+    /// The device was bound at another insurer.
+    #[error("device: bound at another insurer")]
+    ForeignDevice,
+    /// What the key told is no signature or no point.
+    #[error("device: its key did not sign")]
+    DeviceKey,
+    /// What was told is not what was wanted.
+    #[error("{told}: not what was wanted here")]
+    OutOfOrder {
+        /// What was told.
+        told: &'static str,
+    },
+}
+
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: String,
+    #[serde(default)]
+    error_description: String,
+}
+
+impl FlowError {
+    /// Whether the flow is over. Where it is not, the machine waits for the same again: another card, another decision.
+    #[must_use]
+    pub fn ends(&self) -> bool {
+        match self {
+            // Too many tries, or a provider in trouble: later, the same answer may do.
+            Self::Refused { status, .. } => !(*status == 403 || *status == 429 || *status >= 500),
+            Self::ForeignDevice | Self::DeviceKey | Self::OutOfOrder { .. } => false,
+            Self::Address | Self::Answer(_) | Self::Challenge(_) | Self::ForeignChallenge => true,
+        }
+    }
+
+    pub(crate) fn refused(status: u16, body: &str) -> Self {
+        match json::parse_as::<ErrorBody>(body.as_bytes(), &json::DEFAULT) {
+            Ok(body) => Self::Refused {
+                status,
+                error: body.error,
+                description: body.error_description,
+            },
+            Err(_) => Self::Refused {
+                status,
+                error: format!("http_{status}"),
+                description: "answered without an error object".to_owned(),
+            },
+        }
+    }
+}

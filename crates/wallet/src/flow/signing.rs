@@ -1,0 +1,26 @@
+//! Compact JWS around a key that signs elsewhere.
+
+use jose::base64url;
+use serde::Serialize;
+
+use super::FlowError;
+
+/// Bytes of an ES256 signature.
+const SIGNATURE_BYTES: usize = 64;
+
+/// What the key signs: header and payload, encoded (RFC 7515 §5.1).
+pub(super) fn message(typ: &str, claims: &impl Serialize) -> String {
+    let header = serde_json::json!({ "alg": "ES256", "typ": typ });
+    // Strings and numbers only: serialising cannot fail.
+    let payload = serde_json::to_vec(claims).unwrap_or_default();
+    let mut message = base64url::encode(header.to_string().as_bytes());
+    message.push('.');
+    message.push_str(&base64url::encode(&payload));
+    message
+}
+
+/// The token, from what was signed and the signature in base64url.
+pub(super) fn token(message: &str, signature: &str) -> Result<String, FlowError> {
+    base64url::decode_array::<SIGNATURE_BYTES>(signature).map_err(|_| FlowError::DeviceKey)?;
+    Ok(format!("{message}.{signature}"))
+}
