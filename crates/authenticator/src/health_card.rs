@@ -25,7 +25,7 @@ mod admission;
 mod certificate;
 mod crl;
 mod trust;
-mod x509;
+pub(crate) mod x509;
 
 pub use certificate::{CertificateError, MAX_CERTIFICATE_BYTES, UnverifiedCertificate};
 pub use crl::{CRL_CLOCK_SKEW_SECONDS, CrlError, MAX_CRL_BYTES};

@@ -10,12 +10,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::challenge::{self, Challenge, Purpose};
 
-// The sandbox's certificate writer, alone: it can write what is wrong in one point.
-#[allow(dead_code)]
-#[path = "../../../sandbox/src/pki/x509.rs"]
-mod writer;
-
-use writer::{IssuerKey, Template};
+use crate::certificate_writer::{self as writer, IssuerKey, Template};
 
 type CardKey = ecdsa::SigningKey<bp256::r1::BrainpoolP256r1>;
 
