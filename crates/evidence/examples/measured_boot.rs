@@ -2,8 +2,10 @@
 //!
 //! `measured_boot image OUT LISTING`: a reproducible cpio archive of the lines `mode path source`.
 //! `measured_boot certify SOCKET DIRECTORY`: what a TPM's maker does: certifies its attestation key.
-//! `measured_boot verify DIRECTORY PORT INITRD COMMAND_LINE EXPECTED`: asks the machine for a quote and judges it.
-//! Without a file EXPECTED the boot is taken as the expected one, once the predicted registers agree. Exit 1: refused.
+//! `measured_boot predict KERNEL INITRD COMMAND_LINE MEGABYTES`: prints the registers as they will be, from the files alone.
+//! `measured_boot verify DIRECTORY PORT KERNEL INITRD COMMAND_LINE MEGABYTES FIRMWARE`: asks the machine for a quote and
+//! compares it with the predicted boot. Register 0, which cannot be predicted, is kept in the file FIRMWARE at the first boot.
+//! Exit 1: refused.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, missing_docs)]
 
@@ -17,9 +19,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use aws_lc_rs::digest::{SHA256, digest};
 use evidence::{
     platform::{Evidence, Measurement, TpmAuxiliary},
+    prediction::{PlannedBoot, predict, registers},
     produce::{TpmEndpoint, TpmProducer},
     verify::{BootComponent, BootDifference, PlatformPolicy, Roots, VerificationTime, boot_differences, verify},
 };
@@ -31,13 +33,25 @@ fn main() -> ExitCode {
     match arguments[..] {
         ["image", out, listing] => image(out, listing),
         ["certify", socket, directory] => certify(socket, Path::new(directory)),
-        ["verify", directory, port, initrd, command_line, expected] => {
+        ["predict", kernel, initrd, command_line, memory] => show(kernel, initrd, command_line, memory),
+        [
+            "verify",
+            directory,
+            port,
+            kernel,
+            initrd,
+            command_line,
+            memory,
+            firmware,
+        ] => {
             return judge(&Boot {
                 directory,
                 port,
+                kernel,
                 initrd,
                 command_line,
-                expected,
+                memory,
+                firmware,
             });
         }
         _ => panic!("unknown arguments {arguments:?}"),
@@ -136,9 +150,26 @@ fn certify(socket: &str, directory: &Path) {
 struct Boot<'a> {
     directory: &'a str,
     port: &'a str,
+    kernel: &'a str,
     initrd: &'a str,
     command_line: &'a str,
-    expected: &'a str,
+    /// In MiB.
+    memory: &'a str,
+    firmware: &'a str,
+}
+
+fn show(kernel: &str, initrd: &str, command_line: &str, memory: &str) {
+    let planned = PlannedBoot {
+        kernel: &fs::read(kernel).unwrap(),
+        initrd: &fs::read(initrd).unwrap(),
+        command_line,
+        memory_bytes: memory.parse::<u32>().unwrap() << 20,
+    };
+    let components = predict(&planned).unwrap();
+    print!("{}", written(&components));
+    for (register, value) in registers(&components) {
+        println!("register {register} {}", hex(&value));
+    }
 }
 
 fn judge(boot: &Boot<'_>) -> ExitCode {
@@ -174,20 +205,38 @@ fn judge(boot: &Boot<'_>) -> ExitCode {
         "quote verified: {} events replayed to the quoted registers",
         verified.boot_components().len()
     );
-    match fs::read_to_string(boot.expected) {
-        Ok(text) => compare(&parse(&text), verified.boot_components()),
-        Err(_) => {
-            let Measurement::Tpm { pcrs } = verified.measurement() else {
-                panic!("not a TPM")
-            };
-            let components = verified.boot_components();
-            if !predict(boot, components, pcrs[&9]) {
-                return ExitCode::FAILURE;
-            }
-            fs::write(boot.expected, written(components)).unwrap();
-            ExitCode::SUCCESS
-        }
+    let found = verified.boot_components();
+    let planned = PlannedBoot {
+        kernel: &fs::read(boot.kernel).unwrap(),
+        initrd: &fs::read(boot.initrd).unwrap(),
+        command_line: boot.command_line,
+        memory_bytes: boot.memory.parse::<u32>().unwrap() << 20,
+    };
+    let mut expected = predict(&planned).unwrap();
+    let Measurement::Tpm { pcrs } = verified.measurement() else {
+        panic!("not a TPM")
+    };
+    for (register, value) in registers(&expected) {
+        println!(
+            "register {register} predicted {} quoted {}",
+            hex(&value),
+            hex(&pcrs[&register])
+        );
     }
+    // The firmware's own volumes: as they were at the first boot, which said nothing else that is not predicted.
+    let firmware = |component: &&BootComponent| component.register == 0;
+    let known = fs::read_to_string(boot.firmware);
+    match &known {
+        Ok(text) => expected.extend(parse(text)),
+        Err(_) => expected.extend(found.iter().filter(firmware).cloned()),
+    }
+    let verdict = compare(&expected, found);
+    if known.is_err() && verdict == ExitCode::SUCCESS {
+        let own: Vec<BootComponent> = found.iter().filter(firmware).cloned().collect();
+        println!("register 0 is taken from this boot from now on");
+        fs::write(boot.firmware, written(&own)).unwrap();
+    }
+    verdict
 }
 
 fn ask(port: &str, report_data: &[u8; 64]) -> Evidence {
@@ -207,25 +256,6 @@ fn ask(port: &str, report_data: &[u8; 64]) -> Evidence {
         std::thread::sleep(Duration::from_millis(1000));
     }
     panic!("the machine handed out no evidence within four minutes");
-}
-
-/// What register 9 must hold, from the files alone: command line and initial file system. Firmware and kernel are taken from
-/// the first boot: QEMU writes into the kernel's header before the firmware measures it, so its digest is not the file's.
-fn predict(boot: &Boot<'_>, components: &[BootComponent], register_9: [u8; 32]) -> bool {
-    let initrd = sha256(&fs::read(boot.initrd).unwrap());
-    // The firmware appends where it keeps the initial file system; UTF-16 with its terminator.
-    let options: Vec<u8> = format!("{} initrd=initrd\0", boot.command_line)
-        .encode_utf16()
-        .flat_map(u16::to_le_bytes)
-        .collect();
-    let predicted = [sha256(&options), initrd]
-        .into_iter()
-        .fold([0; 32], |register, event| sha256(&[register, event].concat()));
-    println!("register 9 predicted {} quoted {}", hex(&predicted), hex(&register_9));
-    for component in components.iter().filter(|component| component.register == 9) {
-        println!("  {} {} {}", component.register, hex(&component.digest), component.name);
-    }
-    predicted == register_9
 }
 
 fn compare(expected: &[BootComponent], found: &[BootComponent]) -> ExitCode {
@@ -283,10 +313,6 @@ fn parse(text: &str) -> Vec<BootComponent> {
         }
     };
     text.lines().map(line).collect()
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    digest(&SHA256, bytes).as_ref().try_into().unwrap()
 }
 
 fn hex(bytes: &[u8]) -> String {

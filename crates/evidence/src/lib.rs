@@ -4,6 +4,7 @@ pub mod binding;
 pub mod bundle;
 pub mod manifest;
 pub mod platform;
+pub mod prediction;
 pub mod produce;
 pub mod profile;
 #[cfg(any(test, feature = "simulated"))]
