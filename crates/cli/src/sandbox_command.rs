@@ -9,7 +9,7 @@ use authenticator::health_card::RevokedCard;
 use clap::Args;
 use sandbox::addresses::{DEFAULT_PORT_BASE, PageScheme};
 use sandbox::cards::{CardFile, ForeignCards, P12_PASSWORD};
-use sandbox::{Sandbox, SandboxOptions};
+use sandbox::{BuiltFrom, Sandbox, SandboxOptions};
 use tracing_subscriber::EnvFilter;
 use transport::AddressRule;
 
@@ -147,8 +147,28 @@ impl Options {
             },
             foreign_cards: self.cards.read()?,
             single_sign_on: self.sso,
+            built_from: built_from(option_env!("HEALTHID_COMMIT"), option_env!("HEALTHID_RECIPE")),
         })
     }
+}
+
+/// What `script/release` tells the compiler. It tells no commit where the checkout has changes; other builds are told nothing.
+fn built_from(commit: Option<&str>, recipe: Option<&str>) -> Option<BuiltFrom> {
+    let commit = bytes(commit?).filter(|commit| matches!(commit.len(), 20 | 32))?;
+    let recipe = bytes(recipe?)?.try_into().ok()?;
+    Some(BuiltFrom { commit, recipe })
+}
+
+fn bytes(hexadecimal: &str) -> Option<Vec<u8>> {
+    let (pairs, []) = hexadecimal.as_bytes().as_chunks::<2>() else {
+        return None;
+    };
+    let byte = |pair: &[u8; 2]| {
+        let text = std::str::from_utf8(pair).ok()?;
+        text.bytes().all(|digit| digit.is_ascii_hexdigit()).then_some(text)?;
+        u8::from_str_radix(text, 16).ok()
+    };
+    pairs.iter().map(byte).collect()
 }
 
 pub(crate) async fn run(options: Options) -> Result<()> {
@@ -182,4 +202,28 @@ async fn end() -> Result<()> {
         _ = terminate.recv() => {}
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::built_from;
+
+    #[test]
+    fn only_a_whole_commit_and_recipe_are_believed() {
+        let (commit, recipe) = ("0a".repeat(20), "b1".repeat(32));
+        let built = built_from(Some(&commit), Some(&recipe)).unwrap();
+        assert_eq!((built.commit, built.recipe), (vec![0x0a; 20], [0xb1; 32]));
+        let short = &commit[1..];
+        for (commit, recipe) in [
+            (None, Some(recipe.as_str())),
+            (Some(commit.as_str()), None),
+            (Some(short), Some(&recipe)),
+            (Some(&commit[2..]), Some(&recipe)),
+            (Some(&commit), Some(&commit)),
+            (Some(&"+1".repeat(20)), Some(&recipe)),
+            (Some(""), Some("")),
+        ] {
+            assert_eq!(built_from(commit, recipe), None, "{commit:?}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use evidence::bundle::{AnswerError, SavedBundle};
-use evidence::verdict::{Asked, Overall, Pins, judge};
+use evidence::verdict::{Asked, Overall, Pins, State, Verdict, judge};
 use jose::UnixTime;
 use relying_party::evidence::{AskError, ask};
 use transport::AddressRule;
@@ -14,6 +14,8 @@ use transport::AddressRule;
 use crate::clock::now;
 use crate::failure;
 use crate::trust::Trust;
+
+mod rebuild;
 
 /// Longest file of a saved bundle or of pins, in bytes.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
@@ -27,6 +29,7 @@ const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 ///   healthid verify https://idp.insurer.example --pins pins.json
 ///   healthid verify https://idp.insurer.example --pins pins.json --save evidence.json
 ///   healthid verify --bundle evidence.json --pins pins.json --time saved
+///   healthid verify https://idp.insurer.example --pins pins.json --rebuild ~/healthid
 #[allow(rustdoc::bare_urls, reason = "a terminal shows these lines as they stand")]
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
@@ -46,6 +49,10 @@ pub(crate) struct Options {
     /// Judge a saved bundle as of this time, seconds since 1970, or `saved` for when the file says it was saved. Left out: now.
     #[arg(long, value_name = "SECONDS|saved", requires = "bundle")]
     time: Option<String>,
+    /// Build the release again from this git repository, at the commit and by the recipe the manifest names, and compare: one more
+    /// line. Runs that recipe on this machine, for minutes. Exit code 2 where it cannot be built or compared.
+    #[arg(long, value_name = "DIR")]
+    rebuild: Option<PathBuf>,
     #[command(flatten)]
     trust: Trust,
 }
@@ -114,9 +121,22 @@ async fn judged(options: &Options) -> Result<u8> {
         // clap asks for exactly one of the two.
         _ => bail!("expected an address or --bundle"),
     };
-    let verdict = judge(&bundle, &asked, &pins, time);
+    let mut verdict = judge(&bundle, &asked, &pins, time);
+    if let Some(repository) = &options.rebuild {
+        verdict = rebuilt(verdict, repository.clone()).await?;
+    }
     writeln!(std::io::stdout(), "{verdict}").context("standard output")?;
     Ok(verdict.exit_code())
+}
+
+async fn rebuilt(verdict: Verdict, repository: PathBuf) -> Result<Verdict> {
+    // What is refused anyway is not worth running somebody's recipe for.
+    let release = verdict.release().filter(|_| verdict.overall() != Overall::Refused);
+    let Some(release) = release.cloned() else {
+        return Ok(verdict.with_rebuilt(State::Unknown("not tried, because of what stands above".to_owned())));
+    };
+    let state = tokio::task::spawn_blocking(move || rebuild::rebuild(&release, &repository)).await?;
+    Ok(verdict.with_rebuilt(state))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -11,11 +11,13 @@
 
 mod judge;
 mod pins;
+mod release;
 
 use std::fmt;
 
 pub use judge::{Asked, judge};
 pub use pins::{Pins, PinsError};
+pub use release::Release;
 
 /// What a line is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,10 +42,12 @@ pub enum Subject {
     Hardening,
     /// What opens the vault.
     Lock,
+    /// The release's source gives what was measured: only where somebody built it again.
+    Rebuilt,
 }
 
 impl Subject {
-    /// All of them, in the order they are printed.
+    /// All that are judged from a bundle, in the order they are printed.
     pub const ALL: [Self; 10] = [
         Self::Hardware,
         Self::Tcb,
@@ -71,6 +75,7 @@ impl Subject {
             Self::Site => "site",
             Self::Hardening => "hardening",
             Self::Lock => "vault's lock",
+            Self::Rebuilt => "built again",
         }
     }
 }
@@ -132,6 +137,7 @@ pub struct Verdict {
     overall: Overall,
     lines: Vec<Line>,
     sentence: String,
+    release: Option<Box<Release>>,
 }
 
 impl Verdict {
@@ -147,7 +153,7 @@ impl Verdict {
         self.overall.exit_code()
     }
 
-    /// One line per subject, in the order of [`Subject::ALL`].
+    /// One line per subject, in the order of [`Subject::ALL`]; then that of [`Verdict::with_rebuilt`].
     #[must_use]
     pub fn lines(&self) -> &[Line] {
         &self.lines
@@ -166,6 +172,38 @@ impl Verdict {
     #[must_use]
     pub fn sentence(&self) -> &str {
         &self.sentence
+    }
+
+    /// What runs, where the manifest admits it.
+    #[must_use]
+    pub fn release(&self) -> Option<&Release> {
+        self.release.as_deref()
+    }
+
+    /// With one more line: what building the release again gave. It can take trust away, never give it.
+    #[must_use]
+    pub fn with_rebuilt(mut self, state: State) -> Self {
+        let title = Subject::Rebuilt.title();
+        match (&state, self.overall) {
+            (State::Ok(_), _) | (_, Overall::Refused) => {}
+            (State::Refused { code, reason }, _) => {
+                self.overall = Overall::Refused;
+                self.sentence = format!("Refused: {title}: {reason} [{code}].");
+            }
+            (State::Unknown(reason), before) => {
+                // What was wrong before is still worth knowing.
+                self.sentence = match before {
+                    Overall::Unprotected => format!("Cannot decide: not built again: {reason}. {}", self.sentence),
+                    _ => format!("Cannot decide: not built again: {reason}."),
+                };
+                self.overall = Overall::Undecided;
+            }
+        }
+        self.lines.push(Line {
+            subject: Subject::Rebuilt,
+            state,
+        });
+        self
     }
 }
 

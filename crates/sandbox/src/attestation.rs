@@ -21,6 +21,8 @@ use fedmaster::Clock;
 use jose::UnixTime;
 use provider::Attestation;
 
+use crate::sandbox::BuiltFrom;
+
 /// The namespace of every sandbox.
 const NAMESPACE: &str = "healthid-sandbox";
 /// The simulated machine.
@@ -62,6 +64,7 @@ pub(crate) fn attest(
     seed: &[u8; 32],
     lock: &str,
     boot_id: [u8; 32],
+    built_from: Option<&BuiltFrom>,
     clock: &Clock,
 ) -> Result<SandboxEvidence, EvidenceError> {
     let now = clock();
@@ -84,9 +87,9 @@ pub(crate) fn attest(
     );
     for allowed in &mut manifest.measurements {
         env!("CARGO_PKG_VERSION").clone_into(&mut allowed.version);
-        // The program does not know its own commit and recipe; zeros say so.
-        allowed.commit = vec![0; 20];
-        allowed.build_recipe = [0; 32];
+        // Zeros say that nobody knows: a build that was not made by the recipe.
+        allowed.commit = built_from.map_or_else(|| vec![0; 20], |built| built.commit.clone());
+        allowed.build_recipe = built_from.map_or([0; 32], |built| built.recipe);
     }
     let logged = vec![rehearsal.decide(&manifest, decided_at)?];
     let trust = rehearsal.trust();

@@ -39,5 +39,5 @@ mod welcome;
 
 pub use error::StartError;
 pub use portal::TOOL_HEADER;
-pub use sandbox::{RunningSandbox, Sandbox, SandboxOptions};
+pub use sandbox::{BuiltFrom, RunningSandbox, Sandbox, SandboxOptions};
 pub use welcome::welcome;

@@ -44,7 +44,7 @@ use crate::shortcuts::{self, Shortcuts};
 use crate::{certificates, pem};
 
 use listeners::Listeners;
-pub use options::SandboxOptions;
+pub use options::{BuiltFrom, SandboxOptions};
 pub(crate) use parties::party_config;
 use parties::{TokenAuthority, import_people, register_services, service, tenants};
 use sockets::identity_and_sockets;
@@ -216,8 +216,9 @@ async fn start(options: SandboxOptions) -> Result<RunningSandbox, StartError> {
     let shown = {
         let seed = *identity.secret("simulated platform");
         let (mut boot_id, lock, clock) = ([0; 32], vault.lock_name(), Arc::clone(&clock));
+        let built_from = options.built_from.clone();
         vault::random(&mut boot_id);
-        tokio::task::spawn_blocking(move || attestation::attest(&seed, lock, boot_id, &clock))
+        tokio::task::spawn_blocking(move || attestation::attest(&seed, lock, boot_id, built_from.as_ref(), &clock))
             .await
             .map_err(|_| StartError::Internal("the evidence could not be prepared"))??
     };

@@ -2,7 +2,7 @@
 
 use jose::UnixTime;
 
-use super::{Line, Overall, Pins, State, Subject, Verdict};
+use super::{Line, Overall, Pins, Release, State, Subject, Verdict};
 use crate::binding::{Endpoint, Session};
 use crate::bundle::Bundle;
 use crate::encoding::hex;
@@ -92,6 +92,7 @@ impl Sheet {
             overall,
             lines: self.lines,
             sentence,
+            release: instance.map(Release::of).map(Box::new),
         }
     }
 }

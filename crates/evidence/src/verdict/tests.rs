@@ -477,3 +477,58 @@ fn pins_are_read_as_they_were_written_and_broken_ones_are_refused() {
         assert!(Pins::parse(changed.as_bytes()).is_err(), "{what}");
     }
 }
+
+#[test]
+fn building_again_takes_trust_away_and_never_gives_it() {
+    let confirmed = || State::Ok("the same".to_owned());
+    let impossible = || State::Unknown("no compiler".to_owned());
+    let different = || State::Refused {
+        code: "rebuild.other_program",
+        reason: "another program".to_owned(),
+    };
+    let trusted = Scene::new(Platform::Sgx);
+    let simulated = Scene::new(Platform::Simulated);
+    let refused = Scene {
+        machine: "second",
+        ..Scene::new(Platform::Sgx)
+    };
+    for (scene, state, overall) in [
+        (&trusted, confirmed(), Overall::Trusted),
+        (&trusted, different(), Overall::Refused),
+        (&trusted, impossible(), Overall::Undecided),
+        (&simulated, confirmed(), Overall::Unprotected),
+        (&simulated, different(), Overall::Refused),
+        (&simulated, impossible(), Overall::Undecided),
+        (&refused, confirmed(), Overall::Refused),
+        (&refused, impossible(), Overall::Refused),
+    ] {
+        let before = scene.judged(&scene.bundle());
+        let verdict = before.clone().with_rebuilt(state.clone());
+        assert_eq!(verdict.overall(), overall, "{verdict}");
+        assert_eq!(verdict.state(Subject::Rebuilt), Some(&state));
+        assert_eq!(verdict.lines().len(), Subject::ALL.len() + 1);
+        if overall != Overall::Trusted {
+            claims_nothing(&verdict);
+        }
+        if before.overall() == Overall::Unprotected && overall != Overall::Refused {
+            assert!(
+                verdict.sentence().contains("whoever runs this machine can read"),
+                "{verdict}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_verdict_names_the_release_only_where_the_manifest_admits_it() {
+    let scene = Scene::new(Platform::Simulated);
+    let verdict = scene.judged(&scene.bundle());
+    let release = verdict.release().unwrap();
+    assert_eq!(release.measurement(), &Measurement::Simulated(BUILD));
+    assert_eq!((release.commit().len(), release.build_recipe()[0]), (20, 0xb1));
+    let unlisted = Scene {
+        enclave: SimulatedEnclave::new([0; 32]),
+        ..Scene::new(Platform::Simulated)
+    };
+    assert_eq!(unlisted.judged(&unlisted.bundle()).release(), None);
+}

@@ -30,6 +30,17 @@ pub struct SandboxOptions {
     pub foreign_cards: ForeignCards,
     /// Whether the demo services may be entered by single sign-on.
     pub single_sign_on: bool,
+    /// What this program was built from; `None` for a build nobody wants to repeat.
+    pub built_from: Option<BuiltFrom>,
+}
+
+/// Where a program comes from, as whoever built it told it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuiltFrom {
+    /// The source commit: 20 or 32 bytes.
+    pub commit: Vec<u8>,
+    /// SHA-256 of the build recipe.
+    pub recipe: [u8; 32],
 }
 
 impl Default for SandboxOptions {
@@ -44,6 +55,7 @@ impl Default for SandboxOptions {
             address_rule: AddressRule::LoopbackAllowed,
             foreign_cards: ForeignCards::default(),
             single_sign_on: false,
+            built_from: None,
         }
     }
 }
