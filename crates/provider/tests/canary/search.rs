@@ -173,7 +173,9 @@ impl Search {
             let (Some(range), Some(rights)) = (fields.next(), fields.next()) else {
                 continue;
             };
-            if !rights.starts_with('r') || line.ends_with("[vvar]") || line.ends_with("[vsyscall]") {
+            // Program text is the program's file: nobody has written there.
+            let text = rights.starts_with("r-x") && line.contains('/');
+            if text || !rights.starts_with('r') || line.ends_with("[vvar]") || line.ends_with("[vsyscall]") {
                 continue;
             }
             let (from, to) = range.split_once('-').unwrap();

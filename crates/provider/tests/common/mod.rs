@@ -31,7 +31,7 @@ use store::{
 };
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use transport::{AddressRule, ClientCertificates, HttpClient, Server, ServerTls};
+use transport::{AddressRule, ClientCertificates, HttpClient, Server, ServerTls, TlsIdentity};
 use vault::Vault;
 
 use clock::{FrozenClock, NOW, SeededRng, WatchedStore};
@@ -92,7 +92,14 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        let clock = FrozenClock::at(NOW);
+        Self::at(NOW)
+    }
+}
+
+impl Setup {
+    /// Begins at this moment.
+    pub fn at(now: jose::UnixTime) -> Self {
+        let clock = FrozenClock::at(now);
         Self {
             store: Arc::new(MemoryStore::new()),
             register: Arc::new(MemoryRegister::new()),
@@ -308,8 +315,18 @@ fn switched(served: Arc<RwLock<(Router, Router)>>, which: fn(&(Router, Router)) 
 
 /// Serves until the sender is dropped.
 pub fn serve(listener: TcpListener, certificates: ClientCertificates, router: Router) -> oneshot::Sender<()> {
+    serve_as(listener, pki::server_identity(), certificates, router)
+}
+
+/// As [`serve`], with this identity.
+pub fn serve_as(
+    listener: TcpListener,
+    identity: TlsIdentity,
+    certificates: ClientCertificates,
+    router: Router,
+) -> oneshot::Sender<()> {
     let (stop, stopped) = oneshot::channel::<()>();
-    let tls = ServerTls::new(pki::server_identity(), certificates).unwrap();
+    let tls = ServerTls::new(identity, certificates).unwrap();
     let server = Server::https(listener, tls).unwrap();
     tokio::spawn(server.serve(router, async {
         let _ = stopped.await;

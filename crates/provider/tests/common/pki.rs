@@ -60,38 +60,47 @@ pub const REVOKED_SERIAL: u8 = 99;
 /// The authority whose cards the providers of all tests accept, and its list.
 pub fn card_trust() -> Arc<CardTrust> {
     static TRUST: LazyLock<Arc<CardTrust>> = LazyLock::new(|| {
-        let (from, until) = (NOW.minus_seconds(400 * DAY), NOW.plus_seconds(4000 * DAY));
-        let key = brainpool(EGK_KEY);
-        let name = x509::name(&[(x509::COMMON_NAME, EGK_AUTHORITY)]);
-        let revoked = [(vec![REVOKED_SERIAL], from)];
-        let list = x509::revocation_list(&name, &revoked, from, until, &[x509::crl_number(1)], &key).unwrap();
+        let (authority, list) = card_authority(NOW);
         let mut trust = CardTrust::new();
-        trust
-            .add_authority(&authority(EGK_AUTHORITY, &key, from, until), AuthorityRules::default())
-            .unwrap();
+        trust.add_authority(&authority, AuthorityRules::default()).unwrap();
         trust.add_crl(&list).unwrap();
         Arc::new(trust)
     });
     Arc::clone(&TRUST)
 }
 
+/// That authority's certificate and list (DER), valid around this moment.
+pub fn card_authority(now: UnixTime) -> (Vec<u8>, Vec<u8>) {
+    let (from, until) = (now.minus_seconds(400 * DAY), now.plus_seconds(4000 * DAY));
+    let key = brainpool(EGK_KEY);
+    let name = x509::name(&[(x509::COMMON_NAME, EGK_AUTHORITY)]);
+    let revoked = [(vec![REVOKED_SERIAL], from)];
+    let list = x509::revocation_list(&name, &revoked, from, until, &[x509::crl_number(1)], &key).unwrap();
+    (authority(EGK_AUTHORITY, &key, from, until), list)
+}
+
 /// A card of the authority for this number, of this insurer. `number` gives key and serial number.
 pub fn card(number: u8, ik: &str, kvnr: &str) -> VirtualCard {
-    card_of(brainpool(EGK_KEY), EGK_AUTHORITY, number, ik, kvnr)
+    card_at(NOW, number, ik, kvnr)
+}
+
+/// As [`card`], valid around this moment.
+pub fn card_at(now: UnixTime, number: u8, ik: &str, kvnr: &str) -> VirtualCard {
+    card_of(brainpool(EGK_KEY), now, number, ik, kvnr)
 }
 
 /// A card of somebody who is no authority.
 pub fn forged_card(number: u8, ik: &str, kvnr: &str) -> VirtualCard {
-    card_of(brainpool(66), EGK_AUTHORITY, number, ik, kvnr)
+    card_of(brainpool(66), NOW, number, ik, kvnr)
 }
 
-fn card_of(issuer: IssuerKey, issuer_name: &str, number: u8, ik: &str, kvnr: &str) -> VirtualCard {
+fn card_of(issuer: IssuerKey, now: UnixTime, number: u8, ik: &str, kvnr: &str) -> VirtualCard {
     let spki = brainpool(number).spki();
     let template = Template {
         serial: vec![number],
-        issuer: x509::name(&[(x509::COMMON_NAME, issuer_name)]),
-        not_before: NOW.minus_seconds(300 * DAY),
-        not_after: NOW.plus_seconds(1000 * DAY),
+        issuer: x509::name(&[(x509::COMMON_NAME, EGK_AUTHORITY)]),
+        not_before: now.minus_seconds(300 * DAY),
+        not_after: now.plus_seconds(1000 * DAY),
         subject: x509::name(&[
             (x509::COUNTRY, "DE"),
             (x509::ORGANIZATIONAL_UNIT, ik),
@@ -142,26 +151,38 @@ const TLS_KEY: u8 = 13;
 /// What clients of the tests believe.
 pub fn roots() -> Roots {
     static ROOTS: LazyLock<Roots> = LazyLock::new(|| {
-        let key = IssuerKey::P256(Box::new(p256(TLS_KEY)));
         let mut roots = Roots::none();
-        roots
-            .add_der(&authority(TLS_AUTHORITY, &key, TLS_FROM, TLS_UNTIL))
-            .unwrap();
+        roots.add_der(&tls_authority()).unwrap();
         roots
     });
     ROOTS.clone()
 }
 
+/// The certificate (DER) of the authority behind them.
+pub fn tls_authority() -> Vec<u8> {
+    let key = IssuerKey::P256(Box::new(p256(TLS_KEY)));
+    authority(TLS_AUTHORITY, &key, TLS_FROM, TLS_UNTIL)
+}
+
 /// A TLS server certificate for a host, with this key.
 pub fn server_certificate(host: &str, key: &SoftwareKey, until: UnixTime) -> Vec<u8> {
+    server_certificate_of(&[host], key, until)
+}
+
+/// As [`server_certificate`], for several hosts, valid whenever anybody runs the tests.
+pub fn lasting_server_certificate(hosts: &[&str], key: &SoftwareKey) -> Vec<u8> {
+    server_certificate_of(hosts, key, TLS_UNTIL)
+}
+
+fn server_certificate_of(hosts: &[&str], key: &SoftwareKey, until: UnixTime) -> Vec<u8> {
     let template = Template {
         serial: vec![3],
         issuer: x509::name(&[(x509::COMMON_NAME, TLS_AUTHORITY)]),
         not_before: TLS_FROM,
         not_after: until,
-        subject: x509::name(&[(x509::COMMON_NAME, host)]),
+        subject: x509::name(&[(x509::COMMON_NAME, hosts[0])]),
         spki: key.public_key().to_spki_der(),
-        extensions: vec![x509::subject_alt_name(&[host], &[])],
+        extensions: vec![x509::subject_alt_name(hosts, &[])],
     };
     x509::certificate(&template, &IssuerKey::P256(Box::new(p256(TLS_KEY)))).unwrap()
 }
@@ -205,6 +226,11 @@ pub struct ClientCertificate {
 impl ClientCertificate {
     pub fn new() -> Self {
         Self::valid(NOW.minus_seconds(DAY), NOW.plus_seconds(300 * DAY))
+    }
+
+    /// Valid whenever anybody runs the tests.
+    pub fn lasting() -> Self {
+        Self::valid(TLS_FROM, TLS_UNTIL)
     }
 
     pub fn valid(not_before: UnixTime, not_after: UnixTime) -> Self {

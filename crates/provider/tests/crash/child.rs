@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use transport::{ClientCertificates, Fetch, FetchFuture, Fetched};
 use vault::Vault;
 
-use super::process::{Halt, Hardened, Orders};
+use super::process::{Halt, Orders};
 use crate::common::clock::{FrozenClock, NOW};
 use crate::common::federation::FakeFederation;
 use crate::common::pki::ComponentAuthority;
@@ -133,14 +133,6 @@ fn provider_process() {
     if orders.log {
         provider::telemetry::begin();
     }
-    if orders.hardened == Hardened::NoCore {
-        // What belongs to threads is applied by the binary, before it has any.
-        let _ = harden::apply(&harden::Wanted {
-            files: harden::Wish::Leave("a test"),
-            system_calls: harden::Wish::Leave("a test"),
-            locked_memory: harden::Wish::Leave("a test"),
-        });
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -177,7 +169,7 @@ async fn run(orders: Orders) {
         store: Arc::clone(&store) as _,
         register: Arc::new(register),
         limits: LimitSettings::default(),
-        vault: Arc::new(Vault::development(orders.seed)),
+        vault: Arc::new(Vault::development([7; 32])),
         fetch: Arc::new(Table(orders.documents)),
         schemes: Schemes::HttpsOnly,
         tenants: vec![settings(&insurer, "Testkasse Nord", &setup)],

@@ -40,9 +40,6 @@ pub struct Orders {
     pub delete: bool,
     /// People beside Ada.
     pub canaries: Vec<Canary>,
-    /// What the vault's root is made of.
-    pub seed: [u8; 32],
-    pub hardened: Hardened,
     /// Whether it logs as the binary does.
     pub log: bool,
 }
@@ -51,6 +48,7 @@ pub struct Orders {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Canary {
     pub kvnr: String,
+    pub ik: String,
     pub card: u8,
     pub given_name: String,
     pub family_name: String,
@@ -62,7 +60,7 @@ impl Canary {
     pub fn data(&self) -> vault::PersonData {
         vault::PersonData {
             kvnr: authenticator::Kvnr::parse(&self.kvnr).unwrap(),
-            ik: authenticator::Ik::parse(PATH_IK).unwrap(),
+            ik: authenticator::Ik::parse(&self.ik).unwrap(),
             given_name: self.given_name.clone(),
             family_name: self.family_name.clone(),
             display_name: format!("{} {}", self.given_name, self.family_name),
@@ -71,13 +69,6 @@ impl Canary {
             email: self.email.clone(),
         }
     }
-}
-
-/// What of hardening the process applies to itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Hardened {
-    No,
-    NoCore,
 }
 
 /// A service, a person and a file that outlive the provider.
@@ -91,26 +82,32 @@ pub struct World {
     documents: HashMap<String, String>,
 }
 
+/// What the federation of a service has to say, by URL.
+pub fn documents(harness: &Harness, service: &Service) -> HashMap<String, String> {
+    let urls = [
+        own_statement(MASTER),
+        statement_about(&service.client_id),
+        own_statement(&service.client_id),
+    ];
+    urls.map(|url| {
+        let document = harness.federation.document(&url).unwrap();
+        (url, document)
+    })
+    .into()
+}
+
 impl World {
     pub async fn new() -> Self {
         let harness = Harness::start().await;
         let service = harness.service();
-        let documents = [
-            own_statement(MASTER),
-            statement_about(&service.client_id),
-            own_statement(&service.client_id),
-        ]
-        .map(|url| {
-            let document = harness.federation.document(&url).unwrap();
-            (url, document)
-        });
+        let documents = documents(&harness, &service);
         Self {
             harness,
             service,
             ada: Person::ada(),
             directory: tempfile::tempdir().unwrap(),
             register: tempfile::tempdir().unwrap(),
-            documents: documents.into(),
+            documents,
         }
     }
 
@@ -123,20 +120,12 @@ impl World {
             prepare,
             delete: false,
             canaries: Vec::new(),
-            seed: [7; 32],
-            hardened: Hardened::No,
             log: false,
         }
     }
 
     /// Starts the provider with these people, logging into a file, in that file's directory, free to write a core file there.
-    pub fn start_with_canaries(
-        &self,
-        canaries: &[Canary],
-        seed: [u8; 32],
-        hardened: Hardened,
-        log: &std::path::Path,
-    ) -> Process {
+    pub fn start_with_canaries(&self, canaries: &[Canary], log: &std::path::Path) -> Process {
         let mut command = Command::new("sh");
         command
             .args(["-c", "ulimit -c unlimited; exec \"$0\" \"$@\""])
@@ -145,22 +134,10 @@ impl World {
             .stderr(std::fs::File::create(log).unwrap());
         let orders = Orders {
             canaries: canaries.to_vec(),
-            seed,
-            hardened,
             log: true,
             ..self.orders(None, true)
         };
         Process::start_by(command, &orders)
-    }
-
-    /// Where the database is.
-    pub fn database_directory(&self) -> &std::path::Path {
-        self.directory.path()
-    }
-
-    /// Where the freshness register is.
-    pub fn register_directory(&self) -> &std::path::Path {
-        self.register.path()
     }
 
     /// Starts the provider, which begins to delete Ada and halts there.
@@ -246,18 +223,6 @@ impl Process {
 
     pub fn insurer(&self) -> &Insurer {
         &self.insurer
-    }
-
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// The ports it listens on, public first.
-    pub fn ports(&self) -> [u16; 2] {
-        [&self.insurer.issuer, &self.insurer.mtls].map(|url| {
-            let (_, rest) = url.rsplit_once("localhost:").unwrap();
-            rest.split_once('/').unwrap().0.parse().unwrap()
-        })
     }
 
     /// SIGABRT, and the end of it: where nothing forbids it, the kernel writes a core file.

@@ -1,37 +1,52 @@
-//! Processes beside the provider: one that records what passes by, and one that reads the database, as an operator's tools do.
+//! Processes beside the provider: a Federation Master, a proxy that records what passes by, and one that reads the database, as an operator's
+//! tools do.
 #![allow(clippy::print_stdout)]
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use jose::SoftwareKey;
 use serde::{Deserialize, Serialize};
+use transport::{ClientCertificates, TlsIdentity};
 
-/// What a helper is told.
+use crate::common::{self, pki};
+
+/// What a neighbour is told.
 #[derive(Serialize, Deserialize)]
 pub enum Orders {
     /// Passes connections on to these ports, and writes all bytes of both directions into a file.
     Record { ports: Vec<u16>, file: PathBuf },
     /// Reads every file of a directory into its memory.
     Read { directory: PathBuf },
+    /// Serves these documents, by their URLs, as the hosts they are of.
+    Federation {
+        address: String,
+        documents: HashMap<String, String>,
+    },
     /// Holds this in its memory, to be found.
     Hold { bytes: Vec<u8> },
 }
 
-/// A running helper.
-pub struct Helper {
+/// A running one.
+pub struct Neighbour {
     child: Child,
     /// What it answered when it was ready.
     pub answer: String,
     _stdin: std::process::ChildStdin,
 }
 
-impl Helper {
+impl Neighbour {
     pub fn start(orders: &Orders) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "helpers::helper_process", "--ignored", "--nocapture"])
+        Self::start_by(Command::new(std::env::current_exe().unwrap()), orders)
+    }
+
+    pub fn start_by(mut command: Command, orders: &Orders) -> Self {
+        let mut child = command
+            .args(["--exact", "neighbours::neighbour_process", "--ignored", "--nocapture"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -55,7 +70,7 @@ impl Helper {
     }
 }
 
-impl Drop for Helper {
+impl Drop for Neighbour {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -64,7 +79,7 @@ impl Drop for Helper {
 
 #[test]
 #[ignore = "the other tests start it as a process of its own"]
-fn helper_process() {
+fn neighbour_process() {
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).unwrap();
     match serde_json::from_str::<Orders>(&line) {
@@ -75,6 +90,7 @@ fn helper_process() {
             wait();
             drop(held);
         }
+        Ok(Orders::Federation { address, documents }) => federation(&address, documents),
         Ok(Orders::Hold { bytes }) => {
             println!("@ready {}", bytes.len());
             wait();
@@ -89,6 +105,29 @@ fn helper_process() {
 fn wait() {
     let mut rest = Vec::new();
     let _ = std::io::stdin().read_to_end(&mut rest);
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn federation(address: &str, documents: HashMap<String, String>) {
+    let key = SoftwareKey::generate("tls").unwrap();
+    let hosts: std::collections::BTreeSet<String> = documents
+        .keys()
+        .map(|url| url::Url::parse(url).unwrap().host_str().unwrap().to_owned())
+        .collect();
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let certificate = pki::lasting_server_certificate(&hosts, &key);
+    let identity = TlsIdentity::new(&[certificate], &key.to_pkcs8_der()).unwrap();
+    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    let router = axum::Router::new().fallback(move |request: axum::extract::Request| {
+        let named = request.headers().get("host").and_then(|host| host.to_str().ok());
+        let host = request.uri().host().or(named).unwrap_or_default();
+        let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+        let document = documents.get(&format!("https://{host}{target}")).cloned();
+        std::future::ready(document.ok_or(axum::http::StatusCode::NOT_FOUND))
+    });
+    let _running = common::serve_as(listener, identity, ClientCertificates::None, router);
+    println!("@ready 1");
+    tokio::task::spawn_blocking(wait).await.unwrap();
 }
 
 fn read_all(directory: &Path) -> Vec<u8> {
