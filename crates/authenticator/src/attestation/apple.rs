@@ -297,3 +297,6 @@ impl AuthenticatorData {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -423,3 +423,6 @@ fn check_digests(digests: &[String]) -> Result<(), AttestationPolicyError> {
         Err(AttestationPolicyError::Digest)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use super::application::ApplicationId;
 use super::authorizations::{AuthorizationList, RootOfTrust, Value, VerifiedBootState};
 use super::status::{KeyStatus, StatusReason};
 use super::*;
+use crate::attestation::test_pki::{self, element, integer, octets, sequence, set};
 use crate::attestation::{AttestationError, Facts, Statement, Trust, apple, verify as verify_statement};
 
 /// Names of the tags in the published files.
@@ -465,4 +466,90 @@ fn certificates_in_another_order_or_left_out_are_refused() {
     }
     let reversed: Vec<Vec<u8>> = chain.iter().rev().cloned().collect();
     assert_eq!(verdict(&reversed), Err(AndroidError::Chain(ChainError::UnknownRoot)));
+}
+
+fn bytes_of(text: &Json) -> Vec<u8> {
+    let alphabet = text.as_str().unwrap().trim_end_matches('=');
+    jose::base64url::decode(&alphabet.replace('+', "-").replace('/', "_")).unwrap()
+}
+
+fn number_of(text: &Json) -> u64 {
+    text.as_str().unwrap().parse().unwrap()
+}
+
+/// A published list as DER, by the schema.
+fn encoded_list(list: &Json) -> Vec<u8> {
+    let members = NAMES.iter().filter_map(|(name, tag)| Some((*tag, list.get(*name)?)));
+    let tags: Vec<Vec<u8>> = members
+        .map(|(tag, value)| test_pki::tagged(tag.0, &encoded_value(tag, value)))
+        .collect();
+    sequence(&[&tags.concat()])
+}
+
+fn encoded_value(tag: Tag, value: &Json) -> Vec<u8> {
+    match value {
+        Json::Bool(_) => test_pki::NULL.to_vec(),
+        Json::Array(numbers) => set(&numbers
+            .iter()
+            .map(|number| integer(number_of(number)))
+            .collect::<Vec<_>>()),
+        Json::Object(_) if tag == Tag::ROOT_OF_TRUST => {
+            let states = ["VERIFIED", "SELF_SIGNED", "UNVERIFIED", "FAILED"];
+            let state = states
+                .iter()
+                .position(|state| value["verifiedBootState"] == *state)
+                .unwrap();
+            let locked = if value["deviceLocked"] == true { 0xff } else { 0x00 };
+            sequence(&[
+                &octets(&bytes_of(&value["verifiedBootKey"])),
+                &element(0x01, &[locked]),
+                &element(0x0a, &[u8::try_from(state).unwrap()]),
+                &octets(&bytes_of(&value["verifiedBootHash"])),
+            ])
+        }
+        Json::Object(_) => {
+            let package = |package: &Json| {
+                let name = package["name"].as_str().unwrap();
+                sequence(&[&octets(name.as_bytes()), &integer(number_of(&package["version"]))])
+            };
+            let packages: Vec<Vec<u8>> = value["packages"].as_array().unwrap().iter().map(package).collect();
+            let signatures = value["signatures"].as_array().unwrap().iter();
+            let signatures: Vec<Vec<u8>> = signatures.map(|digest| octets(&bytes_of(digest))).collect();
+            octets(&sequence(&[&set(&packages), &set(&signatures)]))
+        }
+        Json::String(_) if tag == Tag::ORIGIN => integer(0),
+        Json::String(_) if tag == Tag::MODULE_HASH => octets(&bytes_of(value)),
+        Json::String(text) if (Tag::ATTESTATION_ID_BRAND..=Tag::ATTESTATION_ID_MODEL).contains(&tag) => {
+            octets(text.as_bytes())
+        }
+        Json::String(text) if tag == Tag::ATTESTATION_ID_SECOND_IMEI => octets(text.as_bytes()),
+        Json::String(_) => integer(number_of(value)),
+        other => panic!("{tag:?}: {other}"),
+    }
+}
+
+/// The published list of every tag has no certificate; written by the schema, it is read back as it was.
+#[test]
+fn every_published_tag_survives_being_written_and_read() {
+    let Some(folder) = folder() else { return };
+    let mut expected = expected(&folder.join("complete_authlist.json"));
+    let level = element(0x0a, &[1]);
+    let der = sequence(&[
+        &integer(400),
+        &level,
+        &integer(400),
+        &level,
+        &octets(&bytes_of(&expected["attestationChallenge"])),
+        &octets(&bytes_of(&expected["uniqueId"])),
+        &encoded_list(&expected["softwareEnforced"]),
+        &encoded_list(&expected["hardwareEnforced"]),
+    ]);
+    let read = published_form(&KeyDescription::parse(&der).unwrap());
+    let written = expected["softwareEnforced"].as_object_mut().unwrap().len();
+    assert_eq!(
+        written,
+        NAMES.len(),
+        "every tag of the file is known here, and the other way round"
+    );
+    assert_eq!(read, expected);
 }
