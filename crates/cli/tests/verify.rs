@@ -154,3 +154,29 @@ fn what_gives_no_verdict_ends_with_2_and_what_is_no_bundle_with_1() {
         Some(2)
     );
 }
+
+#[test]
+fn what_cannot_be_built_again_decides_nothing_and_keeps_the_warning() {
+    let directory = tempfile::tempdir().unwrap();
+    save(directory.path(), BUILD, Some(SESSION));
+    let output = verify(directory.path(), &[&SAVED[..], &["--rebuild", "."]].concat());
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert_eq!(text.lines().count(), 13, "{text}");
+    assert!(text.contains("\nunknown  built again"), "{text}");
+    assert!(text.contains("no git repository"), "{text}");
+    assert!(
+        text.ends_with("whoever runs this machine can read everything on it.\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_is_refused_anyway_is_not_built_again() {
+    let directory = tempfile::tempdir().unwrap();
+    save(directory.path(), [0; 32], Some(SESSION));
+    let output = verify(directory.path(), &[&SAVED[..], &["--rebuild", "."]].concat());
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("built again        not tried"), "{text}");
+}

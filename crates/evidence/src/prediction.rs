@@ -2,7 +2,7 @@
 //!
 //! For one kind of machine: QEMU's q35 with OVMF, Secure Boot off, kernel and initial file system handed over directly,
 //! Linux with its EFI stub. Registers 1 to 7 and 9 follow from the files and the machine's description alone. Register 0
-//! does not: the firmware's first volume runs in place and has changed when it is measured.
+//! does not: what is measured of the firmware's first volume is not what its file holds.
 //!
 //! **Trusted for:** the numbers a manifest may list without having booted anything. **Does not:** fetch or judge files.
 //! Sources: TCG PC Client Platform Firmware Profile 1.06 §§2.3, 3.3, 10; UEFI 2.10 §3.1, §32.5; Linux `boot.rst`; QEMU
