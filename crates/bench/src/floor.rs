@@ -35,7 +35,7 @@ use jose::{
     SoftwareKey, UnixTime, base64url,
     jwk::{JwkSet, KeyUse, P256PublicKey},
 };
-use store::{Key, OperationId, Outcome, Store, TenantId};
+use store::{OperationId, Outcome, Store, TenantId};
 use store_sqlite::SqliteStore;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_rustls::TlsAcceptor;
@@ -142,9 +142,10 @@ async fn bring_in(
     let row = person.identity_row().context("identity row")?;
     let point = world.device_key(number)?.public_key().to_uncompressed().to_vec();
     let capability = vault.background_capability(tenant, id, BackgroundTask::Import);
+    let at = vault.device_key(tenant, &id, &device)?;
     let change = vault.with_person(capability, &row, |scope| {
         let point = scope.plaintext(point);
-        scope.seal_record(Key::device(tenant, id.as_bytes(), &device), None, &point, None)
+        scope.seal_record(at, None, &point, None)
     })??;
     let mut writes = person.writes;
     writes.push(change.write);

@@ -7,8 +7,8 @@ use std::hint::black_box;
 
 use anyhow::{Context, Result, anyhow};
 use jose::UnixTime;
-use store::{Key, Row, TenantId, Write};
-use vault::{BackgroundTask, PersonId, StateKind, Vault, tenant_id};
+use store::{Row, TenantId, Write};
+use vault::{BackgroundTask, Carried, DAY_SECONDS, PersonId, StateKind, Vault, tenant_id};
 
 use crate::{
     login::now,
@@ -38,7 +38,6 @@ struct Sealing {
     tenant: TenantId,
     person: PersonId,
     identity: Row,
-    device_key: Key,
     device: Row,
     now: UnixTime,
 }
@@ -49,7 +48,7 @@ impl Sealing {
         let tenant = tenant_id(&issuer(crate::world::TENANTS[0]));
         let person = vault.create_person(tenant, &world.person(0)?)?;
         let identity = person.identity_row().context("a person's record")?;
-        let device_key = Key::device(tenant, person.id.as_bytes(), &[1; 16]);
+        let device_key = vault.device_key(tenant, &person.id, &[1; 16])?;
         let sealed = vault.with_person(
             vault.background_capability(tenant, person.id, BackgroundTask::Reseal),
             &identity,
@@ -68,13 +67,13 @@ impl Sealing {
             tenant,
             person: person.id,
             identity,
-            device_key,
             device,
             now: now(),
         })
     }
 
-    /// The states from request URI to code, the device's record before its answer is verified, the commit's records, the token's scope.
+    /// The states from request URI to code, the device's record before its answer is verified, the event and the claim that carries it, the token's
+    /// scope.
     fn one_login(&self) -> Result<()> {
         let states = self.vault.login_states();
         for (kind, bytes) in STATE_BYTES {
@@ -89,16 +88,17 @@ impl Sealing {
             self.vault
                 .background_capability(self.tenant, self.person, BackgroundTask::Reseal)
         };
-        let event_key = Key::audit(self.tenant, self.person.as_bytes(), &[2; 16]);
-        self.vault
-            .with_person(capability(), &self.identity, |scope| -> Result<(), vault::ScopeError> {
-                let event = scope.plaintext(vec![3; EVENT_BYTES]);
-                black_box(scope.seal_record(event_key, None, &event, None)?);
-                let device = scope.open_record(&self.device_key, &self.device)?;
-                let advanced = scope.plaintext(device.bytes().to_vec());
-                black_box(scope.seal_record(self.device_key, Some(self.device.version), &advanced, None)?);
-                Ok(())
-            })??;
+        let until_day = u32::try_from(self.now.0 / DAY_SECONDS)?;
+        let event_key = self.vault.event_key(self.tenant, &self.person, until_day, &[2; 16])?;
+        let event = self.vault.with_person(capability(), &self.identity, |scope| {
+            let event = scope.plaintext(vec![3; EVENT_BYTES]);
+            scope.seal_record(event_key, None, &event, Some(self.now.0))
+        })??;
+        let carried = Carried {
+            event: Some(event),
+            counter: Some((self.vault.device_counter(self.tenant, self.person, &[1; 16])?, 7)),
+        };
+        black_box(self.vault.claim_once(self.tenant, &[3; 16], self.now.0, &carried)?);
         self.vault.with_person(capability(), &self.identity, |scope| {
             let _ = black_box(scope.person_id());
         })?;

@@ -65,6 +65,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    keep_quiet();
     let arguments = Arguments::parse();
     // Before the runtime: hardening holds for threads started after it.
     if arguments.hardened
@@ -104,6 +105,11 @@ fn main() -> ExitCode {
     }
 }
 
+/// The first thing of all: what panics here may be working on a person's data, in the sandbox's provider or in her own phone.
+fn keep_quiet() {
+    sandbox::quiet_panics();
+}
+
 fn harden() -> anyhow::Result<()> {
     let profile = harden::apply(&Wanted {
         files: Wish::Apply(FileRules {
@@ -125,4 +131,42 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     // Nobody reads a broken stderr; there is nothing left to do then.
     let _ = writeln!(std::io::stderr(), "healthid: {}", failure::told(error));
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use std::process::Command;
+
+    /// Starts one of these tests as a process of its own, and gives what it wrote to standard error.
+    fn errors_of(child: &str) -> String {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", child, "--ignored", "--nocapture"])
+            .output()
+            .unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    #[test]
+    fn a_panic_of_the_tool_tells_where_and_not_what() {
+        let quiet = errors_of("tests::child_that_panics_as_the_tool_does");
+        assert!(quiet.contains("panicked at") && quiet.contains("main.rs"), "{quiet}");
+        assert!(!quiet.contains("Q000123451"), "{quiet}");
+        // Without the first line of `main`, it would be told.
+        assert!(errors_of("tests::child_that_panics").contains("Q000123451"));
+    }
+
+    #[test]
+    #[ignore = "the test above starts it as a process of its own"]
+    fn child_that_panics_as_the_tool_does() {
+        super::keep_quiet();
+        assert_eq!("somebody else", "Q000123451");
+    }
+
+    #[test]
+    #[ignore = "the test above starts it as a process of its own"]
+    fn child_that_panics() {
+        assert_eq!("somebody else", "Q000123451");
+    }
 }

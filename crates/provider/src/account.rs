@@ -18,8 +18,11 @@ use oidc::{
     scope::ClaimSet,
 };
 use serde::{Deserialize, Serialize};
-use store::{Key, Kind};
-use vault::{ScopeError, StateKind, freshness::GONE};
+use store::{Key, Kind, Row};
+use vault::{
+    PersonId, Rows, ScopeError, StateKind,
+    freshness::{FactName, GONE},
+};
 
 use crate::{
     authenticate::{self, Service},
@@ -131,14 +134,24 @@ struct DeviceEntry {
     valid_until: Option<u64>,
 }
 
+async fn list(
+    core: &Core,
+    tenant: &Tenant,
+    person: PersonId,
+    kind: Kind,
+    rows: Rows,
+) -> Result<Vec<(Key, Row)>, StepProblem> {
+    let hers = core.vault.row_group(tenant.id(), &person, rows)?;
+    Ok(core.store.list(kind, tenant.id(), hers.as_bytes(), MAX_SHOWN).await?)
+}
+
 /// Reads everything inside the person's scope; it leaves as an answer to herself.
 async fn read(core: &Core, tenant: &Tenant, authenticated: Authenticated) -> Result<Vec<u8>, StepProblem> {
     let capability = authenticated.capability;
     let person = capability.person_id();
     let identity = people::identity(core, &capability).await?;
-    let list = |kind| core.store.list(kind, tenant.id(), person.as_bytes(), MAX_SHOWN);
-    let consents = list(Kind::Consent).await?;
-    let devices = list(Kind::Device).await?;
+    let consents = list(core, tenant, person, Kind::Consent, Rows::Consents).await?;
+    let devices = list(core, tenant, person, Kind::Device, Rows::Devices).await?;
     let ledger = core.freshness.of(tenant.id()).await?;
     let policy = &tenant.settings.policy;
     let answer = core.vault.with_person(capability, &identity, |scope| {
@@ -174,7 +187,7 @@ async fn read(core: &Core, tenant: &Tenant, authenticated: Authenticated) -> Res
                     continue;
                 };
                 overview.devices.push(DeviceEntry {
-                    id: base64url::encode(key.id()),
+                    id: people::device_handle(person, &device.device_id),
                     valid_until: device.valid_until(policy).map(|time| time.0),
                     name: device.name,
                     class: device.class,
@@ -283,6 +296,41 @@ struct Revocation {
     device: Option<String>,
 }
 
+/// What is to be taken back: where it stands, and the fact that it is gone.
+fn named(
+    core: &Core,
+    tenant: &Tenant,
+    person: PersonId,
+    revocation: &Revocation,
+) -> Result<(Key, (FactName, u64)), StepProblem> {
+    let absent = || StepProblem::invalid("this record does not exist");
+    let foreign = || StepProblem::denied("this record does not belong to this health ID");
+    match (&revocation.consent, &revocation.device) {
+        (Some(id), None) => {
+            let id = base64url::decode(id).map_err(|_| absent())?;
+            // Hers begin as nobody else's do: nobody takes back what is somebody else's.
+            let hers = core.vault.row_group(tenant.id(), &person, Rows::Consents)?;
+            if !id.starts_with(hers.as_bytes()) {
+                return Err(foreign());
+            }
+            let key = Key::new(Kind::Consent, tenant.id(), &id).map_err(|_| absent())?;
+            Ok((key, (core.vault.consent_withdrawn(&key)?, core.now().0)))
+        }
+        (None, Some(handle)) => {
+            let handle = base64url::decode(handle).map_err(|_| absent())?;
+            let Some(device) = handle.strip_prefix(person.as_bytes()) else {
+                return Err(foreign());
+            };
+            let device = device.try_into().map_err(|_| absent())?;
+            let key = core.vault.device_key(tenant.id(), &person, device)?;
+            Ok((key, (core.vault.device_revoked(&key)?, GONE)))
+        }
+        _ => Err(StepProblem::invalid(
+            "exactly one of the members 'consent' and 'device' is needed",
+        )),
+    }
+}
+
 /// Takes a consent or a device back. Durable when this returns.
 async fn take_back(
     core: &Core,
@@ -292,36 +340,18 @@ async fn take_back(
 ) -> Result<Authenticated, StepProblem> {
     let authenticated =
         consent::open_authenticated(core, tenant, tenant.issuer(), &revocation.login, headers, core.now())?;
-    let (kind, id, event) = match (&revocation.consent, &revocation.device) {
-        (Some(id), None) => (Kind::Consent, id, "consent_revoked"),
-        (None, Some(id)) => (Kind::Device, id, "device_removed"),
-        _ => {
-            return Err(StepProblem::invalid(
-                "exactly one of the members 'consent' and 'device' is needed",
-            ));
-        }
-    };
-    let id = base64url::decode(id).map_err(|_| StepProblem::invalid("this record does not exist"))?;
-    // Hers begin with her handle: nobody takes back what is somebody else's.
-    if !id.starts_with(authenticated.capability.person_id().as_bytes()) {
-        return Err(StepProblem::denied("this record does not belong to this health ID"));
-    }
-    let key = Key::new(kind, tenant.id(), &id).map_err(|_| StepProblem::invalid("this record does not exist"))?;
-    let fact = match kind {
-        Kind::Device => {
-            let (person, device) = (authenticated.capability.person_id(), key.id()[16..].first_chunk());
-            let device = device.ok_or_else(|| StepProblem::failed("a device's key has another length"))?;
-            (core.vault.device_revoked(tenant.id(), person, device)?, GONE)
-        }
-        _ => (core.vault.consent_withdrawn(&key)?, core.now().0),
-    };
+    let (key, fact) = named(core, tenant, authenticated.capability.person_id(), revocation)?;
     let change = Change {
         facts: vec![fact],
         deletes: vec![key],
         with_database: true,
     };
     core.freshness.change(tenant.id(), change).await?;
-    tracing::info!(event, "taken back");
+    if key.kind() == Kind::Device {
+        tracing::info!(event = "device_removed", "taken back");
+    } else {
+        tracing::info!(event = "consent_revoked", "taken back");
+    }
     Ok(authenticated)
 }
 

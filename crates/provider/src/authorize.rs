@@ -16,7 +16,6 @@ use oidc::{
     login_state::{LoginRequest, PendingLogin, PushedLogin, SessionState},
     refusal::Refusal,
 };
-use store::Key;
 use vault::{PersonCapability, StateKind};
 
 use crate::{
@@ -82,11 +81,9 @@ async fn current_session(
     };
     let person = capability.person_id();
     let mut keys = vec![person.identity_key(tenant.id())];
-    keys.extend(
-        session
-            .device
-            .map(|used| Key::device(tenant.id(), person.as_bytes(), &used.device_id)),
-    );
+    if let Some(used) = session.device {
+        keys.push(core.vault.device_key(tenant.id(), &person, &used.device_id)?);
+    }
     let rows = core.store.load(&keys).await?;
     Ok(rows.iter().all(Option::is_some).then_some((capability, session)))
 }

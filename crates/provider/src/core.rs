@@ -22,6 +22,7 @@ use crate::{
     attestation::Attestation,
     clock::Clock,
     freshness::Ledgers,
+    history::History,
     keys::TokenCertificates,
     limits::LimitSettings,
     relying_parties::RelyingParties,
@@ -42,6 +43,7 @@ pub(crate) struct Core {
     /// Without what the freshness ledger says is gone.
     pub(crate) store: Arc<dyn Store>,
     pub(crate) freshness: Arc<Ledgers>,
+    pub(crate) history: History,
     pub(crate) limits: LimitSettings,
     pub(crate) anomalies: Anomalies,
     pub(crate) vault: Arc<Vault>,

@@ -10,8 +10,7 @@ use axum::{
 };
 use jose::jwk::Jwk;
 use serde::{Deserialize, Serialize};
-use store::Key;
-use vault::PersonId;
+use vault::{PersonId, Rows};
 
 use crate::{
     authenticate,
@@ -87,7 +86,7 @@ async fn try_bind(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &By
     check_room(core, tenant, person).await?;
     core.spend(tenant, Limit::Bindings, person.as_bytes()).await?;
     let identity = people::identity(core, &capability).await?;
-    let at = Key::device(tenant.id(), person.as_bytes(), &device.device_id);
+    let at = core.vault.device_key(tenant.id(), &person, &device.device_id)?;
     let content = people::write_device(&device)?;
     let change = core.vault.with_person(capability, &identity, |scope| {
         let content = scope.plaintext(content);
@@ -115,9 +114,10 @@ async fn try_bind(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &By
 }
 
 async fn check_room(core: &Core, tenant: &Tenant, person: PersonId) -> Result<(), StepProblem> {
+    let hers = core.vault.row_group(tenant.id(), &person, Rows::Devices)?;
     let devices = core
         .store
-        .list(store::Kind::Device, tenant.id(), person.as_bytes(), MAX_DEVICES + 1)
+        .list(store::Kind::Device, tenant.id(), hers.as_bytes(), MAX_DEVICES + 1)
         .await?;
     if devices.len() >= MAX_DEVICES {
         return Err(StepProblem::invalid(format_args!(

@@ -10,7 +10,7 @@ use jose::{
     jwk::{Jwk, KeyUse, P256PublicKey},
 };
 use store::{Kind, MAX_LISTED, Write};
-use vault::{KeyRole, KeyState, SealedChange, TenantKey, TenantSigners, Vault};
+use vault::{Carried, KeyRole, KeyState, SealedChange, TenantKey, TenantSigners};
 
 use crate::{
     core::{Committed, Core, StepProblem},
@@ -196,7 +196,9 @@ impl Core {
 
     /// Makes the first keys of these roles. Of several instances that begin at once, one makes them; the others find them.
     async fn make_first_keys(&self, tenant: &Tenant, roles: &[KeyRole], now: UnixTime) -> Result<(), StepProblem> {
-        let mut changes = vec![Vault::claim_once(tenant.id(), FIRST_KEYS, now.0 + FIRST_KEYS_SECONDS)];
+        let until = now.0 + FIRST_KEYS_SECONDS;
+        let nothing = Carried::default();
+        let mut changes = vec![self.vault.claim_once(tenant.id(), FIRST_KEYS, until, &nothing)?];
         for role in roles {
             let key = self.new_key(tenant, *role, KeyState::Active, now)?;
             changes.push(self.vault.seal_signing_key(&key, None)?);

@@ -20,6 +20,7 @@ mod core;
 mod devices;
 pub mod events;
 mod freshness;
+mod history;
 mod keys;
 mod limits;
 mod mtls;
@@ -55,6 +56,7 @@ use crate::{
     clock::Clock,
     core::{Core, StepProblem},
     freshness::{FreshStore, Ledgers},
+    history::History,
     relying_parties::RelyingParties,
     rng::Rng,
 };
@@ -147,6 +149,7 @@ impl Provider {
             rng: parts.rng,
             store: Arc::new(FreshStore::new(parts.store, Arc::clone(&freshness))),
             freshness,
+            history: History::default(),
             limits: parts.limits,
             anomalies: Anomalies::default(),
             vault: parts.vault,
@@ -293,11 +296,24 @@ impl Provider {
         Ok(self.0.roll_over(tenant, role, step).await?)
     }
 
-    /// Gives back the space of what expired. Call it every few minutes.
+    /// Brings the entries that the logins of past hours have left behind into people's histories: once an hour, however often it is called.
+    ///
+    /// # Errors
+    /// [`ProviderError::Failed`]; nothing is lost, and calling again is always safe.
+    pub async fn deliver_history(&self) -> Result<(), ProviderError> {
+        for tenant in self.tenants().iter() {
+            self.0.history.deliver(&self.0, tenant.id()).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives back the space of what expired, after [`deliver_history`](Self::deliver_history): nothing is dropped that was not delivered. Call it
+    /// every few minutes.
     ///
     /// # Errors
     /// [`ProviderError::Failed`]; calling again is always safe.
     pub async fn drop_expired(&self) -> Result<(), ProviderError> {
+        self.deliver_history().await?;
         let now = self.0.now();
         self.0
             .store

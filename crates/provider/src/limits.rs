@@ -10,8 +10,10 @@
 //! who sets it back locks nobody out for longer than a whole allowance takes to refill.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use jose::UnixTime;
+use oidc::client::RelyingParty;
 use oidc::refusal::{ErrorCode, Refusal};
 use serde::Deserialize;
 use transport::ConnectionInfo;
@@ -20,6 +22,7 @@ use vault::freshness::{FactKind, FactName};
 
 use crate::core::{Core, StepProblem};
 use crate::freshness::Change;
+use crate::relying_parties::ResolveError;
 use crate::tenant::Tenant;
 
 /// A burst, and how fast it refills.
@@ -69,7 +72,8 @@ impl Allowance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitSettings {
-    /// Whether callers are told apart by network. Off where all connections come from one address, a router in front.
+    /// Whether callers are told apart by network: the address a connection comes from, an IPv4 address or the /64 of an IPv6 address. Off where all
+    /// connections come from one address, a router in front: all callers would be one network.
     pub by_network: bool,
     /// Failing answers of one device.
     pub device_failures: Allowance,
@@ -83,9 +87,9 @@ pub struct LimitSettings {
     pub bindings: Allowance,
     /// Pushed requests of one service.
     pub pushes: Allowance,
-    /// Services nobody has heard of, named from one network: for each the Federation Master is asked.
+    /// Services that the Federation Master, asked for each, does not know, named from one network.
     pub unknown_services_by_network: Allowance,
-    /// Services nobody has heard of, named at one insurer.
+    /// Services that the Federation Master does not know, named at one insurer.
     pub unknown_services: Allowance,
 }
 
@@ -218,6 +222,14 @@ impl Core {
             .map_err(|seconds| used_up(limit, seconds))
     }
 
+    /// Gives back one that [`spend`](Self::spend) took. What has been written since stays taken.
+    pub(crate) async fn give_back(&self, tenant: &Tenant, limit: Limit, about: &[u8]) -> Result<(), StepProblem> {
+        let ledger = self.freshness.of(tenant.id()).await?;
+        let name = self.limit_name(tenant, limit, about)?;
+        ledger.give_back(&name, limit.allowance(&self.limits).every());
+        Ok(())
+    }
+
     /// Counts a failed attempt, for each of these. Durable before it is told.
     pub(crate) async fn count_failure(&self, tenant: &Tenant, counted: &[Counted<'_>]) -> Result<(), StepProblem> {
         let ledger = self.freshness.of(tenant.id()).await?;
@@ -247,21 +259,36 @@ impl Core {
     }
 }
 
-/// A service nobody has heard of costs questions to the federation: only so many may be named.
-pub(crate) async fn admit_unknown_service(
+/// The service with this identifier. Where nobody here has heard of it, the federation is asked, and only so many may be named that the Federation
+/// Master does not know: whoever it knows has his allowance given back, so that registered services behind one network do not hinder each other
+/// after a restart.
+pub(crate) async fn resolve(
     core: &Core,
     tenant: &Tenant,
     client_id: &str,
     network: Network,
     now: UnixTime,
-) -> Result<(), StepProblem> {
+) -> Result<Arc<RelyingParty>, StepProblem> {
     if !core.relying_parties.is_unheard_of(client_id, now) {
-        return Ok(());
+        return core.relying_parties.resolve(client_id, now).await;
     }
-    if let Some(network) = network.told_apart(&core.limits) {
-        core.spend(tenant, Limit::UnknownServicesByNetwork, network).await?;
+    // Taken first: those who ask at the same time are counted too.
+    let network = network.told_apart(&core.limits);
+    let mut taken: Vec<Counted<'_>> = Vec::with_capacity(2);
+    if let Some(network) = network {
+        taken.push((Limit::UnknownServicesByNetwork, network));
     }
-    core.spend(tenant, Limit::UnknownServices, &[]).await
+    taken.push((Limit::UnknownServices, &[]));
+    for (limit, about) in &taken {
+        core.spend(tenant, *limit, about).await?;
+    }
+    let resolved = core.relying_parties.try_resolve(client_id, now).await;
+    if !resolved.as_ref().is_err_and(ResolveError::is_unregistered) {
+        for (limit, about) in &taken {
+            core.give_back(tenant, *limit, about).await?;
+        }
+    }
+    resolved.map_err(ResolveError::problem)
 }
 
 fn used_up(limit: Limit, seconds: u64) -> StepProblem {

@@ -3,17 +3,45 @@
 use std::sync::Arc;
 
 use authenticator::{AuthenticatedPerson, Kvnr, device::DeviceKey};
+use aws_lc_rs::digest;
 use jose::{UnixTime, base64url};
 use oidc::consent::RememberedConsent;
 use serde::{Deserialize, Serialize};
 use store::{Key, Kind, Row, TenantId, Write};
-use vault::{CapabilityError, PersonCapability, PersonData, PersonId, ScopeError, freshness::GONE};
+use vault::{CapabilityError, DAY_SECONDS, PersonCapability, PersonData, PersonId, Rows, ScopeError, freshness::GONE};
 
 use crate::{
     core::{Committed, Core, StepProblem},
     freshness::{Change, Ledger},
+    redemption,
     tenant::Tenant,
 };
+
+/// Most bytes of a service's identifier that are kept in a consent or an event: every row of a kind has one size.
+const MAX_IDENTIFIER_BYTES: usize = 200;
+/// Most bytes of a service's name that are kept in a consent, as JSON writes them.
+const MAX_SERVICE_NAME_BYTES: usize = 96;
+
+/// A service's identifier, as it is kept: a longer one (gematik admits 2000 characters) by its beginning and its SHA-256.
+pub(crate) fn kept_identifier(client_id: &str) -> String {
+    let plain = |letter: char| !letter.is_control() && !matches!(letter, '"' | '\\');
+    if client_id.len() <= MAX_IDENTIFIER_BYTES && client_id.chars().all(plain) {
+        return client_id.to_owned();
+    }
+    let digest = base64url::encode(digest::digest(&digest::SHA256, client_id.as_bytes()).as_ref());
+    let beginning = client_id.floor_char_boundary(MAX_IDENTIFIER_BYTES - digest.len() - '…'.len_utf8());
+    let beginning: String = client_id[..beginning].chars().filter(|letter| plain(*letter)).collect();
+    format!("{beginning}…{digest}")
+}
+
+/// As much of a service's name as is kept.
+pub(crate) fn kept_name(name: &str) -> &str {
+    let mut kept = &name[..name.floor_char_boundary(MAX_SERVICE_NAME_BYTES)];
+    while serde_json::to_string(kept).map_or(0, |json| json.len()) > MAX_SERVICE_NAME_BYTES + 2 {
+        kept = &kept[..kept.floor_char_boundary(kept.len().saturating_sub(1))];
+    }
+    kept
+}
 
 /// A consent as sealed for the person: the decision, and for which service, so that she can look it up.
 #[derive(Serialize, Deserialize)]
@@ -82,8 +110,7 @@ pub(crate) fn consent_key(
     person: &PersonId,
     client_id: &str,
 ) -> Result<Key, StepProblem> {
-    let service = core.vault.service_index(tenant, person, client_id)?;
-    Ok(Key::consent(tenant, person.as_bytes(), &service))
+    Ok(core.vault.consent_key(tenant, person, client_id)?)
 }
 
 /// The rows that say what a person decided about a service before.
@@ -166,7 +193,7 @@ pub(crate) async fn device_by_handle(
     let key = consent_key(core, tenant.id(), &person, client_id)?;
     let keys = [
         person.identity_key(tenant.id()),
-        Key::device(tenant.id(), person.as_bytes(), &device_id),
+        core.vault.device_key(tenant.id(), &person, &device_id)?,
         key,
     ];
     let mut rows = core.store.load(&keys).await?.into_iter();
@@ -178,14 +205,10 @@ pub(crate) async fn device_by_handle(
         .open_device(tenant.id(), person, &identity, &device_id, &row)?;
     let ledger = core.freshness.of(tenant.id()).await?;
     let mut device = read_device(facts.bytes())?;
-    let shown = ledger.device_counter(&core.vault, person, &device_id);
-    if device.counter < shown {
-        tracing::warn!(
-            event = "device_counter_rewound",
-            "the database has a device at an older counter than it has shown"
-        );
-        device.counter = shown;
-    }
+    // The record says where it began; how far it has counted, the ledger knows.
+    device.counter = device
+        .counter
+        .max(ledger.device_counter(&core.vault, person, &device_id));
     let rows = ConsentRows {
         key,
         identity: Some(identity),
@@ -196,30 +219,14 @@ pub(crate) async fn device_by_handle(
     Ok(Some(BoundDevice { key, rows }))
 }
 
-/// A device record's content: the counter, eight bytes, then the device as JSON. The counter stands in front, and counts, so that a login
-/// advances it without reading the rest.
+/// A device record's content. It does not change with a login: how far the device has counted is the ledger's.
 pub(crate) fn write_device(device: &DeviceKey) -> Result<Vec<u8>, StepProblem> {
-    let mut bytes = device.counter.to_be_bytes().to_vec();
-    serde_json::to_writer(&mut bytes, device).map_err(StepProblem::failed)?;
-    Ok(bytes)
+    serde_json::to_vec(device).map_err(StepProblem::failed)
 }
 
 /// Reads what [`write_device`] wrote.
 pub(crate) fn read_device(bytes: &[u8]) -> Result<DeviceKey, StepProblem> {
-    let unknown = || StepProblem::failed("a device record has an unknown form");
-    let (counter, json) = bytes.split_first_chunk().ok_or_else(unknown)?;
-    let mut device: DeviceKey = serde_json::from_slice(json).map_err(|_| unknown())?;
-    device.counter = u64::from_be_bytes(*counter);
-    Ok(device)
-}
-
-/// The record with its counter advanced; `None` where another login has advanced it as far or further.
-pub(crate) fn advance_device(bytes: &[u8], counter: u64) -> Option<Vec<u8>> {
-    let (stored, json) = bytes.split_first_chunk()?;
-    if u64::from_be_bytes(*stored) >= counter {
-        return None;
-    }
-    Some([&counter.to_be_bytes()[..], json].concat())
+    serde_json::from_slice(bytes).map_err(|_| StepProblem::failed("a device record has an unknown form"))
 }
 
 /// Stores a person the insurer knows, or her changed data; under the same number she stays the same person.
@@ -277,21 +284,33 @@ pub(crate) async fn delete(core: &Core, tenant: &Tenant, kvnr: &Kvnr) -> Result<
     };
     core.freshness.change(tenant.id(), change).await?;
     tracing::info!(event = "person_deleted", "a person was deleted");
-    // The ledger hides these already; deleting them gives their space back.
-    let store = &core.freshness.parts.store;
-    for kind in [Kind::Device, Kind::Consent, Kind::Audit] {
-        loop {
-            let rows = store
-                .list(kind, tenant.id(), person.as_bytes(), store::MAX_WRITES)
-                .await?;
-            if rows.is_empty() {
-                break;
-            }
-            let deletes: Vec<Write> = rows.into_iter().map(|(key, _)| Write::Delete(key)).collect();
-            core.commit(&[], &deletes).await?;
-        }
+    // Without her record nobody reads these; deleting them gives their space back. What still waits to be delivered follows them, unreadable,
+    // and expires.
+    let today = core.now().0 / DAY_SECONDS;
+    let days = today..=today + redemption::EVENT_DAYS + 1;
+    let events = days.filter_map(|day| u32::try_from(day).ok()).map(Rows::EventsUntil);
+    for rows in [Rows::Devices, Rows::Consents].into_iter().chain(events) {
+        delete_rows(core, tenant.id(), person, rows).await?;
     }
     Ok(true)
+}
+
+async fn delete_rows(core: &Core, tenant: TenantId, person: PersonId, rows: Rows) -> Result<(), StepProblem> {
+    let store = &core.freshness.parts.store;
+    let group = core.vault.row_group(tenant, &person, rows)?;
+    let kind = match rows {
+        Rows::Devices => Kind::Device,
+        Rows::Consents => Kind::Consent,
+        Rows::EventsUntil(_) => Kind::Audit,
+    };
+    loop {
+        let rows = store.list(kind, tenant, group.as_bytes(), store::MAX_WRITES).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let deletes: Vec<Write> = rows.into_iter().map(|(key, _)| Write::Delete(key)).collect();
+        core.commit(&[], &deletes).await?;
+    }
 }
 
 fn invalid_data(error: ScopeError) -> StepProblem {
@@ -304,4 +323,39 @@ fn invalid_data(error: ScopeError) -> StepProblem {
 /// `YYYY-MM-DD` of a second, for pages.
 pub(crate) fn day(time: UnixTime) -> String {
     oidc::birthdate::calendar_day(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identifier_is_kept_whole_where_it_fits_and_by_its_digest_where_not() {
+        let long = format!("https://{}.example", "a".repeat(MAX_IDENTIFIER_BYTES - 16));
+        assert_eq!(long.len(), MAX_IDENTIFIER_BYTES);
+        assert_eq!(kept_identifier(&long), long);
+        let longer = [
+            format!("{long}b"),
+            format!("{long}c"),
+            "ä".repeat(1_000),
+            "\"".repeat(9),
+        ];
+        let kept: Vec<String> = longer.iter().map(|id| kept_identifier(id)).collect();
+        for (index, kept_one) in kept.iter().enumerate() {
+            let json = serde_json::to_string(kept_one).map_or(0, |json| json.len());
+            assert!(json <= MAX_IDENTIFIER_BYTES + 2, "{json}");
+            assert!(!kept[..index].contains(kept_one), "two services stay two");
+        }
+        assert!(kept[0].starts_with("https://aaaa"));
+    }
+
+    #[test]
+    fn a_name_is_kept_as_far_as_there_is_room_for_it() {
+        assert_eq!(kept_name("Elektronische Patientenakte"), "Elektronische Patientenakte");
+        for long in ["ä".repeat(70), "\"".repeat(70), "\u{1}".repeat(70), "€".repeat(200)] {
+            let kept = kept_name(&long);
+            let json = serde_json::to_string(kept).map_or(0, |json| json.len());
+            assert!(long.starts_with(kept) && json <= MAX_SERVICE_NAME_BYTES + 2 && json > MAX_SERVICE_NAME_BYTES - 6);
+        }
+    }
 }

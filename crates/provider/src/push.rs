@@ -51,8 +51,7 @@ async fn decide(
 ) -> Result<Pushed, StepProblem> {
     let now = core.now();
     let request = PushedRequest::parse(body).map_err(|error| StepProblem::Refused(error.refusal()))?;
-    limits::admit_unknown_service(core, tenant, &request.client_id, network, now).await?;
-    let party = core.relying_parties.resolve(&request.client_id, now).await?;
+    let party = limits::resolve(core, tenant, &request.client_id, network, now).await?;
     let pushed = match remember(core, tenant, peer, &request, &party, now) {
         // The party may have rolled its certificate since we read its statement: look once more before refusing.
         Err(StepProblem::Refused(refusal)) if refusal.status == 401 && peer.is_present() => {

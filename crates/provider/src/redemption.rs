@@ -1,5 +1,5 @@
-//! Redeeming a code: one durable commit claims the login, remembers the consent, advances the device and writes the audit entry; then the token is
-//! minted inside the person's scope (A_23162, A_22316, A_22323).
+//! Redeeming a code: one durable commit claims the login and remembers the consent; the entry of the person's history and how far her device has
+//! counted travel in the claim. Then the token is minted inside the person's scope (A_23162, A_22316, A_22323).
 
 use std::sync::Arc;
 
@@ -14,34 +14,37 @@ use oidc::{
 };
 use serde::Serialize;
 use store::{Condition, Key, Row, Write};
-use vault::{Mint, PersonCapability, PersonClaims, ScopeError, SealedChange, Vault};
+use vault::{Carried, DAY_SECONDS, Mint, PersonCapability, PersonClaims, ScopeError, SealedChange};
 
 use crate::{
     core::{Committed, Core, StepProblem},
-    people::{self, ConsentRecord},
+    history,
+    people::{self, ConsentRecord, kept_identifier, kept_name},
     rng,
     tenant::Tenant,
 };
 
-/// Seconds a claimed login stays claimed: far longer than any code lives, clocks of all sites included.
-const CLAIM_SECONDS: u64 = 3_600;
-/// Seconds an audit entry is kept: one year.
-const AUDIT_SECONDS: u64 = 365 * 24 * 3_600;
-/// Expiry stands in clear beside the person's handle: it tells the day of a login, not its second.
-const AUDIT_ROUNDING_SECONDS: u64 = 24 * 3_600;
+/// Days an entry of a person's history is kept: one year. Its expiry stands in clear: it tells the day of a login, not its second.
+pub(crate) const EVENT_DAYS: u64 = 365;
 /// Times the commit is tried again because a record beside the claim has changed meanwhile.
 const ATTEMPTS: u32 = 3;
 
 /// Claims a login without a token, so that its code cannot be tried again: the verifier was wrong.
 pub(crate) async fn burn(core: &Core, tenant: &Tenant, code: &AuthorizationCode) -> Result<(), StepProblem> {
-    let claim = claim(core, tenant, code);
+    let claim = claim(core, tenant, code, &Carried::default())?;
     // A conflict says that it is claimed already: just as good.
     core.commit(&[claim.condition], &[claim.write]).await?;
     Ok(())
 }
 
-fn claim(core: &Core, tenant: &Tenant, code: &AuthorizationCode) -> SealedChange {
-    Vault::claim_once(tenant.id(), &code.login_id.0, core.now().0 + CLAIM_SECONDS)
+fn claim(
+    core: &Core,
+    tenant: &Tenant,
+    code: &AuthorizationCode,
+    carried: &Carried,
+) -> Result<SealedChange, StepProblem> {
+    let until = history::claim_expiry(core.now());
+    Ok(core.vault.claim_once(tenant.id(), &code.login_id.0, until, carried)?)
 }
 
 /// Two rights to one record: one to write beside the claim, one to mint after it.
@@ -130,7 +133,6 @@ struct Records {
     identity: Row,
     consent_key: Key,
     consent: Option<Row>,
-    device: Option<(Key, Row)>,
 }
 
 impl Records {
@@ -148,7 +150,8 @@ impl Records {
         }
         let device_key = code
             .device
-            .map(|used| Key::device(tenant, person.as_bytes(), &used.device_id));
+            .map(|used| core.vault.device_key(tenant, &person, &used.device_id))
+            .transpose()?;
         keys.extend(device_key);
         let mut rows = core.store.load(&keys).await?.into_iter();
         let identity = rows.next().flatten().ok_or(TokenError::Revoked)?;
@@ -157,16 +160,14 @@ impl Records {
         } else {
             None
         };
-        let device = match device_key {
-            None => None,
+        if device_key.is_some() && rows.next().flatten().is_none() {
             // A device removed since it answered: the login is void.
-            Some(key) => Some((key, rows.next().flatten().ok_or(TokenError::Revoked)?)),
-        };
+            return Err(TokenError::Revoked.into());
+        }
         Ok(Self {
             identity,
             consent_key,
             consent,
-            device,
         })
     }
 
@@ -180,41 +181,49 @@ impl Records {
         capability: PersonCapability,
         now: UnixTime,
     ) -> Result<(Vec<Condition>, Vec<Write>), StepProblem> {
-        let claim = claim(core, tenant, code);
-        let event: [u8; 16] = rng::bytes(&*core.rng);
-        let audit_key = Key::audit(tenant.id(), capability.person_id().as_bytes(), &event);
-        let audit = encode(&AuditEntry::token_issued(client, code, now))?;
+        let person = capability.person_id();
+        let until = event_expiry(now);
+        let until_day = u32::try_from(until / DAY_SECONDS).map_err(StepProblem::failed)?;
+        let event_key = core
+            .vault
+            .event_key(tenant.id(), &person, until_day, &rng::bytes(&*core.rng))?;
+        let event = encode(&HistoryEntry::token_issued(client.party().client_id(), code, now))?;
         let consent = match code.remember {
             Remember::Yes => Some(encode(&remembered(client, code, now))?),
             Remember::No => None,
         };
-        let sealed = core
-            .vault
-            .with_person(capability, &self.identity, |scope| -> Result<_, ScopeError> {
-                let mut changes = Vec::with_capacity(3);
-                let audit = scope.plaintext(audit);
-                changes.push(scope.seal_record(audit_key, None, &audit, Some(audit_expiry(now)))?);
-                if let Some(consent) = consent {
+        let (event, consent) =
+            core.vault
+                .with_person(capability, &self.identity, |scope| -> Result<_, ScopeError> {
+                    let event = scope.plaintext(event);
+                    let event = scope.seal_record(event_key, None, &event, Some(until))?;
+                    let Some(consent) = consent else {
+                        return Ok((event, None));
+                    };
                     let stored = self.consent.as_ref().map(|row| row.version);
                     let consent = scope.plaintext(consent);
-                    changes.push(scope.seal_record(self.consent_key, stored, &consent, None)?);
-                }
-                if let (Some((key, row)), Some(used)) = (&self.device, code.device) {
-                    let device = scope.open_record(key, row)?;
-                    if let Some(advanced) = people::advance_device(device.bytes(), used.counter) {
-                        let advanced = scope.plaintext(advanced);
-                        changes.push(scope.seal_record(*key, Some(row.version), &advanced, None)?);
-                    }
-                }
-                Ok(changes)
-            })??;
-        let mut conditions = vec![claim.condition];
-        let mut writes = vec![claim.write];
-        for change in sealed {
-            conditions.push(change.condition);
-            writes.push(change.write);
-        }
-        Ok((conditions, writes))
+                    Ok((
+                        event,
+                        Some(scope.seal_record(self.consent_key, stored, &consent, None)?),
+                    ))
+                })??;
+        let counter = match code.device {
+            Some(used) => Some((
+                core.vault.device_counter(tenant.id(), person, &used.device_id)?,
+                used.counter,
+            )),
+            None => None,
+        };
+        let carried = Carried {
+            event: Some(event),
+            counter,
+        };
+        let claim = claim(core, tenant, code, &carried)?;
+        Ok([claim]
+            .into_iter()
+            .chain(consent)
+            .map(|change| (change.condition, change.write))
+            .unzip())
     }
 }
 
@@ -229,34 +238,34 @@ fn remembered(client: &AuthenticatedClient<'_>, code: &AuthorizationCode, now: U
         decided_at: now,
     };
     ConsentRecord {
-        client_id: client.party().client_id().to_owned(),
-        service: client.party().name().to_owned(),
+        client_id: kept_identifier(client.party().client_id()),
+        service: kept_name(client.party().name()).to_owned(),
         decision: base64url::encode(&decision.to_bytes()),
     }
 }
 
-fn audit_expiry(now: UnixTime) -> u64 {
-    (now.0 + AUDIT_SECONDS).next_multiple_of(AUDIT_ROUNDING_SECONDS)
+fn event_expiry(now: UnixTime) -> u64 {
+    (now.0 + EVENT_DAYS * DAY_SECONDS).next_multiple_of(DAY_SECONDS)
 }
 
 /// One use of the person's data, sealed for her (A_22323).
 #[derive(Serialize)]
-struct AuditEntry<'a> {
+struct HistoryEntry {
     event: &'static str,
     at: u64,
-    client_id: &'a str,
+    client_id: String,
     /// What was released, as [`oidc::scope::ClaimSet::bits`]; never the values.
     released: u16,
     method: &'static str,
 }
 
-impl<'a> AuditEntry<'a> {
-    fn token_issued(client: &AuthenticatedClient<'a>, code: &AuthorizationCode, now: UnixTime) -> Self {
+impl HistoryEntry {
+    fn token_issued(client_id: &str, code: &AuthorizationCode, now: UnixTime) -> Self {
         use authenticator::Method;
         Self {
             event: "token_issued",
             at: now.0,
-            client_id: client.party().client_id(),
+            client_id: kept_identifier(client_id),
             released: code.released.bits(),
             method: match code.performed.method {
                 Method::HealthCard => "health-card",

@@ -74,8 +74,13 @@ pub enum ResolveError {
 }
 
 impl ResolveError {
+    /// Whether the Federation Master does not know it, or did not say.
+    pub(crate) const fn is_unregistered(&self) -> bool {
+        matches!(self, Self::Unknown | Self::FederationMaster(_))
+    }
+
     /// What the peer is told (gematik digest 3.9, 4.5): clients repeat on `invalid_client` (A_23500).
-    fn problem(self) -> StepProblem {
+    pub(crate) fn problem(self) -> StepProblem {
         let code = |code: OAuthErrorCode| match code {
             OAuthErrorCode::InvalidRequest => ErrorCode::InvalidRequest,
             OAuthErrorCode::InvalidClient => ErrorCode::InvalidClient,
@@ -127,6 +132,11 @@ impl RelyingParties {
 
     /// The party with this identifier. An unknown one is verified within this call.
     pub(crate) async fn resolve(&self, client_id: &str, now: UnixTime) -> Result<Arc<RelyingParty>, StepProblem> {
+        self.try_resolve(client_id, now).await.map_err(ResolveError::problem)
+    }
+
+    /// As [`resolve`](Self::resolve), with the reason.
+    pub(crate) async fn try_resolve(&self, client_id: &str, now: UnixTime) -> Result<Arc<RelyingParty>, ResolveError> {
         match self.0.kept.find(client_id, now) {
             Kept::Fresh(party) => Ok(party),
             Kept::RefreshDue(party) => {
@@ -140,8 +150,8 @@ impl RelyingParties {
                 }
                 Ok(party)
             }
-            Kept::Failed(error) => Err(error.problem()),
-            Kept::Nothing => self.0.refresh(client_id, now).await.map_err(ResolveError::problem),
+            Kept::Failed(error) => Err(error),
+            Kept::Nothing => self.0.refresh(client_id, now).await,
         }
     }
 

@@ -58,8 +58,7 @@ async fn redeem(
 ) -> Result<Tokens, StepProblem> {
     let now = core.now();
     let request = TokenRequest::parse(body)?;
-    limits::admit_unknown_service(core, tenant, &request.client_id, network, now).await?;
-    let mut party = core.relying_parties.resolve(&request.client_id, now).await?;
+    let mut party = limits::resolve(core, tenant, &request.client_id, network, now).await?;
     if peer.is_present() && check_client_certificate(&party, peer.presented(), now).is_err() {
         // As at the pushed request: the party may have rolled its certificate.
         if let Some(fresh) = core.relying_parties.reload(&party, now).await {

@@ -39,5 +39,7 @@ mod welcome;
 
 pub use error::StartError;
 pub use portal::TOOL_HEADER;
+/// For whoever starts a sandbox in a process of its own: a library does not change the whole process.
+pub use provider::telemetry::quiet_panics;
 pub use sandbox::{BuiltFrom, RunningSandbox, Sandbox, SandboxOptions};
 pub use welcome::welcome;

@@ -59,6 +59,32 @@ impl fmt::Debug for BlindIndex {
     }
 }
 
+/// What the ids of one person's records of one kind begin with: a keyed hash of her handle, another one for each kind, so that
+/// without the key nobody sees which groups are the same person's. The room `vault` makes them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowGroup([u8; 16]);
+
+impl RowGroup {
+    /// Takes 16 bytes that say nothing without the key they were made with. Never a person's handle: it would join what is
+    /// kept apart (`docs/adr/0011-what-rows-tell.md`).
+    #[must_use]
+    pub const fn from_keyed_hash(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 16 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RowGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RowGroup")
+    }
+}
+
 /// How long records of a kind stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lifetime {
@@ -78,13 +104,14 @@ pub enum Kind {
     Identity,
     /// From a keyed index to a person. Id: [`BlindIndex`], 32 bytes.
     Lookup,
-    /// A device key bound to a person. Id: person, 16 bytes, then device, 16 bytes.
+    /// A device key bound to a person. Id: [`RowGroup`] of her devices, 16 bytes, then device, 16 bytes.
     Device,
-    /// A remembered consent. Id: person, 16 bytes, then the service as [`BlindIndex`], 32 bytes.
+    /// A remembered consent. Id: [`RowGroup`] of her consents, 16 bytes, then the service as [`BlindIndex`], 32 bytes.
     Consent,
-    /// An event of a person's history. Id: person, 16 bytes, then event, 16 bytes. Monthly slots.
+    /// An event of a person's history. Id: [`RowGroup`] of her events of one day, 16 bytes, then event, 16 bytes. Monthly slots.
     Audit,
-    /// Something that may happen once. Id: login, 16 bytes. Hourly slots.
+    /// Something that may happen once, and what has to be kept of it until it is written elsewhere. Id: login, 16 bytes.
+    /// Hourly slots.
     SingleUse,
     /// A tenant's own signing key or certificate. Id: 1 to 64 bytes.
     TenantKey,
@@ -106,16 +133,15 @@ impl Kind {
     ];
 
     /// Most bytes a sealed body of this kind may have. Identity records stay below 1.9 KB so that pages are not
-    /// wasted and nothing overflows (`spec/performance.md` 3.3). Consents and audit entries name a service, whose identifier
-    /// may have 2000 characters; ordinary ones take a tenth of that.
+    /// wasted and nothing overflows (`spec/performance.md` 3.3). How long a body of a kind really is, is the room `vault`'s business:
+    /// each has one size.
     #[must_use]
     pub const fn max_sealed_bytes(self) -> usize {
         match self {
             Self::Identity => 1_900,
             Self::Lookup => 128,
             Self::Device => 1_024,
-            Self::Consent | Self::Audit => 3_072,
-            Self::SingleUse => 128,
+            Self::Consent | Self::Audit | Self::SingleUse => 512,
             Self::TenantKey => 8_192,
             Self::Meta => 4_096,
         }
@@ -189,21 +215,21 @@ impl Key {
 
     /// Key of a person's device.
     #[must_use]
-    pub fn device(tenant: TenantId, person: &[u8; 16], device: &[u8; 16]) -> Self {
-        Self::build(Kind::Device, tenant, &[person, device])
+    pub fn device(tenant: TenantId, hers: &RowGroup, device: &[u8; 16]) -> Self {
+        Self::build(Kind::Device, tenant, &[&hers.0, device])
     }
 
     /// Key of a person's consent for a service. The service is a keyed index so that the table does not tell
     /// which services a person uses (A_23018).
     #[must_use]
-    pub fn consent(tenant: TenantId, person: &[u8; 16], service: &BlindIndex) -> Self {
-        Self::build(Kind::Consent, tenant, &[person, &service.0])
+    pub fn consent(tenant: TenantId, hers: &RowGroup, service: &BlindIndex) -> Self {
+        Self::build(Kind::Consent, tenant, &[&hers.0, &service.0])
     }
 
     /// Key of an event in a person's history.
     #[must_use]
-    pub fn audit(tenant: TenantId, person: &[u8; 16], event: &[u8; 16]) -> Self {
-        Self::build(Kind::Audit, tenant, &[person, event])
+    pub fn audit(tenant: TenantId, hers: &RowGroup, event: &[u8; 16]) -> Self {
+        Self::build(Kind::Audit, tenant, &[&hers.0, event])
     }
 
     /// Key of something that may happen once.

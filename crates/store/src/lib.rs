@@ -30,6 +30,6 @@ pub use commit::{
     Condition, MAX_CONDITIONS, MAX_WRITES, OPERATION_RETENTION_SECONDS, OperationId, Outcome, Write, check_commit,
 };
 pub use error::StoreError;
-pub use key::{BlindIndex, Key, Kind, Lifetime, MAX_ID_BYTES, TenantId};
+pub use key::{BlindIndex, Key, Kind, Lifetime, MAX_ID_BYTES, RowGroup, TenantId};
 pub use row::{Row, SealedBytes, UnixSeconds};
 pub use store::{BoxFuture, MAX_KEYS_PER_LOAD, MAX_LISTED, Store, check_list, check_load};

@@ -17,8 +17,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
 use crate::{
-    BlindIndex, BoxFuture, Condition, Key, Kind, OperationId, Outcome, Row, SealedBytes, Store, StoreError, TenantId,
-    Write,
+    BlindIndex, BoxFuture, Condition, Key, Kind, OperationId, Outcome, Row, RowGroup, SealedBytes, Store, StoreError,
+    TenantId, Write,
 };
 
 pub mod crash;
@@ -111,6 +111,10 @@ fn id(number: u64) -> [u8; 16] {
     // Multiplication spreads the keys over the table as random ids would.
     let spread = u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
     spread.to_be_bytes()
+}
+
+fn group(number: u64) -> RowGroup {
+    RowGroup::from_keyed_hash(id(number))
 }
 
 fn person(number: u64) -> Key {

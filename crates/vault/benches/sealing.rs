@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use authenticator::{Ik, Kvnr};
 use jose::UnixTime;
-use store::{Key, Row, Write};
+use store::{Row, Write};
 use vault::{BackgroundTask, PersonData, StateKind, Vault, tenant_id};
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
@@ -53,7 +53,7 @@ fn main() {
     };
     let person = vault.create_person(tenant, &data).unwrap();
     let identity = person.identity_row().unwrap();
-    let device_key = Key::device(tenant, person.id.as_bytes(), &[1; 16]);
+    let device_key = vault.device_key(tenant, &person.id, &[1; 16]).unwrap();
     let capability = || vault.background_capability(tenant, person.id, BackgroundTask::Reseal);
     let sealed = vault
         .with_person(capability(), &identity, |scope| {

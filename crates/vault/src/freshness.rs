@@ -69,6 +69,10 @@ pub const GONE: u64 = u64::MAX;
 pub struct FactName([u8; 16]);
 
 impl FactName {
+    pub(crate) const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
     /// The 16 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
@@ -116,12 +120,12 @@ impl Vault {
         self.fact_name(tenant, FactKind::PersonErased, &[person])
     }
 
-    /// The fact that a device was removed.
+    /// The fact that the device under this key was removed.
     ///
     /// # Errors
     /// [`KeyAbsent`].
-    pub fn device_revoked(&self, tenant: TenantId, person: PersonId, device: &[u8; 16]) -> Result<FactName, KeyAbsent> {
-        self.fact_name(tenant, FactKind::DeviceRevoked, &[person.as_bytes(), device])
+    pub fn device_revoked(&self, device: &Key) -> Result<FactName, KeyAbsent> {
+        self.fact_name(*device.tenant(), FactKind::DeviceRevoked, &[device.id()])
     }
 
     /// How far a device has counted.

@@ -10,6 +10,7 @@
 //!                                         login state  ── epoch ──> AEAD key and nonce key
 //!                                         fact name    names of facts that never go back; never changes
 //!                                         fresh step   seal of the steps between them
+//!                                         row group    what the ids of a person's rows begin with; never changes
 //! ```
 
 use std::fmt;
@@ -59,11 +60,12 @@ pub(crate) enum Purpose {
     LoginState,
     FactName,
     FreshnessStep,
+    RowGroup,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Index,
         Self::Service,
         Self::Wrap,
@@ -73,6 +75,7 @@ impl Purpose {
         Self::LoginState,
         Self::FactName,
         Self::FreshnessStep,
+        Self::RowGroup,
     ];
 
     const fn label(self) -> &'static [u8] {
@@ -86,6 +89,7 @@ impl Purpose {
             Self::LoginState => b"login state",
             Self::FactName => b"freshness",
             Self::FreshnessStep => b"freshness step",
+            Self::RowGroup => b"row group",
         }
     }
 
@@ -101,6 +105,7 @@ impl Purpose {
             Self::LoginState => 8,
             Self::FactName => 9,
             Self::FreshnessStep => 10,
+            Self::RowGroup => 11,
         }
     }
 
@@ -109,9 +114,9 @@ impl Purpose {
     }
 
     /// Whether what was computed with this key is found again only with the same one: subjects at services, consents of a
-    /// person, facts that never go back. Its generation is always the first, under whatever root that was.
+    /// person, facts that never go back, where a person's rows stand. Its generation is always the first, under whatever root that was.
     pub const fn never_changes(self) -> bool {
-        matches!(self, Self::Service | Self::Pseudonym | Self::FactName)
+        matches!(self, Self::Service | Self::Pseudonym | Self::FactName | Self::RowGroup)
     }
 }
 

@@ -27,6 +27,7 @@
 mod associated_data;
 mod capability;
 pub mod ceremony;
+mod claim;
 mod error;
 pub mod freshness;
 mod generations;
@@ -42,6 +43,8 @@ mod person;
 mod person_encoding;
 mod random;
 mod records;
+mod row_names;
+mod row_size;
 mod scope;
 mod seal;
 pub mod secret_memory;
@@ -53,6 +56,7 @@ mod tenant_keys;
 mod vault;
 
 pub use capability::{BackgroundTask, PersonCapability};
+pub use claim::Carried;
 pub use error::{CapabilityError, OpenError, PersonDataError, ScopeError, SealError, StateError};
 pub use generations::{Generations, MAX_GENERATIONS};
 pub use hierarchy::Generation;
@@ -65,6 +69,8 @@ pub use person::{
     PersonId,
 };
 pub use random::{random, uuid_v7};
+pub use row_names::{DAY_SECONDS, Rows};
+pub use row_size::{MAX_CONSENT_BYTES, MAX_DEVICE_BYTES, MAX_EVENT_BYTES};
 pub use scope::{EncryptedToken, Mint, PersonAnswer, PersonScope, Plaintext, RecordFacts};
 pub use seal::SealedChange;
 pub use signing_key::{KeyRole, KeyState, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, TenantKey, TenantSigners};

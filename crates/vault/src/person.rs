@@ -16,6 +16,8 @@ pub const MAX_DISPLAY_NAME_BYTES: usize = 480;
 pub const MAX_EMAIL_BYTES: usize = 254;
 /// Most bytes of a date of birth.
 pub const MAX_BIRTHDATE_BYTES: usize = 10;
+/// Most bytes of the sex.
+pub(crate) const MAX_SEX_BYTES: usize = 1;
 
 /// Handle of a person inside one tenant: 16 random bytes, never derived from anything about her.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,7 +82,7 @@ impl PersonData {
             ("family_name", &self.family_name, MAX_NAME_BYTES),
             ("display_name", &self.display_name, MAX_DISPLAY_NAME_BYTES),
             ("birthdate", &self.birthdate, MAX_BIRTHDATE_BYTES),
-            ("sex", &self.sex, 1),
+            ("sex", &self.sex, MAX_SEX_BYTES),
             ("email", &self.email, MAX_EMAIL_BYTES),
         ];
         for (member, text, limit) in texts {

@@ -6,9 +6,24 @@ use authenticator::{Ik, Kvnr};
 use zeroize::Zeroizing;
 
 use crate::error::OpenError;
-use crate::person::PersonData;
+use crate::person::{
+    MAX_BIRTHDATE_BYTES, MAX_DISPLAY_NAME_BYTES, MAX_EMAIL_BYTES, MAX_NAME_BYTES, MAX_SEX_BYTES, PersonData,
+};
 
 const FORM: u8 = 1;
+/// Bytes of a health insurance number, and of an institution code.
+const KVNR_BYTES: usize = 10;
+const IK_BYTES: usize = 9;
+/// Most bytes of a person: every text at its longest.
+pub(crate) const MAX_ENCODED_BYTES: usize = 1
+    + 8 * 2
+    + KVNR_BYTES
+    + IK_BYTES
+    + 2 * MAX_NAME_BYTES
+    + MAX_DISPLAY_NAME_BYTES
+    + MAX_BIRTHDATE_BYTES
+    + MAX_SEX_BYTES
+    + MAX_EMAIL_BYTES;
 
 pub(crate) fn encode(person: &PersonData) -> Zeroizing<Vec<u8>> {
     let texts = texts(person);

@@ -8,6 +8,7 @@ use crate::error::{OpenError, SealError};
 use crate::hierarchy::{KeyMaterial, Purpose, derive_salted};
 use crate::person::{PersonData, PersonId};
 use crate::random::random;
+use crate::row_size::{CLAIMS_BYTES, padded};
 use crate::seal::{self, OVERHEAD_BYTES, SealedChange};
 use crate::secret_memory::Secret;
 use crate::{Generation, Vault, person_encoding};
@@ -15,11 +16,9 @@ use crate::{Generation, Vault, person_encoding};
 /// Form of a person's record while her records move to a new data key.
 const FORM_IN_ROTATION: u8 = 2;
 /// Bytes in front of every sealed record: form and generation.
-const HEADER_BYTES: usize = 5;
+pub(crate) const HEADER_BYTES: usize = 5;
 /// Bytes of a wrapped data key.
-const WRAPPED_BYTES: usize = 32 + OVERHEAD_BYTES;
-/// Claims are padded to multiples of this, so that a record's size says little about its person.
-const IDENTITY_STEP: usize = 512;
+pub(crate) const WRAPPED_BYTES: usize = 32 + OVERHEAD_BYTES;
 
 /// A person's data key, and the one before it while her records move from that to this.
 pub(crate) struct DataKeys {
@@ -51,8 +50,11 @@ impl Vault {
     ) -> Result<SealedChange, SealError> {
         let key = person.identity_key(tenant);
         let (version, generation) = (Row::version_after(stored), self.generation());
-        let limit = Kind::Identity.max_sealed_bytes() - HEADER_BYTES - 2 * WRAPPED_BYTES - OVERHEAD_BYTES;
-        let content = seal::pad(&person_encoding::encode(data), IDENTITY_STEP, limit)?;
+        let room = match &keys.older {
+            None => CLAIMS_BYTES,
+            Some(_) => CLAIMS_BYTES - WRAPPED_BYTES,
+        };
+        let content = seal::pad(&person_encoding::encode(data), room)?;
         let wrap = &self.tenant(tenant)?.wrap;
         let mut sealed = header(generation);
         let about_key = associated_data::of_data_key(tenant, person.as_bytes(), generation);
@@ -135,8 +137,7 @@ impl Vault {
         content: &[u8],
     ) -> Result<Vec<u8>, SealError> {
         let generation = self.generation();
-        let limit = key.kind().max_sealed_bytes() - HEADER_BYTES - OVERHEAD_BYTES;
-        let content = seal::pad(content, padding_step(key.kind()), limit)?;
+        let content = seal::pad(content, padded(key.kind()))?;
         let mut sealed = header(generation);
         let about = associated_data::of_person_record(key, person, version, generation);
         if key.kind() == Kind::Audit {
@@ -231,7 +232,7 @@ impl Vault {
     }
 }
 
-fn header(generation: Generation) -> Vec<u8> {
+pub(crate) fn header(generation: Generation) -> Vec<u8> {
     let mut header = Vec::with_capacity(HEADER_BYTES);
     header.push(SCHEMA);
     header.extend_from_slice(&generation.0.to_be_bytes());
@@ -245,11 +246,4 @@ fn audit_key(audit: &KeyMaterial, data_key: &KeyMaterial) -> KeyMaterial {
 
 pub(crate) fn random_key() -> KeyMaterial {
     Secret::written_by(|bytes| random(bytes))
-}
-
-const fn padding_step(kind: Kind) -> usize {
-    match kind {
-        Kind::Device => 256,
-        _ => 128,
-    }
 }

@@ -313,9 +313,7 @@ impl<'p> PersonScope<'p> {
     }
 
     fn check_key(&self, key: &Key) -> Result<(), OpenError> {
-        let of_a_person = matches!(key.kind(), Kind::Device | Kind::Consent | Kind::Audit);
-        let hers = key.tenant() == &self.tenant() && key.id().starts_with(self.person_id().as_bytes());
-        if of_a_person && hers {
+        if self.vault.is_hers(self.tenant(), &self.person_id(), key)? {
             Ok(())
         } else {
             Err(OpenError::WrongKey {

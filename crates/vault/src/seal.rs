@@ -21,7 +21,7 @@ const TAG_BYTES: usize = 16;
 /// What sealing adds.
 pub(crate) const OVERHEAD_BYTES: usize = SALT_BYTES + TAG_BYTES;
 /// Bytes in front of padded content that say how long it is.
-const LENGTH_BYTES: usize = 2;
+pub(crate) const LENGTH_BYTES: usize = 2;
 
 /// A change that is ready for the store: the write, and the condition that makes it the version it was sealed as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,22 +149,20 @@ fn constant_nonce() -> Nonce {
     Nonce::assume_unique_for_key([0; NONCE_LEN])
 }
 
-/// Content in steps of `step` bytes, its length in front, so that its size tells less.
-pub(crate) fn pad(content: &[u8], step: usize, limit: usize) -> Result<Zeroizing<Vec<u8>>, SealError> {
-    let room = limit / step * step;
+/// Content in `room` bytes, its length in front and zeros behind, so that its size tells nothing.
+pub(crate) fn pad(content: &[u8], room: usize) -> Result<Zeroizing<Vec<u8>>, SealError> {
     let too_long = SealError::TooLong {
         limit: room.saturating_sub(LENGTH_BYTES),
         found: content.len(),
     };
     let length = u16::try_from(content.len()).map_err(|_| too_long)?;
-    let total = (LENGTH_BYTES + content.len()).next_multiple_of(step);
-    if total > room {
+    if LENGTH_BYTES + content.len() > room {
         return Err(too_long);
     }
-    let mut padded = Zeroizing::new(Vec::with_capacity(total));
+    let mut padded = Zeroizing::new(Vec::with_capacity(room));
     padded.extend_from_slice(&length.to_be_bytes());
     padded.extend_from_slice(content);
-    padded.resize(total, 0);
+    padded.resize(room, 0);
     Ok(padded)
 }
 
@@ -251,16 +249,15 @@ mod tests {
     }
 
     #[test]
-    fn padding_has_few_sizes_and_a_limit() {
-        for (length, expected) in [(0, 512), (510, 512), (511, 1_024), (1_022, 1_024), (1_534, 1_536)] {
-            assert_eq!(pad(&vec![1; length], 512, 1_769).unwrap().len(), expected);
+    fn padding_has_one_size_and_a_limit() {
+        for length in [0, 1, 254, 509, 510] {
+            let padded = pad(&vec![1; length], 512).unwrap();
+            assert_eq!((padded.len(), unpad(&padded).unwrap().len()), (512, length));
         }
-        let error = SealError::TooLong {
-            limit: 1_534,
-            found: 1_535,
-        };
-        assert_eq!(pad(&vec![1; 1_535], 512, 1_769).unwrap_err(), error);
-        assert!(pad(&vec![1; 70_000], 512, 100_000).is_err());
+        let error = SealError::TooLong { limit: 510, found: 511 };
+        assert_eq!(pad(&[1; 511], 512).unwrap_err(), error);
+        assert!(pad(&vec![1; 70_000], 100_000).is_err());
+        assert!(pad(&[], 1).is_err());
         assert_eq!(unpad(&[]).unwrap_err(), OpenError::Content);
         assert_eq!(unpad(&[0, 3, 1, 2]).unwrap_err(), OpenError::Content);
     }
@@ -320,7 +317,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_sealed_is_opened(plaintext in proptest::collection::vec(any::<u8>(), 0..600)) {
-            let padded = pad(&plaintext, 128, 1_024).unwrap();
+            let padded = pad(&plaintext, 602).unwrap();
             let opened = open(&key(), b"bound to", &sealed(&padded)).unwrap();
             prop_assert_eq!(unpad(&opened).unwrap(), &plaintext[..]);
         }

@@ -7,7 +7,7 @@ use authenticator::Kvnr;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use jose::base64url;
-use store::{BlindIndex, Condition, Key, Row, TenantId, UnixSeconds, Write};
+use store::{BlindIndex, Condition, Key, Row, TenantId, Write};
 use zeroize::Zeroizing;
 
 use crate::Generation;
@@ -227,7 +227,7 @@ impl Vault {
     }
 
     /// The index of a service in a person's consents: keyed and different for each person, so that the table shows neither
-    /// which service it is nor who shares it (A_23018).
+    /// which service it is nor who shares it (A_23018). [`consent_key`](Self::consent_key) is where it stands.
     ///
     /// # Errors
     /// [`KeyAbsent`].
@@ -247,12 +247,6 @@ impl Vault {
             &[sector.as_bytes(), &[0], person.as_bytes()],
         );
         Ok(base64url::encode(index.as_bytes()))
-    }
-
-    /// A single-use claim on a login, for the commit that redeems it: whoever commits it first wins.
-    #[must_use]
-    pub fn claim_once(tenant: TenantId, login: &[u8; 16], expires_at: UnixSeconds) -> SealedChange {
-        SealedChange::put(Key::single_use(tenant, login), None, Vec::new(), Some(expires_at))
     }
 
     /// Seals a new person under a handle and a data key drawn for her.
@@ -320,7 +314,7 @@ impl Vault {
         row: &Row,
     ) -> Result<RecordFacts, OpenError> {
         let opened = self.open_data_keys(tenant, person, identity)?;
-        let key = Key::device(tenant, person.as_bytes(), device);
+        let key = self.device_key(tenant, &person, device)?;
         self.open_person_record(&opened.keys, &key, person.as_bytes(), row)
             .map(RecordFacts::new)
     }
@@ -345,7 +339,7 @@ impl fmt::Debug for Vault {
     }
 }
 
-fn keyed_index(key: &KeyMaterial, parts: &[&[u8]]) -> BlindIndex {
+pub(crate) fn keyed_index(key: &KeyMaterial, parts: &[&[u8]]) -> BlindIndex {
     let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &key[..]));
     parts.iter().for_each(|part| context.update(part));
     let mut index = [0; 32];

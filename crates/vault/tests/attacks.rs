@@ -33,13 +33,12 @@ fn table(vault: &Vault) -> Vec<(PersonId, Row, Vec<Stored>)> {
         .map(|(tenant, data)| {
             let person = vault.create_person(tenant, &data).unwrap();
             let identity = person.identity_row().unwrap();
-            let id = person.id.as_bytes();
-            let service = vault.service_index(tenant, &person.id, "https://epa.example").unwrap();
+            let id = person.id;
             let keys = [
-                Key::device(tenant, id, &[1; 16]),
-                Key::device(tenant, id, &[2; 16]),
-                Key::consent(tenant, id, &service),
-                Key::audit(tenant, id, &[1; 16]),
+                vault.device_key(tenant, &id, &[1; 16]).unwrap(),
+                vault.device_key(tenant, &id, &[2; 16]).unwrap(),
+                vault.consent_key(tenant, &id, "https://epa.example").unwrap(),
+                vault.event_key(tenant, &id, UNTIL_DAY, &[1; 16]).unwrap(),
             ];
             let capability = vault.background_capability(tenant, person.id, BackgroundTask::Reseal);
             let mut stored = Vec::new();

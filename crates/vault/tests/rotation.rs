@@ -6,7 +6,7 @@ mod support;
 
 use store::{Condition, Key, Kind, OperationId, Outcome, Row, Store, Write, memory::MemoryStore, suite::block_on};
 use support::*;
-use vault::{BackgroundTask, Generation, OpenError, PersonId, ScopeError, SealedChange, StateKind, Vault};
+use vault::{BackgroundTask, Generation, OpenError, PersonId, Rows, ScopeError, SealedChange, StateKind, Vault};
 
 fn generation(number: u32) -> Generation {
     Generation::new(number).unwrap()
@@ -61,7 +61,7 @@ fn log_in(database: &Database, finds: &Vault, opens: &Vault, person: PersonId, e
         .unwrap();
     let (capability, _) = opens.open_login(tenant(), StateKind::Session, NOW, &session).unwrap();
     let identity = database.row(person.identity_key(tenant())).unwrap();
-    let key = Key::audit(tenant(), person.as_bytes(), &[event; 16]);
+    let key = opens.event_key(tenant(), &person, UNTIL_DAY, &[event; 16]).unwrap();
     let entry = opens
         .with_person(capability, &identity, |scope| {
             assert_eq!(scope.claims().given_name(), "Ada");
@@ -74,7 +74,10 @@ fn log_in(database: &Database, finds: &Vault, opens: &Vault, person: PersonId, e
 
 fn events(database: &Database, vault: &Vault, person: PersonId) -> Result<Vec<u8>, ScopeError> {
     let identity = database.row(person.identity_key(tenant())).unwrap();
-    let rows = block_on(database.store.list(Kind::Audit, tenant(), person.as_bytes(), 100)).unwrap();
+    let hers = vault
+        .row_group(tenant(), &person, Rows::EventsUntil(UNTIL_DAY))
+        .unwrap();
+    let rows = block_on(database.store.list(Kind::Audit, tenant(), hers.as_bytes(), 100)).unwrap();
     let mut found = Vec::new();
     let capability = vault.background_capability(tenant(), person, BackgroundTask::Reseal);
     vault.with_person(capability, &identity, |scope| {
@@ -179,7 +182,7 @@ fn data_key_of_a_person_is_rotated_while_she_logs_in() {
         Ok(None),
         "nothing to finish"
     );
-    let device = |number: u8| Key::device(tenant(), person.as_bytes(), &[number; 16]);
+    let device = |number: u8| vault.device_key(tenant(), &person, &[number; 16]).unwrap();
     let enrol = |identity: &Row, number: u8| {
         vault
             .with_person(login(&vault, tenant(), person), identity, |scope| {
@@ -212,7 +215,8 @@ fn data_key_of_a_person_is_rotated_while_she_logs_in() {
         "under either key"
     );
 
-    let devices = || block_on(database.store.list(Kind::Device, tenant(), person.as_bytes(), 100)).unwrap();
+    let hers = vault.row_group(tenant(), &person, Rows::Devices).unwrap();
+    let devices = || block_on(database.store.list(Kind::Device, tenant(), hers.as_bytes(), 100)).unwrap();
     let old_rows = devices();
     assert_eq!(old_rows.len(), 2);
     for (key, row) in &old_rows {
@@ -247,7 +251,7 @@ fn data_key_of_a_person_is_rotated_while_she_logs_in() {
             assert!(now.iter().all(|(key, row)| scope.open_record(key, row).is_ok()));
             assert!(old_rows.iter().all(|(key, row)| scope.open_record(key, row).is_err()));
             let event = |number: u8| {
-                let key = Key::audit(tenant(), person.as_bytes(), &[number; 16]);
+                let key = vault.event_key(tenant(), &person, UNTIL_DAY, &[number; 16]).unwrap();
                 scope.open_record(&key, &database.row(key).unwrap()).is_ok()
             };
             assert_eq!([1, 2, 3, 4, 5].map(event), [false, false, true, true, true]);

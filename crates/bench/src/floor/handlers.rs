@@ -12,8 +12,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use jose::{base64url, json, jwe, jwk::P256PublicKey, jws};
 use serde::Deserialize;
-use store::{Key, Outcome, Row, Store};
-use vault::{BackgroundTask, PersonId, StateKind, Vault};
+use store::{Condition, Key, Outcome, Row, SealedBytes, Store, Write};
+use vault::{BackgroundTask, PersonId, StateKind};
 
 use super::{
     Floor,
@@ -177,7 +177,7 @@ impl Floor {
         let person = PersonId::from_bytes(person);
         let keys = [
             person.identity_key(self.tenant),
-            Key::device(self.tenant, person.as_bytes(), &device),
+            self.vault.device_key(self.tenant, &person, &device)?,
         ];
         let rows = self.store.load(&keys).await?;
         let [Some(identity), Some(row)] = &rows[..] else {
@@ -250,10 +250,16 @@ impl Floor {
             state[16..48] == *digest(&SHA256, verifier.as_bytes()).as_ref(),
             "verifier"
         );
-        let claim = Vault::claim_once(self.tenant, state[..16].try_into()?, now().0 + 3_600);
+        let claim = Key::single_use(self.tenant, state[..16].try_into()?);
+        // What is put there is not looked at again: the floor keeps no history.
+        let write = Write::Put {
+            key: claim,
+            sealed: SealedBytes::from_sealed(Vec::new()),
+            expires_at: Some(now().0 + 3_600),
+        };
         let outcome = self
             .store
-            .commit(operation(&self.vault), &[claim.condition], &[claim.write])
+            .commit(operation(&self.vault), &[Condition::Absent(claim)], &[write])
             .await;
         ensure!(outcome == Outcome::Committed, "used");
         let rows = self.store.load(&[person.identity_key(self.tenant)]).await?;

@@ -42,12 +42,6 @@ pub const EVENTS: &[Event] = &[
         "once after a restart: the process died while taking it back. Otherwise somebody put rows back: as `database_rewound`",
     ),
     event(
-        "device_counter_rewound",
-        Alarm,
-        "the database has a device at an older counter than it has shown. The newer one was used",
-        "as `database_rewound`",
-    ),
-    event(
         "not_hardened",
         Look,
         "a control of the hardening is not in force: `kind` names it, `error` says why",

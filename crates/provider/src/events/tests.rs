@@ -144,8 +144,6 @@ fn every_event_and_field_in_the_sources_is_listed() {
         for mark in [
             "problem(\"",
             "problem(\n            \"",
-            "(Kind::Consent, id, \"",
-            "(Kind::Device, id, \"",
             "Problem::internal(\"",
             "\"event\".to_owned(), \"",
         ] {

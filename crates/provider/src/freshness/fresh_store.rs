@@ -33,9 +33,10 @@ impl FreshStore {
     }
 }
 
-/// What the ledger speaks about.
+/// What the ledger says is gone by its key. A deleted person's other records open with nothing but what stands in her own; whether a consent
+/// still holds depends on when it was given.
 const fn concerns(kind: Kind) -> bool {
-    matches!(kind, Kind::Identity | Kind::Device | Kind::Consent | Kind::Audit)
+    matches!(kind, Kind::Identity | Kind::Device)
 }
 
 impl Store for FreshStore {

@@ -69,26 +69,15 @@ impl Ledger {
         }
     }
 
-    /// Whether a record was taken back, or belongs to somebody who was deleted.
+    /// Whether a person was deleted, or a device was removed.
     pub(crate) fn is_gone(&self, vault: &Vault, key: &Key) -> bool {
-        let Some(person) = key.id().first_chunk::<16>() else {
-            return false;
-        };
-        let tenant = self.tenant;
-        let erased = match key.kind() {
-            Kind::Identity | Kind::Device | Kind::Consent | Kind::Audit => {
-                self.floor(FactKind::PersonErased, || vault.person_erased(tenant, person)) == GONE
+        match (key.kind(), key.id().first_chunk::<16>()) {
+            (Kind::Identity, Some(person)) => {
+                self.floor(FactKind::PersonErased, || vault.person_erased(self.tenant, person)) == GONE
             }
+            (Kind::Device, _) => self.floor(FactKind::DeviceRevoked, || vault.device_revoked(key)) == GONE,
             _ => false,
-        };
-        erased
-            || match (key.kind(), key.id()[16..].first_chunk::<16>()) {
-                (Kind::Device, Some(device)) => {
-                    let person = PersonId::from_bytes(*person);
-                    self.floor(FactKind::DeviceRevoked, || vault.device_revoked(tenant, person, device)) == GONE
-                }
-                _ => false,
-            }
+        }
     }
 
     /// Whether a person was deleted.
@@ -150,10 +139,31 @@ impl Ledger {
         Ok(())
     }
 
+    /// Takes back what was taken last of an allowance, as far as no flush has written it.
+    pub(crate) fn give_back(&self, name: &FactName, every_micros: u64) {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(used) = counters.get_mut(name) {
+            *used = used.saturating_sub(every_micros);
+        }
+    }
+
     /// A login was completed: the next flush says so, and a database from before it will be noticed.
     pub(crate) fn completed(&self, vault: &Vault, now: UnixTime) {
         if let Ok(name) = vault.fact_name(self.tenant, FactKind::LoginsNotBefore, &[b"completed"]) {
             self.shown(name, now.0);
+        }
+    }
+
+    /// When a login was completed last, as far as the register says; 0 where nothing is known.
+    pub(super) fn completed_at(&self, vault: &Vault) -> u64 {
+        let name = vault.fact_name(self.tenant, FactKind::LoginsNotBefore, &[b"completed"]);
+        name.map_or(0, |name| self.facts().floor(&name))
+    }
+
+    /// A claim on a login says that a device has shown this counter; the register may not have heard of it.
+    pub(super) fn recall(&self, name: FactName, counter: u64) {
+        if self.facts().floor(&name) < counter {
+            self.shown(name, counter);
         }
     }
 

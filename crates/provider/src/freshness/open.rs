@@ -1,5 +1,6 @@
 //! Opening a ledger: replay the register, hold the database against it, and make up for what the database has missed.
 
+use jose::UnixTime;
 use store::register::{Appended, Head, Step};
 use store::{Key, TenantId};
 use vault::Vault;
@@ -7,6 +8,10 @@ use vault::freshness::{FactName, StepContent, replay};
 
 use super::ledger::{Turn, begin_anew, follow, logins_not_before};
 use super::{Change, FreshnessError, Ledger, Parts};
+use crate::history::{self, Claims};
+
+/// How much longer than the last flush says is looked back: a flush is several steps where many devices have counted.
+const FLUSH_SLACK_SECONDS: u64 = 600;
 
 /// What the database has noted.
 struct Noted {
@@ -77,7 +82,9 @@ pub(super) async fn open(parts: &Parts, tenant: TenantId) -> Result<Ledger, Fres
         .filter(|(step, content)| content.database_was.is_some() && step.counter > head.counter)
         .collect();
     let Some((_, last)) = missed.last() else {
-        return Ok(Ledger::new(tenant, facts, turn));
+        let ledger = Ledger::new(tenant, facts, turn);
+        recount(parts, tenant, &ledger).await?;
+        return Ok(ledger);
     };
     // A process that died between register and database leaves the database where its last step found it. So does an old database that lacks
     // exactly one step: they cannot be told apart, and are treated alike.
@@ -98,6 +105,7 @@ pub(super) async fn open(parts: &Parts, tenant: TenantId) -> Result<Ledger, Fres
         follow(parts, tenant, &mut turn, head, &[]).await?;
     }
     let ledger = Ledger::new(tenant, facts, turn);
+    recount(parts, tenant, &ledger).await?;
     let (missed, deleted) = (missed.len(), unique.len());
     if rewound {
         tracing::error!(
@@ -123,6 +131,21 @@ pub(super) async fn open(parts: &Parts, tenant: TenantId) -> Result<Ledger, Fres
     };
     ledger.change(parts, change).await?;
     Ok(ledger)
+}
+
+/// Counters that devices have shown since the register was last written to: logins leave them in their claims, in case the process dies before the
+/// next flush.
+async fn recount(parts: &Parts, tenant: TenantId, ledger: &Ledger) -> Result<(), FreshnessError> {
+    let flushed = ledger.completed_at(&parts.vault).saturating_sub(FLUSH_SLACK_SECONDS);
+    let since = history::claim_expiry(UnixTime(flushed));
+    let mut claims = Claims::of(&*parts.store, &parts.vault, tenant);
+    let database = |error: store::StoreError| FreshnessError::Database(error.to_string());
+    while let Some(page) = claims.next(|expires_at| expires_at >= since).await.map_err(database)? {
+        for (name, counter) in page.into_iter().filter_map(|carried| carried.counter) {
+            ledger.recall(name, counter);
+        }
+    }
+    Ok(())
 }
 
 /// Begins anew with the facts the register still has.

@@ -73,6 +73,7 @@ pub enum Disk {
 pub struct WatchedStore {
     inner: RwLock<Arc<dyn Store>>,
     commits: AtomicUsize,
+    shapes: Mutex<Vec<Vec<(Kind, usize)>>>,
     disk: Mutex<Disk>,
 }
 
@@ -81,6 +82,7 @@ impl WatchedStore {
         Arc::new(Self {
             inner: RwLock::new(inner),
             commits: AtomicUsize::new(0),
+            shapes: Mutex::default(),
             disk: Mutex::new(Disk::Fine),
         })
     }
@@ -88,6 +90,11 @@ impl WatchedStore {
     /// Commits asked for so far that were to write something.
     pub fn commits(&self) -> usize {
         self.commits.load(Ordering::SeqCst)
+    }
+
+    /// What commits have put since this was asked last, as somebody sees it who has no key: kinds and sizes.
+    pub fn take_shapes(&self) -> Vec<Vec<(Kind, usize)>> {
+        std::mem::take(&mut self.shapes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Another store stands in its place from now on, as after a restore.
@@ -112,6 +119,14 @@ impl Store for WatchedStore {
 
     fn commit(&self, operation: OperationId, conditions: &[Condition], writes: &[Write]) -> BoxFuture<'_, Outcome> {
         self.commits.fetch_add(1, Ordering::SeqCst);
+        let shape = writes.iter().filter_map(|write| match write {
+            Write::Put { key, sealed, .. } => Some((key.kind(), sealed.len())),
+            Write::Delete(_) => None,
+        });
+        self.shapes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(shape.collect());
         let disk = *self.disk.lock().unwrap_or_else(PoisonError::into_inner);
         let inner = self.inner();
         let (conditions, writes) = (conditions.to_vec(), writes.to_vec());

@@ -25,14 +25,14 @@ use authenticator::{
 use axum::Router;
 use provider::{LimitSettings, Provider, ProviderParts, TenantSettings, clock::Clock};
 use store::{
-    Store,
+    Key, Kind, Row, Store,
     memory::MemoryStore,
     register::{FreshnessRegister, MemoryRegister},
 };
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use transport::{AddressRule, ClientCertificates, HttpClient, Server, ServerTls, TlsIdentity};
-use vault::Vault;
+use vault::{DAY_SECONDS, PersonId, Rows, Vault};
 
 use clock::{FrozenClock, NOW, SeededRng, WatchedStore};
 use federation::{FakeFederation, MASTER};
@@ -239,6 +239,33 @@ impl Harness {
     /// Another instance on the same records, that serves nothing.
     pub fn twin(&self) -> Provider {
         Provider::new((self.parts)()).unwrap()
+    }
+
+    /// A vault as the provider's: it knows where people's rows stand.
+    pub fn vault(&self) -> Vault {
+        Vault::development([7; 32])
+    }
+
+    /// A person's rows of one group, as they stand in the database.
+    pub async fn rows(&self, at: &Insurer, person: PersonId, rows: Rows) -> Vec<(Key, Row)> {
+        let tenant = vault::tenant_id(&at.issuer);
+        let kind = match rows {
+            Rows::Devices => Kind::Device,
+            Rows::Consents => Kind::Consent,
+            Rows::EventsUntil(_) => Kind::Audit,
+        };
+        let group = self.vault().row_group(tenant, &person, rows).unwrap();
+        self.store.list(kind, tenant, group.as_bytes(), 100).await.unwrap()
+    }
+
+    /// The entries of a person's history from the days around now.
+    pub async fn history(&self, at: &Insurer, person: PersonId) -> Vec<(Key, Row)> {
+        let today = self.clock_now() / DAY_SECONDS + 365;
+        let mut entries = Vec::new();
+        for day in today - 1..=today + 2 {
+            entries.extend(self.rows(at, person, Rows::EventsUntil(day as u32)).await);
+        }
+        entries
     }
 
     /// The one that serves.

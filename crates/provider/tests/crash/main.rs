@@ -121,6 +121,33 @@ async fn an_acknowledged_enrolment_survives_a_kill() {
 }
 
 #[tokio::test]
+async fn a_kill_right_after_a_login_does_not_make_a_device_count_again() {
+    let world = World::new().await;
+    let mut process = world.start(None);
+    let mut device = world
+        .harness
+        .bound(process.insurer(), &world.service, &world.ada, HIGH_CLASS)
+        .await;
+    for _ in 0..3 {
+        log_in_by_device(&world, process.insurer(), &mut device).await;
+    }
+    // Nothing was flushed to the register: the claims on the logins say how far the device has counted.
+    process.kill();
+    process = world.start_as_it_is();
+    let mut copied = Device::unbound();
+    copied.key = jose::SoftwareKey::from_pkcs8_der("device", &device.key.to_pkcs8_der()).unwrap();
+    (copied.handle, copied.counter) = (device.handle.clone(), device.counter - 1);
+    let push = world.service.request(&world.harness);
+    let challenged = world.harness.challenged(process.insurer(), &world.service, &push).await;
+    let answer = world
+        .harness
+        .answer_with_device(process.insurer(), &challenged, &mut copied)
+        .await;
+    assert_eq!(answer.status, 403, "{}", answer.text());
+    log_in_by_device(&world, process.insurer(), &mut device).await;
+}
+
+#[tokio::test]
 async fn a_code_is_still_good_when_the_process_died_before_its_commit() {
     let world = World::new().await;
     let mut process = world.start(Some(Halt::Before));

@@ -114,6 +114,7 @@ async fn malformed_revocations_are_refused() {
         json!({}),
         json!({"consent": "AAAA", "device": "AAAA"}),
         json!({"consent": "###"}),
+        json!({"device": "###"}),
         json!({"consent": 7}),
         json!({"device": Value::Null}),
         json!({"consent": "A", "all": true}),

@@ -261,6 +261,37 @@ async fn made_up_services_make_us_ask_the_federation_master_only_so_often() {
 }
 
 #[tokio::test]
+async fn registered_services_of_one_network_do_not_use_up_each_others_allowance() {
+    let (harness, service, _) = with(LimitSettings {
+        unknown_services_by_network: allowance(2, 10),
+        unknown_services: allowance(2, 10),
+        ..LimitSettings::default()
+    })
+    .await;
+    // After a restart nobody is known here; all of them come at once, behind one address.
+    harness.restart();
+    for number in 0..5 {
+        let registered = Service::new(&format!("https://dienst-{number}.example"));
+        registered.join(&harness.federation);
+        harness
+            .pushed(&harness.path, &registered, &registered.request(&harness))
+            .await;
+    }
+    // One it has never heard of uses it up, as before.
+    for (number, expected) in [401, 401, 429].into_iter().enumerate() {
+        let made_up = format!("https://made-up-{number}.example");
+        let push = service.request(&harness).with("client_id", &made_up);
+        assert_eq!(service.push(&harness.path, &push).await.status, expected);
+    }
+    // Then those it has not met yet wait too: whether they are registered would have to be asked.
+    let late = Service::new("https://dienst-9.example");
+    late.join(&harness.federation);
+    sent_away(&late.push(&harness.path, &late.request(&harness)).await);
+    harness.clock.advance(10);
+    harness.pushed(&harness.path, &late, &late.request(&harness)).await;
+}
+
+#[tokio::test]
 async fn devices_of_one_person_are_bound_only_so_often() {
     let (harness, service, ada) = with(LimitSettings {
         bindings: allowance(2, 3_600),

@@ -11,6 +11,7 @@ mod certificates;
 mod consent;
 mod device;
 mod freshness;
+mod history;
 mod limits;
 mod login;
 mod mutual_tls;

@@ -144,7 +144,7 @@ fn batch(number: u64) -> [Write; 4] {
     [
         put(person(number), &text),
         put(Key::lookup(TENANT, &BlindIndex::from_keyed_hash(index)), &text),
-        put(Key::device(TENANT, &id(number), &id(number)), &text),
+        put(Key::device(TENANT, &group(number), &id(number)), &text),
         put_until(login(number), &text, NOW + 60),
     ]
 }

@@ -56,8 +56,8 @@ fn single_use_record_can_be_deleted_and_claimed_again(open: Open<'_>) {
 
 fn drop_expired_never_takes_what_is_valid(open: Open<'_>) {
     let store = open();
-    let device = Key::device(TENANT, &id(1), &id(2));
-    let audit = Key::audit(TENANT, &id(1), &id(2));
+    let device = Key::device(TENANT, &group(1), &id(2));
+    let audit = Key::audit(TENANT, &group(1), &id(2));
     let writes = [
         put_until(login(1), "x", NOW + 1),
         put_until(login(2), "x", NOW + 3_601),
@@ -74,8 +74,8 @@ fn drop_expired_never_takes_what_is_valid(open: Open<'_>) {
 
 fn drop_expired_takes_what_expired_a_slot_ago(open: Open<'_>) {
     let store = open();
-    let device = Key::device(TENANT, &id(1), &id(2));
-    let audit = Key::audit(TENANT, &id(1), &id(2));
+    let device = Key::device(TENANT, &group(1), &id(2));
+    let audit = Key::audit(TENANT, &group(1), &id(2));
     let writes = [
         put_until(login(1), "x", NOW),
         put_until(login(2), "x", NOW + 3_600),

@@ -120,7 +120,7 @@ fn key_written_twice_in_one_commit_is_refused(open: Open<'_>) {
 
 fn record_in_a_slot_needs_an_expiry(open: Open<'_>) {
     let store = open();
-    for key in [login(1), Key::audit(TENANT, &id(1), &id(2))] {
+    for key in [login(1), Key::audit(TENANT, &group(1), &id(2))] {
         let error = refused(commit(&*store, &[], &[put(key, "x")]));
         assert_eq!(error, StoreError::ExpiryMissing(key.kind()));
     }

@@ -11,6 +11,10 @@ pub(super) const PROMISES: &[Promise] = list![
     list_with_impossible_prefix_is_empty,
 ];
 
+fn owned_by(owner: u8) -> RowGroup {
+    RowGroup::from_keyed_hash([owner; 16])
+}
+
 fn ids(store: &dyn Store, kind: Kind, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Vec<Vec<u8>> {
     let rows = block_on(store.list_after(kind, TENANT, prefix, after, limit)).unwrap();
     assert!(
@@ -26,7 +30,7 @@ fn list_gives_one_persons_records_in_order(open: Open<'_>) {
         must_commit(
             &*store,
             &[],
-            &[put(Key::device(TENANT, &[owner; 16], &[device; 16]), "x")],
+            &[put(Key::device(TENANT, &owned_by(owner), &[device; 16]), "x")],
         );
     }
     let devices: Vec<u8> = ids(&*store, Kind::Device, &[2; 16], None, 100)
@@ -42,9 +46,13 @@ fn list_gives_one_persons_records_in_order(open: Open<'_>) {
 fn list_is_paged_by_the_last_id(open: Open<'_>) {
     let store = open();
     for device in 0..25 {
-        must_commit(&*store, &[], &[put(Key::device(TENANT, &[1; 16], &[device; 16]), "x")]);
+        must_commit(
+            &*store,
+            &[],
+            &[put(Key::device(TENANT, &owned_by(1), &[device; 16]), "x")],
+        );
     }
-    must_commit(&*store, &[], &[put(Key::device(TENANT, &[2; 16], &[0; 16]), "x")]);
+    must_commit(&*store, &[], &[put(Key::device(TENANT, &owned_by(2), &[0; 16]), "x")]);
     let mut seen = Vec::new();
     for _ in 0..4 {
         let page = ids(&*store, Kind::Device, &[1; 16], seen.last().map(Vec::as_slice), 10);
@@ -60,8 +68,8 @@ fn list_is_paged_by_the_last_id(open: Open<'_>) {
 
 fn list_with_a_prefix_of_all_ones_ends(open: Open<'_>) {
     let store = open();
-    let last = Key::device(TENANT, &[0xff; 16], &[0xff; 16]);
-    let other = Key::device(TENANT, &[0xfe; 16], &[0; 16]);
+    let last = Key::device(TENANT, &owned_by(0xff), &[0xff; 16]);
+    let other = Key::device(TENANT, &owned_by(0xfe), &[0; 16]);
     must_commit(&*store, &[], &[put(last, "x"), put(other, "x")]);
     assert_eq!(ids(&*store, Kind::Device, &[0xff; 16], None, 10), [vec![0xff; 32]]);
     assert_eq!(ids(&*store, Kind::Device, &[0xff; 32], None, 10), [vec![0xff; 32]]);
@@ -82,7 +90,7 @@ fn list_sees_records_in_every_slot(open: Open<'_>) {
     let store = open();
     let month = 31 * 24 * 3_600;
     for event in [4, 1, 3, 2] {
-        let key = Key::audit(TENANT, &[1; 16], &[event; 16]);
+        let key = Key::audit(TENANT, &owned_by(1), &[event; 16]);
         must_commit(&*store, &[], &[put_until(key, "x", NOW + u64::from(5 - event) * month)]);
     }
     let events: Vec<u8> = ids(&*store, Kind::Audit, &[1; 16], None, 10)

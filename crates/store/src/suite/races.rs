@@ -156,7 +156,7 @@ fn thousand_concurrent_commits_are_all_kept(open: Open<'_>) {
 
 fn readers_see_all_of_a_commit_or_nothing(open: Open<'_>) {
     let store = open();
-    let device = Key::device(TENANT, &id(1), &id(2));
+    let device = Key::device(TENANT, &group(1), &id(2));
     let done = AtomicBool::new(false);
     must_commit(&*store, &[], &[put(person(1), "0"), put(device, "0")]);
     race(|racer| {

@@ -30,7 +30,7 @@ fn empty_store_has_nothing(open: Open<'_>) {
 fn record_is_read_back_as_written(open: Open<'_>) {
     let store = open();
     let every_byte = SealedBytes::from_sealed((0..=255).collect());
-    let key = Key::device(TENANT, &id(1), &id(2));
+    let key = Key::device(TENANT, &group(1), &id(2));
     let write = Write::Put {
         key,
         sealed: every_byte.clone(),
@@ -71,9 +71,9 @@ fn one_of_each_kind(tenant: TenantId) -> [Key; 8] {
     [
         Key::identity(tenant, &[1; 16]),
         Key::lookup(tenant, &index),
-        Key::device(tenant, &[1; 16], &[1; 16]),
-        Key::consent(tenant, &[1; 16], &index),
-        Key::audit(tenant, &[1; 16], &[1; 16]),
+        Key::device(tenant, &RowGroup::from_keyed_hash([1; 16]), &[1; 16]),
+        Key::consent(tenant, &RowGroup::from_keyed_hash([1; 16]), &index),
+        Key::audit(tenant, &RowGroup::from_keyed_hash([1; 16]), &[1; 16]),
         Key::single_use(tenant, &[1; 16]),
         Key::new(Kind::TenantKey, tenant, [1; 16]).unwrap(),
         Key::new(Kind::Meta, tenant, [1; 16]).unwrap(),
@@ -212,7 +212,7 @@ fn conditions_look_at_the_state_before_the_writes(open: Open<'_>) {
 fn condition_may_speak_of_a_key_that_is_not_written(open: Open<'_>) {
     let store = open();
     must_commit(&*store, &[], &[put(person(1), "device owner")]);
-    let device = Key::device(TENANT, &id(1), &id(2));
+    let device = Key::device(TENANT, &group(1), &id(2));
     must_commit(&*store, &[Condition::VersionIs(person(1), 1)], &[put(device, "bound")]);
     assert_eq!(
         commit(&*store, &[Condition::VersionIs(person(1), 2)], &[Write::Delete(device)]),

@@ -297,7 +297,7 @@ fn about(tenant: TenantId, head: &Head, generation: Generation) -> Vec<u8> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use proptest::prelude::*;
-    use store::Write;
+    use store::{RowGroup, Write};
 
     use super::*;
     use crate::freshness::{FactKind, GONE};
@@ -321,7 +321,7 @@ mod tests {
             let _ = map.raise(&facts);
             let content = StepContent {
                 facts,
-                deletes: vec![Key::device(tenant(), &[1; 16], &[2; 16])],
+                deletes: vec![Key::device(tenant(), &RowGroup::from_keyed_hash([1; 16]), &[2; 16])],
                 database_was: Some(counter - 1),
                 begins: counter == 1,
             };
@@ -342,7 +342,10 @@ mod tests {
         assert_eq!((map.len(), contents.len()), (3, 3));
         assert_eq!(map.root(), steps[2].head.root);
         assert_eq!(contents[1].1.database_was, Some(1));
-        assert_eq!(contents[1].1.deletes, [Key::device(tenant(), &[1; 16], &[2; 16])]);
+        assert_eq!(
+            contents[1].1.deletes,
+            [Key::device(tenant(), &RowGroup::from_keyed_hash([1; 16]), &[2; 16])]
+        );
         let (map, contents) = replay(&vault, tenant(), &[]).unwrap();
         assert!(map.is_empty() && contents.is_empty());
         // Under a newer generation they stay readable.
@@ -444,7 +447,7 @@ mod tests {
             vault.open_step(tenant(), &step).unwrap().facts.len(),
             StepContent::MAX_FACTS
         );
-        let device = Key::device(tenant(), &[1; 16], &[2; 16]);
+        let device = Key::device(tenant(), &RowGroup::from_keyed_hash([1; 16]), &[2; 16]);
         for content in [
             StepContent {
                 facts: vec![(name, 1); StepContent::MAX_FACTS + 1],

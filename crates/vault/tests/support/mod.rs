@@ -12,6 +12,8 @@ use store::{Key, Row, TenantId, Write};
 use vault::{NewPerson, PersonCapability, PersonData, PersonId, SealedChange, Vault};
 
 pub const NOW: UnixTime = UnixTime(1_800_000_000);
+/// Until when the events of these tests are kept.
+pub const UNTIL_DAY: u32 = 20_900;
 
 pub fn vault() -> Vault {
     Vault::development([1; 32])
