@@ -12,6 +12,8 @@ use evidence::platform::{Measurement, Platform};
 use evidence::verdict::{Release, State};
 use sha2::{Digest as _, Sha256};
 
+use crate::manifest::hex;
+
 #[cfg(test)]
 mod tests;
 
@@ -162,8 +164,4 @@ fn succeed(command: &mut Command, what: &str) -> Result<String, String> {
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -33,20 +33,7 @@ impl Source {
         fs::write(path.join("script/release"), &recipe).unwrap();
         fs::set_permissions(path.join("script/release"), fs::Permissions::from_mode(0o755)).unwrap();
         run(path, &["init", "--quiet"]);
-        run(path, &["add", "."]);
-        run(
-            path,
-            &[
-                "-c",
-                "user.name=t",
-                "-c",
-                "user.email=t@t",
-                "commit",
-                "--quiet",
-                "-m",
-                "t",
-            ],
-        );
+        commit_all(path);
         let commit = run(path, &["rev-parse", "HEAD"]);
         Self {
             commit: (0..20)
@@ -76,6 +63,12 @@ impl Source {
 
 fn run(place: &Path, words: &[&str]) -> String {
     succeed(git().arg("-C").arg(place).args(words), "git").unwrap()
+}
+
+fn commit_all(place: &Path) {
+    run(place, &["add", "."]);
+    let somebody = ["-c", "user.name=somebody", "-c", "user.email=somebody@test.example"];
+    run(place, &[&somebody[..], &["commit", "--quiet", "-m", "words"]].concat());
 }
 
 fn unknown(state: State) -> String {
@@ -118,19 +111,7 @@ fn the_named_commit_is_built_and_not_the_newest() {
     let release = source.release();
     let path = source.place.path();
     fs::write(path.join("words"), "newer words").unwrap();
-    run(
-        path,
-        &[
-            "-c",
-            "user.name=t",
-            "-c",
-            "user.email=t@t",
-            "commit",
-            "--quiet",
-            "-am",
-            "newer",
-        ],
-    );
+    commit_all(path);
     assert!(matches!(source.rebuilt(&release), State::Ok(_)));
 }
 
