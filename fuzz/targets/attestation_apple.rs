@@ -4,8 +4,9 @@
 
 use std::sync::LazyLock;
 
+use authenticator::attestation::Roots;
 use authenticator::attestation::apple::assertion::{AttestedApp, verify_assertion};
-use authenticator::attestation::apple::{AppleFacts, Roots, verify_object};
+use authenticator::attestation::apple::{AppleFacts, verify_object};
 use healthid_fuzz::NOW;
 use libfuzzer_sys::fuzz_target;
 

@@ -5,8 +5,9 @@
 
 use std::sync::LazyLock;
 
+use authenticator::attestation::Roots;
 use authenticator::attestation::android::description::KeyDescription;
-use authenticator::attestation::android::{Roots, verify_attestation_chain};
+use authenticator::attestation::android::verify_attestation_chain;
 use healthid_fuzz::NOW;
 use libfuzzer_sys::fuzz_target;
 

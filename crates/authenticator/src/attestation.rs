@@ -30,6 +30,7 @@ pub mod android;
 pub mod apple;
 mod cbor;
 pub mod policy;
+mod roots;
 mod x509;
 
 use jose::UnixTime;
@@ -37,6 +38,7 @@ use jose::jwk::P256PublicKey;
 
 pub use self::android::{AndroidError, AndroidFacts};
 pub use self::apple::{AppleError, AppleFacts};
+pub use self::roots::Roots;
 pub use self::x509::{ChainError, KeyKind, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES};
 
 /// What the app sends, as received.
@@ -68,11 +70,11 @@ impl std::fmt::Debug for Statement {
 #[derive(Debug, Clone)]
 pub struct Trust {
     /// Roots of Android devices.
-    pub android: android::Roots,
+    pub android: Roots,
     /// Google's status list; `None` where none was fetched yet, which the policy judges.
     pub android_status: Option<android::status::StatusList>,
     /// Roots of Apple's.
-    pub apple: apple::Roots,
+    pub apple: Roots,
 }
 
 impl Trust {
@@ -80,9 +82,9 @@ impl Trust {
     #[must_use]
     pub fn vendors(android_status: Option<android::status::StatusList>) -> Self {
         Self {
-            android: android::Roots::google(),
+            android: Roots::google(),
             android_status,
-            apple: apple::Roots::apple(),
+            apple: Roots::apple(),
         }
     }
 }

@@ -26,7 +26,8 @@ use self::authorizations::Tag;
 use self::description::{DescriptionError, KeyDescription, SecurityLevel};
 use self::status::{ListedCertificate, StatusList};
 use super::cbor::Item;
-use super::x509::{AnchoredChain, Anchors, Certificate, ChainError, ChainRules, KeyKind, verify_chain};
+use super::roots::Roots;
+use super::x509::{AnchoredChain, Certificate, ChainError, ChainRules, KeyKind, verify_chain};
 
 /// OID of the attestation extension.
 pub const ATTESTATION_EXTENSION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.1.17");
@@ -41,36 +42,6 @@ const PURPOSE_VERIFY: u64 = 3;
 const ALGORITHM_EC: u64 = 3;
 const CURVE_P256: u64 = 1;
 const ORIGIN_GENERATED: u64 = 0;
-
-/// Whom a verifier believes about Android devices.
-#[derive(Clone, Default)]
-pub struct Roots(Anchors);
-
-impl Roots {
-    /// Google's two roots, as published at `https://android.googleapis.com/attestation/root`: RSA-4096 (since 2016, this
-    /// certificate of 2022) and ECDSA P-384 (2025, in use since 2026).
-    #[must_use]
-    pub fn google() -> Self {
-        let published = Anchors::of(&[
-            include_bytes!("roots/google-rsa.pem"),
-            include_bytes!("roots/google-p384.pem"),
-        ]);
-        // A test reads both; were one unreadable, nobody would be believed.
-        Self(published.unwrap_or_default())
-    }
-
-    /// Exactly these roots, each in DER or PEM. `None` where one is no certificate.
-    #[must_use]
-    pub fn of(certificates: &[&[u8]]) -> Option<Self> {
-        Anchors::of(certificates).map(Self)
-    }
-}
-
-impl std::fmt::Debug for Roots {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Roots({})", self.0.len())
-    }
-}
 
 /// Why an attestation is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -206,7 +177,7 @@ pub fn verify_attestation_chain(
         leaf,
         above,
         serials_above,
-    } = verify_chain(chain, &roots.0, &rules, now)?;
+    } = verify_chain(chain, roots, &rules, now)?;
     for (index, certificate) in above.iter().enumerate() {
         if certificate.extension(ATTESTATION_EXTENSION).is_some() {
             return Err(AndroidError::ExtensionAboveLeaf { index: index + 1 });

@@ -16,7 +16,8 @@ use jose::UnixTime;
 use jose::jwk::P256PublicKey;
 
 use super::cbor::Item;
-use super::x509::{Anchors, Certificate, ChainError, ChainRules, KeyKind, verify_chain};
+use super::roots::Roots;
+use super::x509::{Certificate, ChainError, ChainRules, KeyKind, verify_chain};
 
 /// Largest attestation object read; a real one has 5 to 6 kB, most of it the receipt.
 pub const MAX_OBJECT_BYTES: usize = 32 * 1024;
@@ -26,34 +27,6 @@ pub const NONCE_EXTENSION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.
 const FORMAT: &str = "apple-appattest";
 const AAGUID_PRODUCTION: &[u8; 16] = b"appattest\0\0\0\0\0\0\0";
 const AAGUID_DEVELOPMENT: &[u8; 16] = b"appattestdevelop";
-
-/// Whom a verifier believes about Apple's devices.
-#[derive(Clone, Default)]
-pub struct Roots(Anchors);
-
-impl Roots {
-    /// Apple's App Attestation root, as published at
-    /// `https://www.apple.com/certificateauthority/Apple_App_Attestation_Root_CA.pem`, SHA-256
-    /// `1cb9823ba28ba6ad2d33a006941de2ae4f513ef1d4e831b9f7e0fa7b6242c932`.
-    #[must_use]
-    pub fn apple() -> Self {
-        let published = Anchors::of(&[include_bytes!("roots/apple-app-attestation.pem")]);
-        // A test reads it; were it unreadable, nobody would be believed.
-        Self(published.unwrap_or_default())
-    }
-
-    /// Exactly these roots, each in DER or PEM. `None` where one is no certificate.
-    #[must_use]
-    pub fn of(certificates: &[&[u8]]) -> Option<Self> {
-        Anchors::of(certificates).map(Self)
-    }
-}
-
-impl std::fmt::Debug for Roots {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Roots({})", self.0.len())
-    }
-}
 
 /// Why an attestation object or an assertion is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -177,7 +150,7 @@ pub fn verify_object(
         without_authority: 1,
         understood: &[],
     };
-    let leaf = verify_chain(&chain, &roots.0, &rules, now)?.leaf;
+    let leaf = verify_chain(&chain, roots, &rules, now)?.leaf;
     let nonce = nonce(authenticator_data, client_data);
     if nonce_of(&leaf)? != nonce {
         return Err(AppleError::Nonce);

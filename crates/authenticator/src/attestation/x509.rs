@@ -16,6 +16,7 @@ use x509_cert::Version;
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
+use super::roots::Roots;
 use crate::health_card::x509;
 
 /// Largest certificate read; the largest of a recorded chain, with an ML-DSA-65 key, has 2.4 kB.
@@ -268,25 +269,6 @@ impl Certificate {
     }
 }
 
-/// Roots of one platform. Being configured is what makes them trusted: their own dates and signatures are not looked at.
-#[derive(Clone, Default)]
-pub(crate) struct Anchors(Vec<Certificate>);
-
-impl Anchors {
-    /// These roots, each in DER or PEM; `None` where one is no certificate.
-    pub(crate) fn of(certificates: &[&[u8]]) -> Option<Self> {
-        certificates
-            .iter()
-            .map(|certificate| Certificate::parse(&x509::der_or_pem(certificate)?))
-            .collect::<Option<_>>()
-            .map(Self)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-}
-
 /// How strictly a platform's chain is read.
 pub(crate) struct ChainRules<'a> {
     /// Whether the leaf's dates count.
@@ -310,7 +292,7 @@ pub(crate) struct AnchoredChain {
 /// Reads and verifies a chain, leaf first, up to one of the anchors; a copy of the anchor at its end is taken off first.
 pub(crate) fn verify_chain(
     chain: &[impl AsRef<[u8]>],
-    anchors: &Anchors,
+    roots: &Roots,
     rules: &ChainRules<'_>,
     now: UnixTime,
 ) -> Result<AnchoredChain, ChainError> {
@@ -324,7 +306,7 @@ pub(crate) fn verify_chain(
     let serials_above = certificates.iter().skip(1).map(|above| above.serial.clone()).collect();
     if certificates
         .last()
-        .is_some_and(|last| anchors.0.iter().any(|anchor| anchor.is_same_authority(last)))
+        .is_some_and(|last| roots.0.iter().any(|anchor| anchor.is_same_authority(last)))
     {
         certificates.pop();
     }
@@ -337,7 +319,7 @@ pub(crate) fn verify_chain(
                 }
                 certificate.check_signature(index, issuer)?;
             }
-            None => check_anchored(certificate, index, anchors)?,
+            None => check_anchored(certificate, index, roots)?,
         }
         if index > 0 || rules.leaf_dates {
             certificate.check_dates(index, now)?;
@@ -364,9 +346,9 @@ pub(crate) fn verify_chain(
 }
 
 /// Two anchors may share a name; one of them must have signed.
-fn check_anchored(certificate: &Certificate, index: usize, anchors: &Anchors) -> Result<(), ChainError> {
+fn check_anchored(certificate: &Certificate, index: usize, roots: &Roots) -> Result<(), ChainError> {
     let mut refusal = ChainError::UnknownRoot;
-    for anchor in anchors.0.iter().filter(|anchor| anchor.subject == certificate.issuer) {
+    for anchor in roots.0.iter().filter(|anchor| anchor.subject == certificate.issuer) {
         match certificate.check_signature(index, anchor) {
             Ok(()) => return Ok(()),
             Err(error) => refusal = error,

@@ -12,7 +12,7 @@ use super::authorizations::{AuthorizationList, RootOfTrust, Value, VerifiedBootS
 use super::status::{KeyStatus, StatusReason};
 use super::*;
 use crate::attestation::test_pki::{self, element, integer, octets, sequence, set};
-use crate::attestation::{AttestationError, Facts, Statement, Trust, apple, verify as verify_statement};
+use crate::attestation::{AttestationError, Facts, Statement, Trust, verify as verify_statement};
 
 /// Names of the tags in the published files.
 const NAMES: &[(&str, Tag)] = &[
@@ -366,7 +366,7 @@ fn a_recorded_device_becomes_a_verified_attestation() {
     let trust = |list: &str| Trust {
         android: Roots::google(),
         android_status: Some(StatusList::parse(list.as_bytes(), now).unwrap()),
-        apple: apple::Roots::default(),
+        apple: Roots::default(),
     };
     let statement = Statement::Android { chain: chain.clone() };
     let verified = verify_statement(&statement, &challenge, &key, &trust(r#"{"entries":{}}"#), now).unwrap();

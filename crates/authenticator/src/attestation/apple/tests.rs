@@ -11,7 +11,7 @@ use super::*;
 use crate::attestation::test_pki::{
     DAY, NOW, Template, authority, element, end_entity, key, name, octets, sequence, signed, writer,
 };
-use crate::attestation::{AttestationError, Facts, Statement, Trust, android, verify};
+use crate::attestation::{AttestationError, Facts, Statement, Trust, verify};
 
 const ROOT: u8 = 1;
 const INTERMEDIATE: u8 = 2;
@@ -159,7 +159,7 @@ fn a_statement_binds_the_device_key_and_the_challenge() {
         object: Parts::sound().object(),
     };
     let trust = Trust {
-        android: android::Roots::default(),
+        android: Roots::default(),
         android_status: None,
         apple: roots(),
     };

@@ -11,6 +11,7 @@ use crate::attestation::test_pki::{DAY, NOW, NULL, element, integer, key, octets
 use crate::attestation::{
     AndroidError, AndroidFacts, AppleError, AppleFacts, AttestationError, ChainError, Facts, VerifiedKeyAttestation,
 };
+use crate::policy::AuthenticationPolicy;
 
 /// [`NOW`] is in January 2027.
 const PATCHED: u64 = 202_612;
