@@ -200,6 +200,11 @@ fn a_chain_with_one_defect_is_refused_by_name() {
     assert_eq!(chain_verdict(|t| t[0].1 = 9), chain(ChainError::Signature { index: 0 }));
     assert_eq!(chain_verdict(|t| t[2].1 = 9), chain(ChainError::Signature { index: 2 }));
     assert_eq!(
+        chain_verdict(|t| t[3] = (authority(&name("root"), 9, &name("root")), 9)),
+        chain(ChainError::Signature { index: 3 }),
+        "a root of the same name with another key is no copy of ours"
+    );
+    assert_eq!(
         chain_verdict(|t| t[2].0.extensions = vec![writer::basic_constraints(false)]),
         chain(ChainError::NotAnAuthority { index: 2 })
     );
@@ -251,6 +256,33 @@ fn a_chain_of_the_wrong_length_or_of_no_certificates_is_refused() {
         broken[index] = bytes;
         assert_eq!(refused(&broken), AndroidError::Chain(ChainError::Malformed { index }));
     }
+}
+
+/// Any other algorithm, ML-DSA among them, ends here; and the name outside the signature must be the one inside.
+#[test]
+fn an_algorithm_that_is_not_needed_is_refused_by_name() {
+    const ECDSA_WITH_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
+    let chain = chain_of(&templates(&Parts::sound().der()));
+    for (index, last) in [(0, 0x03), (1, 0x03), (1, 0x01), (2, 0x04)] {
+        let mut forged = chain.clone();
+        let places = forged[index].len() - 8;
+        let outer = (0..places).rfind(|place| forged[index][*place..].starts_with(ECDSA_WITH_SHA256));
+        let outer = outer.unwrap();
+        forged[index][outer + 7] = last;
+        assert_eq!(
+            verdict_of(&forged).unwrap_err(),
+            AndroidError::Chain(ChainError::Algorithm { index })
+        );
+    }
+    // A leaf whose issuer's key is of a kind that signs nothing here.
+    let mut templates = templates(&Parts::sound().der());
+    let ml_dsa = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x12];
+    let algorithm = sequence(&[&element(0x06, &ml_dsa)]);
+    templates[1].0.spki = sequence(&[&algorithm, &element(0x03, &[0; 1953])]);
+    assert_eq!(
+        verdict_of(&chain_of(&templates)).unwrap_err(),
+        AndroidError::Chain(ChainError::Algorithm { index: 0 })
+    );
 }
 
 /// The extended chain: an app uses its own attested key to attest another key, of which anything can be said.

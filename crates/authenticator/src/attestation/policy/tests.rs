@@ -21,7 +21,10 @@ const PACKAGE: &[u8] = b"de.kasse.app";
 
 /// What a phone says about itself; a test changes one thing.
 struct Phone {
+    /// Where the key lives.
     level: u8,
+    /// Who says so, where it is somebody else.
+    attester_level: Option<u8>,
     boot_state: u8,
     locked: bool,
     has_root_of_trust: bool,
@@ -39,6 +42,7 @@ impl Phone {
     fn sound() -> Self {
         Self {
             level: 2,
+            attester_level: None,
             boot_state: 0,
             locked: true,
             has_root_of_trust: true,
@@ -75,12 +79,12 @@ impl Phone {
         if let Some(level) = self.patch_level {
             hardware.push((706, integer(level)));
         }
-        let level = element(0x0a, &[self.level]);
+        let level = |level| element(0x0a, &[level]);
         let description = sequence(&[
             &integer(300),
-            &level,
+            &level(self.attester_level.unwrap_or(self.level)),
             &integer(300),
-            &level,
+            &level(self.level),
             &octets(&[]),
             &octets(&[]),
             &list(&software),
@@ -176,9 +180,12 @@ fn a_sound_phone_reaches_the_strongest_class_with_its_own_key() {
 #[test]
 fn a_phone_without_security_chip_reaches_the_weaker_class_and_is_told_why() {
     let expected = vec!["secure-element: device-security-level".to_owned()];
+    let weaker = ("attested hardware-keystore".to_owned(), expected);
+    assert_eq!(phone(|p| p.level = 1), weaker);
     assert_eq!(
-        phone(|p| p.level = 1),
-        ("attested hardware-keystore".to_owned(), expected)
+        phone(|p| p.attester_level = Some(1)),
+        weaker,
+        "a weaker environment says so"
     );
     let judgement = {
         let mut tee = Phone::sound();
