@@ -9,6 +9,7 @@ use sandbox::headless::{Headless, HeadlessError};
 use sandbox::insurers::Insurer;
 use wallet::phone::{AnsweredLogin, BindingWish, TakeBack};
 
+use crate::certificate::write_secret;
 use crate::person::{Decides, Holder, Who, write_device};
 use crate::running::Which;
 
@@ -25,6 +26,10 @@ pub(crate) enum Command {
     ///
     /// Example: healthid phone bind --person lena --out lena-phone.json
     Bind(Bind),
+    /// Write a person's virtual health card as PEM, key and certificate, for software of yours that plays the card itself.
+    ///
+    /// Openly fake: whoever has the file needs no PIN. Example: healthid phone card --person lena --out lena-card.pem
+    Card(Card),
     /// Show what stands in the person's account: remembered consents and bound devices, as JSON.
     Account(Account),
     /// Take a bound device or a remembered consent back, by the id that `account` shows.
@@ -62,6 +67,18 @@ pub(crate) struct Bind {
     class: Option<String>,
 }
 
+/// Write a card.
+#[derive(Debug, Args)]
+pub(crate) struct Card {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    who: Who,
+    /// File to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
 /// Show the account.
 #[derive(Debug, Args)]
 pub(crate) struct Account {
@@ -95,6 +112,7 @@ pub(crate) async fn run(command: Command) -> Result<()> {
     match command {
         Command::Open(options) => open(options).await,
         Command::Bind(options) => bind(options).await,
+        Command::Card(options) => card(options).await,
         Command::Account(options) => account(options).await,
         Command::Revoke(options) => revoke(options).await,
     }
@@ -152,6 +170,16 @@ async fn bind(options: Bind) -> Result<()> {
         person.display_name
     )
     .context("standard output")
+}
+
+async fn card(options: Card) -> Result<()> {
+    let person = options.who.person()?;
+    let place = options.which.enter(Default::default()).await?;
+    let card = place.headless.cards().card(person.word);
+    place.leave().await;
+    write_secret(&options.out, card?.to_pem()?.as_bytes())?;
+    let file = options.out.display();
+    writeln!(std::io::stdout(), "the card of {} is in {file}", person.display_name).context("standard output")
 }
 
 async fn account(options: Account) -> Result<()> {

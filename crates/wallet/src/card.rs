@@ -8,16 +8,17 @@
 
 use std::fmt;
 
-use authenticator::health_card::{CTY, UnverifiedCertificate};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use authenticator::health_card::UnverifiedCertificate;
 use bp256::r1::BrainpoolP256r1;
 use ecdsa::signature::Signer;
 use jose::base64url;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::flow::card_message;
+
 mod p12;
+mod pem;
 mod state;
 
 pub use p12::P12Error;
@@ -242,15 +243,7 @@ impl UnlockedCard<'_> {
     /// Answers a challenge: the JWS of `authenticator::health_card`, signed with BP256R1, r ‖ s in 64 bytes.
     #[must_use]
     pub fn sign_challenge(&self, challenge: &str) -> String {
-        let header = serde_json::json!({
-            "alg": "BP256R1",
-            "cty": CTY,
-            "x5c": [STANDARD.encode(&self.card.certificate)],
-        });
-        let payload = serde_json::json!({ "njwt": challenge });
-        let mut token = base64url::encode(header.to_string().as_bytes());
-        token.push('.');
-        token.push_str(&base64url::encode(payload.to_string().as_bytes()));
+        let mut token = card_message(challenge, &self.card.certificate);
         let signature: bp256::r1::ecdsa::Signature = self.card.key.sign(token.as_bytes());
         token.push('.');
         token.push_str(&base64url::encode(&signature.to_bytes()));

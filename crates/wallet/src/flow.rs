@@ -19,6 +19,7 @@
 //! Every step that failed leaves its machine where it can be tried again, if it can be at all: [`FlowError::ends`] tells.
 
 mod binding;
+mod card;
 mod error;
 mod login;
 mod signing;
@@ -29,6 +30,7 @@ mod wire;
 use serde::{Deserialize, Serialize};
 
 pub use binding::{Binding, BindingWish, DeviceRecord};
+pub use card::{card_message, card_response};
 pub use error::FlowError;
 pub use login::{Login, LoginAddress, MAX_ADDRESS_CHARACTERS};
 pub use wire::{ClaimNames, Consent, Requested, Service};
@@ -44,7 +46,7 @@ pub enum Want {
     Choose(Request),
     /// Let the card sign, after the person typed its PIN to it; tell [`Told::CardAnswered`].
     SignWithCard {
-        /// The challenge, to be wrapped as `authenticator::health_card` says.
+        /// The challenge, for [`card_message`].
         challenge: String,
     },
     /// Keep the counter, then let the device's key sign after it verified its user (PIN or biometry); tell [`Told::Signed`].
@@ -128,7 +130,7 @@ pub enum Told {
     WithDevice(DeviceRecord),
     /// The card signed.
     CardAnswered {
-        /// The response of `authenticator::health_card`.
+        /// From [`card_response`].
         response: String,
     },
     /// A device key signed.

@@ -7,7 +7,10 @@
 //! | log in with it, bind a device, decide on consent, without a screen | [`phone::Phone`] |
 //! | what runs at the identity provider, before anything is signed for it | [`provider_check::ProviderCheck`] |
 
+#[cfg(feature = "headless")]
 pub mod card;
 pub mod flow;
+#[cfg(feature = "headless")]
 pub mod phone;
+#[cfg(feature = "headless")]
 pub mod provider_check;

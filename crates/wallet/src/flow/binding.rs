@@ -108,7 +108,7 @@ impl Binding {
             (State::Proof { public_key, message }, Told::Signed { signature }) => {
                 let mut body = self.body.clone();
                 body["public_key"] = public_key;
-                body["proof"] = Value::String(signing::token(&message, &signature)?);
+                body["proof"] = Value::String(signing::token(&message, &signature).ok_or(FlowError::DeviceKey)?);
                 self.state = State::Sent;
                 Ok(post(&self.issuer, "devices", body))
             }

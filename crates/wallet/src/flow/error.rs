@@ -34,6 +34,9 @@ pub enum FlowError {
     /// The device was bound at another insurer.
     #[error("device: bound at another insurer")]
     ForeignDevice,
+    /// What the card told is no signature.
+    #[error("card: expected a signature of 64 bytes")]
+    CardSignature,
     /// What the key told is no signature or no point.
     #[error("device: its key did not sign")]
     DeviceKey,
@@ -59,7 +62,7 @@ impl FlowError {
         match self {
             // Too many tries, or a provider in trouble: later, the same answer may do.
             Self::Refused { status, .. } => !(*status == 403 || *status == 429 || *status >= 500),
-            Self::ForeignDevice | Self::DeviceKey | Self::OutOfOrder { .. } => false,
+            Self::ForeignDevice | Self::CardSignature | Self::DeviceKey | Self::OutOfOrder { .. } => false,
             Self::Address | Self::Answer(_) | Self::Challenge(_) | Self::ForeignChallenge => true,
         }
     }

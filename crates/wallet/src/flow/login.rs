@@ -296,8 +296,8 @@ impl Login {
     ) -> Result<Want, FlowError> {
         let response = match told {
             Told::Signed { signature } => match signing::token(&message, &signature) {
-                Ok(token) => token,
-                Err(error) => return Err(self.stay(State::Choice(opened), error)),
+                Some(token) => token,
+                None => return Err(self.stay(State::Choice(opened), FlowError::DeviceKey)),
             },
             // She did not unlock the key.
             Told::Decline => return Ok(self.ask_again(opened)),

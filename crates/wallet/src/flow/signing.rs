@@ -3,9 +3,7 @@
 use jose::base64url;
 use serde::Serialize;
 
-use super::FlowError;
-
-/// Bytes of an ES256 signature.
+/// Bytes of a signature on either curve.
 const SIGNATURE_BYTES: usize = 64;
 
 /// What the key signs: header and payload, encoded (RFC 7515 §5.1).
@@ -19,8 +17,8 @@ pub(super) fn message(typ: &str, claims: &impl Serialize) -> String {
     message
 }
 
-/// The token, from what was signed and the signature in base64url.
-pub(super) fn token(message: &str, signature: &str) -> Result<String, FlowError> {
-    base64url::decode_array::<SIGNATURE_BYTES>(signature).map_err(|_| FlowError::DeviceKey)?;
-    Ok(format!("{message}.{signature}"))
+/// The token, from what was signed and the signature, if it is one: r ‖ s in base64url.
+pub(super) fn token(message: &str, signature: &str) -> Option<String> {
+    base64url::decode_array::<SIGNATURE_BYTES>(signature).ok()?;
+    Some(format!("{message}.{signature}"))
 }

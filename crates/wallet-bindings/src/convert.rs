@@ -1,0 +1,121 @@
+//! Between the types of the core and those that cross the border.
+
+use jose::UnixTime;
+use wallet::flow::{self, FlowError, Method};
+
+use crate::{Consent, DeviceRecord, Request, Told, WalletError, Want};
+
+impl From<flow::Want> for Want {
+    fn from(want: flow::Want) -> Self {
+        match want {
+            flow::Want::Send(request) => Self::Send {
+                method: match request.method {
+                    Method::Get => "GET".to_owned(),
+                    Method::Post => "POST".to_owned(),
+                },
+                url: request.url,
+                body: request.body.map(|body| body.to_string()),
+            },
+            flow::Want::Choose(request) => Self::Choose {
+                request: request.into(),
+            },
+            flow::Want::SignWithCard { challenge } => Self::SignWithCard { challenge },
+            flow::Want::SignWithDevice {
+                device,
+                counter,
+                message,
+            } => Self::SignWithDevice {
+                device,
+                counter,
+                message,
+            },
+            flow::Want::MakeKey { challenge } => Self::MakeKey { challenge },
+            flow::Want::SignWithNewKey { message } => Self::SignWithNewKey { message },
+            flow::Want::Decide(consent) => Self::Decide {
+                consent: consent.into(),
+            },
+            flow::Want::GoBack { address } => Self::GoBack { address },
+            flow::Want::Keep(record) => Self::Keep { record: record.into() },
+        }
+    }
+}
+
+impl From<Told> for flow::Told {
+    fn from(told: Told) -> Self {
+        match told {
+            Told::Answer { status, body } => Self::Answer { status, body },
+            Told::WithCard => Self::WithCard,
+            Told::WithDevice { record } => Self::WithDevice(record.into()),
+            Told::CardAnswered { response } => Self::CardAnswered { response },
+            Told::Signed { signature } => Self::Signed { signature },
+            Told::KeyMade { x, y } => Self::KeyMade { x, y },
+            Told::Approve { voluntary, remember } => Self::Approve { voluntary, remember },
+            Told::Decline => Self::Decline,
+        }
+    }
+}
+
+impl From<flow::Request> for Request {
+    fn from(request: flow::Request) -> Self {
+        Self {
+            client_id: request.client_id,
+            service: request.service.name,
+            logo_uri: request.service.logo_uri,
+            acr: request.requested.acr,
+            essential: request.requested.claims.essential,
+            voluntary: request.requested.claims.voluntary,
+            expires_at: request.expires_at,
+        }
+    }
+}
+
+impl From<flow::Consent> for Consent {
+    fn from(consent: flow::Consent) -> Self {
+        Self {
+            service: consent.service.name,
+            logo_uri: consent.service.logo_uri,
+            essential: consent.claims.essential,
+            voluntary: consent.claims.voluntary,
+            remembered: consent.remembered,
+        }
+    }
+}
+
+impl From<flow::DeviceRecord> for DeviceRecord {
+    fn from(record: flow::DeviceRecord) -> Self {
+        Self {
+            issuer: record.issuer,
+            device: record.device,
+            name: record.name,
+            valid_until: record.valid_until.0,
+            counter: record.counter,
+        }
+    }
+}
+
+impl From<DeviceRecord> for flow::DeviceRecord {
+    fn from(record: DeviceRecord) -> Self {
+        Self {
+            issuer: record.issuer,
+            device: record.device,
+            name: record.name,
+            valid_until: UnixTime(record.valid_until),
+            counter: record.counter,
+        }
+    }
+}
+
+impl From<FlowError> for WalletError {
+    fn from(error: FlowError) -> Self {
+        let reason = error.to_string();
+        let status = match error {
+            FlowError::Refused { status, .. } => Some(status),
+            _ => None,
+        };
+        if error.ends() {
+            Self::Over { reason, status }
+        } else {
+            Self::Again { reason, status }
+        }
+    }
+}

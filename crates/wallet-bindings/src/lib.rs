@@ -1,0 +1,314 @@
+//! The wallet's protocol for apps in Kotlin, Swift and Python.
+//!
+//! The same state machines as [`wallet::flow`], with types that cross the border between languages. An app makes a [`Login`], does what each
+//! [`Want`] says, and tells what came of it; sockets, clock, keys, card and screen are its own. `docs/wallet-core.md` shows a whole app.
+//!
+//! **Trusted for:** nothing of its own; it only hands on. **Does not:** block, keep, log or call back.
+
+mod convert;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jose::UnixTime;
+use wallet::flow;
+
+uniffi::setup_scaffolding!();
+
+/// What the machine wants of the app.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
+pub enum Want {
+    /// Send this over TLS, follow no redirect, tell the answer. Where the network fails, send it again.
+    Send {
+        /// `GET` or `POST`.
+        method: String,
+        /// Whole address.
+        url: String,
+        /// JSON, for a POST.
+        body: Option<String>,
+    },
+    /// Show who asks and for what; the person answers with card or device, or declines.
+    Choose {
+        /// What to show.
+        request: Request,
+    },
+    /// Let the card sign: [`card_message`], [`card_response`].
+    SignWithCard {
+        /// The challenge.
+        challenge: String,
+    },
+    /// Keep the counter, then let the device's key sign after it verified its user.
+    SignWithDevice {
+        /// Which device.
+        device: String,
+        /// Its counter from now on. To be kept before the key signs.
+        counter: u64,
+        /// ASCII to be signed with ES256.
+        message: String,
+    },
+    /// Make a P-256 key in the device.
+    MakeKey {
+        /// 32 bytes in base64url to be attested with the key.
+        challenge: String,
+    },
+    /// Let the key just made sign.
+    SignWithNewKey {
+        /// ASCII to be signed with ES256.
+        message: String,
+    },
+    /// Show what is required and what is voluntary; the person decides.
+    Decide {
+        /// What to show.
+        consent: Consent,
+    },
+    /// The login is over: go back to this address.
+    GoBack {
+        /// The service's, or the browser page's.
+        address: String,
+    },
+    /// The device is bound: keep its record.
+    Keep {
+        /// To be kept beside the key.
+        record: DeviceRecord,
+    },
+}
+
+/// What a person is shown before she answers.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Request {
+    /// The service's identifier.
+    pub client_id: String,
+    /// The service's name, as the provider signed it. Text, never markup.
+    pub service: String,
+    /// Where its logo is.
+    pub logo_uri: Option<String>,
+    /// Level asked for.
+    pub acr: String,
+    /// Claims it requires.
+    pub essential: Vec<String>,
+    /// Claims she may refuse one by one.
+    pub voluntary: Vec<String>,
+    /// Last second in which it can be answered, since 1970.
+    pub expires_at: u64,
+}
+
+/// What a person decides about.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Consent {
+    /// The service's name.
+    pub service: String,
+    /// Where its logo is.
+    pub logo_uri: Option<String>,
+    /// Released together or not at all.
+    pub essential: Vec<String>,
+    /// Each may be refused.
+    pub voluntary: Vec<String>,
+    /// Whether she answered the same question before and asked to remember it.
+    pub remembered: bool,
+}
+
+/// What an app keeps of a bound device, beside its key.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct DeviceRecord {
+    /// Where it is bound.
+    pub issuer: String,
+    /// The provider's name for it.
+    pub device: String,
+    /// The person's name for it.
+    pub name: String,
+    /// Last second in which it logs in without the card, since 1970.
+    pub valid_until: u64,
+    /// Answers given so far.
+    pub counter: u64,
+}
+
+/// What the app did.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
+pub enum Told {
+    /// The provider answered.
+    Answer {
+        /// HTTP status.
+        status: u16,
+        /// Body.
+        body: String,
+    },
+    /// She answers with her health card.
+    WithCard,
+    /// She answers with a bound device.
+    WithDevice {
+        /// Which.
+        record: DeviceRecord,
+    },
+    /// The card signed.
+    CardAnswered {
+        /// From [`card_response`].
+        response: String,
+    },
+    /// A device key signed.
+    Signed {
+        /// r ‖ s, 64 bytes in base64url.
+        signature: String,
+    },
+    /// A key was made.
+    KeyMade {
+        /// Public coordinate, 32 bytes in base64url.
+        x: String,
+        /// Public coordinate, 32 bytes in base64url.
+        y: String,
+    },
+    /// She releases what is required and these voluntary claims.
+    Approve {
+        /// By name.
+        voluntary: Vec<String>,
+        /// Whether the same question need not be asked again.
+        remember: bool,
+    },
+    /// She releases nothing.
+    Decline,
+}
+
+/// Why a flow does not go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, uniffi::Error)]
+pub enum WalletError {
+    /// The same step may be tried again: another card, another decision, later.
+    #[error("{reason}")]
+    Again {
+        /// Why, with the provider's support code where it has one.
+        reason: String,
+        /// HTTP status, where the provider refused.
+        status: Option<u16>,
+    },
+    /// The flow is over.
+    #[error("{reason}")]
+    Over {
+        /// Why, with the provider's support code where it has one.
+        reason: String,
+        /// HTTP status, where the provider refused.
+        status: Option<u16>,
+    },
+}
+
+/// A machine with what it wants.
+#[derive(Debug)]
+struct Step<M> {
+    machine: M,
+    want: Want,
+}
+
+/// One login at one insurer.
+#[derive(Debug, uniffi::Object)]
+pub struct Login(Mutex<Step<flow::Login>>);
+
+#[uniffi::export]
+impl Login {
+    /// A login from the address a service sent the person to.
+    ///
+    /// # Errors
+    /// [`WalletError::Over`] for an address that is not a login's.
+    #[uniffi::constructor]
+    pub fn open(issuer: &str, authorization_url: &str) -> Result<Arc<Self>, WalletError> {
+        let begun = flow::Login::open(issuer, authorization_url)?;
+        Ok(Self::of(begun))
+    }
+
+    /// Goes on with a login that the provider's page already holds.
+    #[uniffi::constructor]
+    #[must_use]
+    pub fn resume(issuer: &str, client_id: &str, login: &str) -> Arc<Self> {
+        Self::of(flow::Login::resume(issuer, client_id, login))
+    }
+
+    /// A login to the person's own account: what binding a device begins with.
+    #[uniffi::constructor]
+    #[must_use]
+    pub fn account(issuer: &str) -> Arc<Self> {
+        Self::of(flow::Login::account(issuer))
+    }
+
+    /// What it wants now.
+    #[must_use]
+    pub fn want(&self) -> Want {
+        self.step().want.clone()
+    }
+
+    /// Tells what came of it, and gets the next. `now`: seconds since 1970.
+    ///
+    /// # Errors
+    /// [`WalletError`].
+    pub fn tell(&self, told: Told, now: u64) -> Result<Want, WalletError> {
+        let mut step = self.step();
+        step.want = step.machine.tell(told.into(), UnixTime(now))?.into();
+        Ok(step.want.clone())
+    }
+}
+
+impl Login {
+    fn of((machine, want): (flow::Login, flow::Want)) -> Arc<Self> {
+        let want = want.into();
+        Arc::new(Self(Mutex::new(Step { machine, want })))
+    }
+
+    fn step(&self) -> std::sync::MutexGuard<'_, Step<flow::Login>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One binding of a device's key.
+#[derive(Debug, uniffi::Object)]
+pub struct Binding(Mutex<Step<flow::Binding>>);
+
+#[uniffi::export]
+impl Binding {
+    /// In a login that the person's card answered. `class`: a name of the insurer's policy. `consent_to_substantial`: whether she consents,
+    /// informed, to logins below the level high with this device.
+    ///
+    /// # Errors
+    /// [`WalletError::Again`] before the provider knows who she is.
+    #[uniffi::constructor]
+    pub fn begin(
+        login: &Login,
+        name: &str,
+        class: &str,
+        consent_to_substantial: bool,
+    ) -> Result<Arc<Self>, WalletError> {
+        let wish = flow::BindingWish {
+            name,
+            class,
+            consent_to_substantial,
+        };
+        let (machine, want) = flow::Binding::begin(&login.step().machine, &wish)?;
+        let want = want.into();
+        Ok(Arc::new(Self(Mutex::new(Step { machine, want }))))
+    }
+
+    /// What it wants now.
+    #[must_use]
+    pub fn want(&self) -> Want {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).want.clone()
+    }
+
+    /// Tells what came of it, and gets the next.
+    ///
+    /// # Errors
+    /// [`WalletError`].
+    pub fn tell(&self, told: Told) -> Result<Want, WalletError> {
+        let mut step = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        step.want = step.machine.tell(told.into())?.into();
+        Ok(step.want.clone())
+    }
+}
+
+/// ASCII whose SHA-256 the health card signs with `PrK.CH.AUT.E256`. `certificate`: `C.CH.AUT.E256` in DER, read from the card.
+#[uniffi::export]
+#[must_use]
+pub fn card_message(challenge: &str, certificate: &[u8]) -> String {
+    flow::card_message(challenge, certificate)
+}
+
+/// The response of [`Told::CardAnswered`]. `signature`: r ‖ s, 64 bytes in base64url.
+///
+/// # Errors
+/// [`WalletError::Again`] where it is no signature.
+#[uniffi::export]
+pub fn card_response(message: &str, signature: &str) -> Result<String, WalletError> {
+    Ok(flow::card_response(message, signature)?)
+}
