@@ -1,4 +1,5 @@
-//! What cards, authorities and revocation lists have in common: signed DER and names.
+//! What cards, authorities and revocation lists have in common: signed DER and names. Attestation chains of phones use
+//! what is not about Brainpool.
 
 use std::collections::BTreeMap;
 
