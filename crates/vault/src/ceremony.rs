@@ -68,6 +68,9 @@ pub enum CeremonyError {
     /// The nonce was not given out here, or was used.
     #[error("the nonce was not given out here or has been used")]
     NonceUnknown,
+    /// Not signed by the attested donor, or for another request.
+    #[error("the keys are not signed by the attested donor for this request")]
+    NotSigned,
     /// A holder's card does not fit the manifest's share set.
     #[error("holder {name}: no card, or one that does not fit the manifest's share set")]
     HolderCard {
@@ -117,6 +120,7 @@ impl CeremonyError {
             Self::OtherManifest => "ceremony.other_manifest",
             Self::WrongRole => "ceremony.wrong_role",
             Self::NonceUnknown => "ceremony.nonce_unknown",
+            Self::NotSigned => "ceremony.not_signed",
             Self::HolderCard { .. } => "ceremony.holder_card",
             Self::Malformed => "ceremony.malformed",
             Self::NotOpened => "ceremony.not_opened",

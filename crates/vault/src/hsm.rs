@@ -29,6 +29,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use jose::jwk::P256PublicKey;
 
 pub use error::HsmError;
+pub use pkcs11::Library;
 pub use session::{KeyId, MAX_LABEL_BYTES};
 pub use signer::HsmKey;
 pub use wrapped_half::{MAX_WRAPPED_HALF_BYTES, WrappedHalf, WrappedHalfError};

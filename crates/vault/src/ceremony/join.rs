@@ -5,11 +5,11 @@ use std::fmt;
 use evidence::binding::join_report_data;
 use evidence::manifest::{ApprovedInstance, InstanceRole};
 use jose::jwk::P256PublicKey;
-use jose::{Signer, UnixTime};
+use jose::{Signer, UnixTime, base64url, json, jws};
 use serde::{Deserialize, Serialize};
 use store::TenantId;
 
-use super::CeremonyError;
+use super::{AttestedSetup, CeremonyError, SetupPurpose};
 use super::encoding::{Framed, array, bytes, point, sha256};
 use super::hpke_seal::{OpeningKey, seal};
 use super::transcript::{Event, Transcript};
@@ -75,6 +75,70 @@ pub struct SealedForward {
     /// HPKE, to the newcomer's key.
     #[serde(with = "bytes")]
     pub sealed: Vec<u8>,
+}
+
+/// `typ` of a donor's signature over what it sealed.
+const FORWARD_TYP: &str = "healthid-key-forward+jwt";
+
+impl SealedForward {
+    /// The donor's signature over this and over the request it answers: compact JWS. `donor` is the key its evidence is bound to
+    /// ([`Setup::signer`](super::Setup::signer)).
+    ///
+    /// Without it a newcomer would take keys from anybody: whoever runs its machine could hand it keys of his own making.
+    ///
+    /// # Errors
+    /// [`CeremonyError::Failed`].
+    pub fn sign(&self, request: &JoinRequest, donor: &dyn Signer) -> Result<String, CeremonyError> {
+        let header = jws::SigningHeader {
+            typ: Some(FORWARD_TYP),
+            ..Default::default()
+        };
+        jws::sign(&header, &self.signed_content(request), donor).map_err(|_| CeremonyError::Failed)
+    }
+
+    /// That an attested donor sealed this for this request.
+    ///
+    /// # Errors
+    /// [`CeremonyError::WrongRole`] if what was attested is no donor; [`CeremonyError::OtherManifest`], [`CeremonyError::OtherNamespace`] if it is
+    /// one of another; [`CeremonyError::NotSigned`].
+    pub fn check_signed(
+        &self,
+        signed: &str,
+        request: &JoinRequest,
+        donor: &AttestedSetup,
+    ) -> Result<(), CeremonyError> {
+        let offer = donor.offer();
+        if offer.purpose != SetupPurpose::KeyForward {
+            return Err(CeremonyError::WrongRole);
+        }
+        if offer.namespace != request.namespace {
+            return Err(CeremonyError::OtherNamespace);
+        }
+        if offer.manifest != request.manifest {
+            return Err(CeremonyError::OtherManifest);
+        }
+        let signed = jws::parse(signed, &json::DEFAULT).map_err(|_| CeremonyError::Malformed)?;
+        let right_type = signed.header().typ.as_deref() == Some(FORWARD_TYP);
+        let signed = signed
+            .verify(&offer.transcript_key)
+            .map_err(|_| CeremonyError::NotSigned)?;
+        if right_type && signed.bytes() == self.signed_content(request) {
+            Ok(())
+        } else {
+            Err(CeremonyError::NotSigned)
+        }
+    }
+
+    /// Hash of the request and of what was sealed, as a JSON string.
+    fn signed_content(&self, request: &JoinRequest) -> Vec<u8> {
+        let hash = sha256(
+            &Framed::new("healthid-key-forward/v1 signature")
+                .field(&request.report_data())
+                .field(&self.sealed)
+                .bytes(),
+        );
+        format!("{{\"hash\":\"{}\"}}", base64url::encode(&hash)).into_bytes()
+    }
 }
 
 impl Join {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use aws_lc_rs::digest::{SHA512, digest};
 use evidence::manifest::{ApprovedInstance, InstanceRole, Manifest, RoleSet};
-use jose::SoftwareKey;
+use jose::{Signer, SoftwareKey};
 use jose::jwk::P256PublicKey;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,8 @@ pub enum SetupPurpose {
     Genesis,
     /// The seed is restored from shares.
     ColdStart,
+    /// Keys are handed on to newcomers.
+    KeyForward,
 }
 
 impl SetupPurpose {
@@ -29,6 +31,7 @@ impl SetupPurpose {
         match self {
             Self::Genesis => "genesis",
             Self::ColdStart => "cold-start",
+            Self::KeyForward => "key-forward",
         }
     }
 }
@@ -110,6 +113,12 @@ impl Setup {
     #[must_use]
     pub const fn offer(&self) -> &SetupOffer {
         &self.offer
+    }
+
+    /// Signs as the key in the offer that its evidence is bound to: a donor's transcript, and what it seals.
+    #[must_use]
+    pub const fn signer(&self) -> &dyn Signer {
+        &self.transcript_key
     }
 }
 

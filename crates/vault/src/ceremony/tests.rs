@@ -670,3 +670,92 @@ fn what_is_sealed_to_a_key_is_bound_to_purpose_and_subject() {
         assert!(key.open(b"info", b"about", &sealed[..length]).is_err());
     }
 }
+
+fn donor_setup(world: &World) -> (Setup, AttestedSetup) {
+    let setup = Setup::begin(SetupPurpose::KeyForward, world.manifest.manifest()).unwrap();
+    let attested = world.attested(setup.offer());
+    (setup, attested)
+}
+
+#[test]
+fn keys_are_taken_from_the_attested_donor_and_from_nobody_else() {
+    let world = World::new();
+    let (genesis, _) = world.genesis();
+    let (setup, attested) = donor_setup(&world);
+    let mut donor = Donor::new(NAMESPACE, world.manifest.hash(), 1, setup.signer());
+    let (join, instance) = request(&world, &mut donor, InstanceRole::Root);
+    let what = Forward::Seed(&genesis.seed);
+    let sealed = donor.forward(join.request(), &instance, what, NOW).unwrap();
+    let signed = sealed.sign(join.request(), setup.signer()).unwrap();
+    assert_eq!(sealed.check_signed(&signed, join.request(), &attested), Ok(()));
+
+    // Whoever runs the newcomer's machine seals a seed of his own to its key, which everybody can read.
+    let own_key = SoftwareKey::generate(INSTANCE).unwrap();
+    let by_nobody = sealed.sign(join.request(), &own_key).unwrap();
+    let refused = |signed: &str, request: &JoinRequest, donor: &AttestedSetup| {
+        sealed.check_signed(signed, request, donor).unwrap_err()
+    };
+    assert_eq!(
+        refused(&by_nobody, join.request(), &attested),
+        CeremonyError::NotSigned
+    );
+    assert_eq!(refused("", join.request(), &attested), CeremonyError::Malformed);
+    let (other_join, _) = request(&world, &mut donor, InstanceRole::Root);
+    assert_eq!(
+        refused(&signed, other_join.request(), &attested),
+        CeremonyError::NotSigned,
+        "the answer to another request"
+    );
+    let other_sealed = SealedForward { sealed: vec![1; 60] };
+    assert_eq!(
+        other_sealed.check_signed(&signed, join.request(), &attested),
+        Err(CeremonyError::NotSigned),
+        "other keys under the same signature"
+    );
+    let (_, other_donor) = donor_setup(&world);
+    assert_eq!(
+        refused(&signed, join.request(), &other_donor),
+        CeremonyError::NotSigned
+    );
+    let (_, of_genesis) = world.genesis();
+    assert_eq!(
+        refused(&signed, join.request(), &of_genesis),
+        CeremonyError::WrongRole,
+        "an attested instance that is no donor"
+    );
+    let mut elsewhere = join.request().clone();
+    elsewhere.namespace = "de.other".to_owned();
+    assert_eq!(
+        refused(&signed, &elsewhere, &attested),
+        CeremonyError::OtherNamespace
+    );
+    let mut newer = join.request().clone();
+    newer.manifest = [9; 32];
+    assert_eq!(refused(&signed, &newer, &attested), CeremonyError::OtherManifest);
+}
+
+#[test]
+fn donors_offer_is_no_place_to_post_a_share() {
+    let world = World::new();
+    let (genesis, of_genesis) = world.genesis();
+    let verified = verify_transcript(&genesis.transcript, &of_genesis).unwrap();
+    let (_, donor) = donor_setup(&world);
+    let posted = world.holders[0].post(&genesis.shares[0], &verified, &donor);
+    assert_eq!(posted.unwrap_err(), CeremonyError::WrongRole);
+}
+
+#[test]
+fn seed_is_recognised_by_its_genesis_alone() {
+    let world = World::new();
+    let (genesis, attested) = world.genesis();
+    let verified = verify_transcript(&genesis.transcript, &attested).unwrap();
+    assert!(verified.made(&genesis.seed));
+    assert!(!verified.made(&NamespaceSeed::generate()));
+    assert_eq!(genesis.transcript.begun_at(), Some(NOW));
+    let setup = world.setup_for_cold_start();
+    let of_cold = world.attested(setup.offer());
+    let cold = ColdStart::begin(setup, verified, b"", NOW).unwrap();
+    let no_genesis = verify_transcript(cold.transcript(), &of_cold).unwrap();
+    assert!(!no_genesis.made(&genesis.seed), "a cold start made no seed");
+    assert_eq!(Transcript::parse("nonsense\n").unwrap().begun_at(), None);
+}

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::encoding::{array, hashes, sha256};
 use super::{AttestedSetup, CeremonyError, HolderCard, SetupOffer, SetupPurpose};
 use crate::shares::{Share, ShareError, SharePolicy, check_share};
+use crate::{Namespace, NamespaceSeed};
 
 /// Most entries.
 pub const MAX_ENTRIES: usize = 128;
@@ -201,6 +202,15 @@ impl Transcript {
         let signed = jws::sign(&header, &payload, signer).map_err(|_| CeremonyError::Failed)?;
         self.entries.push(signed);
         Ok(())
+    }
+
+    /// When the first entry says it was written. Nothing is verified: it names the moment as of which evidence and manifest of an old ceremony are
+    /// to be judged, since both have ended by the time it is needed. [`verify_transcript`] then says that the attested instance signed it.
+    #[must_use]
+    pub fn begun_at(&self) -> Option<UnixTime> {
+        let first = jws::parse(self.entries.first()?, &json::DEFAULT).ok()?;
+        let entry: Entry = json::parse_as(first.unverified_payload(), &json::DEFAULT).ok()?;
+        Some(UnixTime(entry.at))
     }
 
     /// SHA-256 of the last entry; zeros before the first.
@@ -431,6 +441,14 @@ impl VerifiedTranscript {
     #[must_use]
     pub fn restores(&self, genesis: &Self) -> bool {
         self.restored == Some((*genesis.seed_commitment(), *genesis.split_hash()))
+    }
+
+    /// Whether this is the seed that a genesis made: a seed somebody hands over is worth nothing before.
+    #[must_use]
+    pub fn made(&self, seed: &NamespaceSeed) -> bool {
+        self.split.is_some()
+            && Namespace::parse(self.namespace())
+                .is_ok_and(|namespace| seed.is_committed_by(&namespace, self.seed_commitment()))
     }
 
     pub(super) const fn setup(&self) -> &[u8; 64] {

@@ -1,7 +1,8 @@
 //! PKCS#11: the library, its token, and sessions with it.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,6 +26,29 @@ const P256: [u8; 10] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x
 const TAG_BITS: u64 = 128;
 /// Keys a session remembers where to find.
 const MAX_KNOWN_KEYS: usize = 256;
+
+/// A PKCS#11 library that is loaded, and stays so. Sessions opened later find it here and map no more code: a process that may map none any
+/// more (seccomp) loads it first. `Debug` prints the type only.
+pub struct Library {
+    _library: Pkcs11,
+}
+
+impl Library {
+    /// Loads a library without initialising it.
+    ///
+    /// # Errors
+    /// [`HsmError::Module`].
+    pub fn load(path: &Path) -> Result<Self, HsmError> {
+        let library = Pkcs11::new(path).map_err(|_| HsmError::Module)?;
+        Ok(Self { _library: library })
+    }
+}
+
+impl fmt::Debug for Library {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Library")
+    }
+}
 
 /// A PKCS#11 library and the token in it that is meant.
 pub(super) struct Module {
