@@ -288,16 +288,18 @@ fn holder(file: &std::path::Path) -> Result<HolderKeys> {
     HolderKeys::from_json(&read(file)?).with_context(|| file.display().to_string())
 }
 
+/// A ceremony of the past, verified as of then.
 fn verified(folder: &Folder, pins: Option<&PathBuf>) -> Result<(AttestedSetup, VerifiedTranscript)> {
-    let setup = folder.attested(pins)?;
     let transcript = folder.transcript()?;
+    let then = transcript.begun_at().context("the transcript has no beginning")?;
+    let setup = folder.attested(pins, then)?;
     Ok((setup.clone(), verify_transcript(&transcript, &setup)?))
 }
 
 fn acknowledge(options: &Acknowledge) -> Result<()> {
     let keys = holder(&options.key)?;
     let folder = Folder::open(&options.genesis)?;
-    let setup = folder.attested(None)?;
+    let setup = folder.attested(None, now())?;
     let share = own_share(&folder, &keys)?;
     let mut transcript = folder.transcript()?;
     keys.acknowledge(&share, &mut transcript, &setup, now())?;
@@ -318,7 +320,7 @@ fn post(options: &Post) -> Result<()> {
     let (genesis, to) = (Folder::open(&options.genesis)?, Folder::open(&options.to)?);
     let (_, transcript) = verified(&genesis, None)?;
     // The genesis' pins, not the cold start's: whoever runs the cold start does not say whom a holder believes.
-    let setup = to.attested(Some(&genesis.path().join("pins.json")))?;
+    let setup = to.attested(Some(&genesis.path().join("pins.json")), now())?;
     let posted = keys.post(&own_share(&genesis, &keys)?, &transcript, &setup)?;
     let name = format!("{}.posted.json", keys.card().name);
     to.write(&name, &serde_json::to_vec_pretty(&posted)?)?;
@@ -377,7 +379,7 @@ fn cold_start(options: &ColdStartOptions) -> Result<()> {
 
 fn verify(options: &Verify) -> Result<()> {
     let folder = Folder::open(&options.at)?;
-    if folder.has("donor.json") {
+    if folder.offer()?.purpose == SetupPurpose::KeyForward {
         return join::verify(&folder, options.pins.as_ref());
     }
     let (setup, transcript) = verified(&folder, options.pins.as_ref())?;
@@ -390,6 +392,8 @@ fn verify(options: &Verify) -> Result<()> {
     }
     say(&format!("namespace: {}", setup.offer().namespace))?;
     match transcript.purpose() {
+        // Taken above.
+        SetupPurpose::KeyForward => {}
         SetupPurpose::Genesis => {
             let holders = transcript.holders().len();
             let acknowledged = transcript.acknowledged();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
+use evidence::bundle::encode_manifests;
 use evidence::manifest::{Approval, ApprovedManifest, Envelope, LoggedManifest, Manifest, diff};
 use evidence::transparency::{CosignRequest, LogReader, LogWriter, NamedKey, SigningKey, Witness};
 use evidence::verdict::Pins;
@@ -86,6 +87,21 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         state: PathBuf,
     },
+    /// Write what an instance runs under and shows: the manifests at these entries, each with its approvals and the log's word.
+    Export {
+        /// Directory of the log, or of a copy.
+        #[arg(long, value_name = "DIR")]
+        log: PathBuf,
+        /// The entry of the manifest in force, counted from 0; before it, those that changed who decides.
+        #[arg(long, required = true)]
+        entry: Vec<u64>,
+        /// Whom to believe: what they would refuse is not written.
+        #[arg(long, value_name = "FILE")]
+        pins: PathBuf,
+        /// File for `evidence.manifests` of the provider's configuration.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Verify that the manifest at an entry of the log holds now: approvals, log, witnesses, time.
     Verify {
         /// Directory of the log, or of a copy.
@@ -156,6 +172,15 @@ pub(crate) fn run(command: Command) -> Result<()> {
             let reader = LogReader::open(log.log, log_key.clone())?;
             let witness = Witness::new(SigningKey::from_pkcs8(&witness, &read(&key)?)?, log_key, state);
             cosign(&reader, &witness)
+        }
+        Command::Export { log, entry, pins, out } => {
+            let (logged, approved) = holding(log, &entry, &pins)?;
+            std::fs::write(&out, encode_manifests(&logged)).with_context(|| out.display().to_string())?;
+            say(&format!(
+                "manifest {} in force: {}",
+                approved.manifest().number,
+                out.display()
+            ))
         }
         Command::Verify { log, entry, pins } => verify(log, entry, &pins),
     }
@@ -244,13 +269,22 @@ fn cosign(log: &LogReader, witness: &Witness) -> Result<()> {
     say(&format!("cosigned {size} entries as {}", witness.public().name))
 }
 
-fn verify(log: PathBuf, entry: u64, pins: &Path) -> Result<()> {
+/// The manifests at entries of the log, the last of which holds now.
+fn holding(log: PathBuf, entries: &[u64], pins: &Path) -> Result<(Vec<LoggedManifest>, ApprovedManifest)> {
     let pins = Pins::parse(&read(pins)?).with_context(|| pins.display().to_string())?;
     let reader = LogReader::open(log, pins.trust.governance.log.clone())?;
     let seen_size = pins.seen.and_then(|seen| seen.log).map_or(0, |view| view.size);
-    let logged = LoggedManifest::from_log(&reader, entry, seen_size)?;
-    let approved = ApprovedManifest::verify(&[logged], &pins.trust, pins.seen.as_ref(), now())
+    let logged = entries
+        .iter()
+        .map(|entry| LoggedManifest::from_log(&reader, *entry, seen_size))
+        .collect::<Result<Vec<_>, _>>()?;
+    let approved = ApprovedManifest::verify(&logged, &pins.trust, pins.seen.as_ref(), now())
         .map_err(|error| anyhow::anyhow!("{error} [{}]", error.code()))?;
+    Ok((logged, approved))
+}
+
+fn verify(log: PathBuf, entry: u64, pins: &Path) -> Result<()> {
+    let (_, approved) = holding(log, &[entry], pins)?;
     for signer in approved.approved_by() {
         say(&format!("approved by {} ({})", signer.name, signer.role))?;
     }

@@ -101,6 +101,40 @@ pub(crate) struct WireBundle {
     statement: InstanceStatement,
 }
 
+/// The manifests of a bundle as a file of their own: what an instance is given to run under and to show.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireManifests {
+    format: ManifestsFormat,
+    manifests: Vec<WireManifest>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+enum ManifestsFormat {
+    #[serde(rename = "healthid-manifests/v1")]
+    V1,
+}
+
+/// Writes manifests with the log's word for each, as they stand in a bundle: those that changed the governance, then the current one.
+#[must_use]
+pub fn encode_manifests(manifests: &[LoggedManifest]) -> Vec<u8> {
+    let wire = WireManifests {
+        format: ManifestsFormat::V1,
+        manifests: manifests.iter().map(WireManifest::of).collect(),
+    };
+    serde_json::to_vec_pretty(&wire).unwrap_or_default()
+}
+
+/// Reads what [`encode_manifests`] wrote. Nothing in it is verified.
+///
+/// # Errors
+/// [`BundleError::Json`], [`BundleError::TooMuch`].
+pub fn parse_manifests(bytes: &[u8]) -> Result<Vec<LoggedManifest>, BundleError> {
+    let wire = json::parse_as::<WireManifests>(bytes, &LIMITS)?;
+    check(wire.manifests.len() <= MAX_HANDOVERS, "manifests")?;
+    wire.manifests.into_iter().map(WireManifest::open).collect()
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 struct Bytes(#[serde(with = "base64url_bytes")] Vec<u8>);
@@ -135,23 +169,12 @@ impl Bundle {
     }
 
     pub(crate) fn to_wire(&self) -> WireBundle {
-        let hashes = |list: &[[u8; 32]]| list.iter().copied().map(Hash).collect();
         WireBundle {
             connection_proof: self.connection_proof.clone(),
             evidence: Bytes(self.evidence.to_bytes()),
             format: Format::V1,
             hardening: Bytes(self.hardening.to_bytes()),
-            manifests: self
-                .manifests
-                .iter()
-                .map(|logged| WireManifest {
-                    checkpoint: logged.checkpoint.clone(),
-                    consistency: hashes(&logged.consistency),
-                    envelope: Bytes(logged.envelope.clone()),
-                    index: logged.inclusion.index,
-                    path: hashes(&logged.inclusion.path),
-                })
-                .collect(),
+            manifests: self.manifests.iter().map(WireManifest::of).collect(),
             statement: self.statement.clone(),
         }
     }
@@ -177,6 +200,17 @@ impl WireBundle {
 }
 
 impl WireManifest {
+    fn of(logged: &LoggedManifest) -> Self {
+        let hashes = |list: &[[u8; 32]]| list.iter().copied().map(Hash).collect();
+        Self {
+            checkpoint: logged.checkpoint.clone(),
+            consistency: hashes(&logged.consistency),
+            envelope: Bytes(logged.envelope.clone()),
+            index: logged.inclusion.index,
+            path: hashes(&logged.inclusion.path),
+        }
+    }
+
     fn open(self) -> Result<LoggedManifest, BundleError> {
         check(self.envelope.0.len() <= MAX_ENTRY_BYTES, "envelope")?;
         check(self.checkpoint.len() <= MAX_NOTE_BYTES, "checkpoint")?;

@@ -78,6 +78,14 @@ impl PlatformPaths {
 /// # Errors
 /// [`ProduceError::NothingFound`] where no interface exists; else what the one that exists answered.
 pub fn detect(paths: &PlatformPaths) -> Result<Box<dyn Producer>, ProduceError> {
+    detect_with(paths, Vec::new())
+}
+
+/// As [`detect`]; a TPM hands out these DER certificates, its attestation key's first ([`TpmProducer::with_certificates`]).
+///
+/// # Errors
+/// As [`detect`].
+pub fn detect_with(paths: &PlatformPaths, tpm_certificates: Vec<Vec<u8>>) -> Result<Box<dyn Producer>, ProduceError> {
     if paths.attestation.exists() {
         return Ok(Box::new(GramineProducer::open(&paths.attestation)?));
     }
@@ -86,7 +94,8 @@ pub fn detect(paths: &PlatformPaths) -> Result<Box<dyn Producer>, ProduceError> 
     }
     if paths.tpm.exists() {
         let endpoint = TpmEndpoint::Device(paths.tpm.clone());
-        return Ok(Box::new(TpmProducer::open(endpoint, &paths.event_log)?));
+        let producer = TpmProducer::open(endpoint, &paths.event_log)?;
+        return Ok(Box::new(producer.with_certificates(tpm_certificates)));
     }
     Err(ProduceError::NothingFound)
 }

@@ -14,7 +14,8 @@ use axum::{
 };
 use evidence::{
     binding::Session,
-    bundle::{AttestError, Attestor, AttestorSettings},
+    bundle::{AttestError, Attestor, AttestorSettings, Bundle},
+    manifest::LoggedManifest,
     produce::Producer,
 };
 use jose::{SoftwareKey, UnixTime, base64url};
@@ -38,9 +39,15 @@ const MAX_TLS_KEYS: usize = 16;
 /// process serves with has a quote and an instance key of its own, made when it is first asked for.
 #[derive(Debug)]
 pub struct Attestation {
-    settings: AttestorSettings,
     producer: Box<dyn Producer>,
-    attestors: Mutex<VecDeque<([u8; 32], Arc<Attestor>)>>,
+    shown: Mutex<Shown>,
+}
+
+/// What is said, and the quotes that commit to it.
+#[derive(Debug)]
+struct Shown {
+    settings: AttestorSettings,
+    attestors: VecDeque<([u8; 32], Arc<Attestor>)>,
 }
 
 impl Attestation {
@@ -48,36 +55,58 @@ impl Attestation {
     #[must_use]
     pub fn new(settings: AttestorSettings, producer: Box<dyn Producer>) -> Self {
         Self {
-            settings,
             producer,
-            attestors: Mutex::default(),
+            shown: Mutex::new(Shown {
+                settings,
+                attestors: VecDeque::new(),
+            }),
         }
+    }
+
+    /// Makes the quote for a TLS key before anybody asks, so that the first to ask need not wait. Blocks, up to a second.
+    ///
+    /// # Errors
+    /// [`AttestError::Production`].
+    pub fn make_quote(&self, tls_key_sha256: [u8; 32], now: UnixTime) -> Result<(), AttestError> {
+        // The proof over no session is thrown away.
+        let nobody = Session {
+            nonce: [0; NONCE_BYTES],
+            signer_spki_sha256: tls_key_sha256,
+            exporter: [0; 32],
+        };
+        self.answer(&nobody, now).map(|_| ())
+    }
+
+    /// Shows other manifests from now on, in new quotes: the last of them is in force.
+    pub fn show_manifests(&self, manifests: Vec<LoggedManifest>, manifest_hash: [u8; 32]) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.settings.manifests = manifests;
+        shown.settings.manifest_hash = manifest_hash;
+        shown.attestors.clear();
     }
 
     /// `tls_key_sha256` is this server's own, so no caller can add one.
     fn attestor(&self, tls_key_sha256: [u8; 32]) -> Result<Arc<Attestor>, AttestError> {
-        let mut attestors = self.attestors.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, known)) = attestors.iter().find(|(key, _)| *key == tls_key_sha256) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = shown.attestors.iter().find(|(key, _)| *key == tls_key_sha256) {
             return Ok(Arc::clone(known));
         }
         let settings = AttestorSettings {
             tls_key_sha256,
-            ..self.settings.clone()
+            ..shown.settings.clone()
         };
         let key = SoftwareKey::generate("instance").map_err(|error| AttestError::Production(Box::new(error)))?;
         let attestor = Arc::new(Attestor::new(settings, Box::new(key)));
-        attestors.push_back((tls_key_sha256, Arc::clone(&attestor)));
-        if attestors.len() > MAX_TLS_KEYS {
-            attestors.pop_front();
+        shown.attestors.push_back((tls_key_sha256, Arc::clone(&attestor)));
+        if shown.attestors.len() > MAX_TLS_KEYS {
+            shown.attestors.pop_front();
         }
         Ok(attestor)
     }
 
-    fn answer(&self, session: &Session, now: UnixTime) -> Result<Vec<u8>, AttestError> {
-        let bundle = self
-            .attestor(session.signer_spki_sha256)?
-            .answer(session, now, |report_data| self.producer.produce(report_data))?;
-        Ok(bundle.encode())
+    fn answer(&self, session: &Session, now: UnixTime) -> Result<Bundle, AttestError> {
+        self.attestor(session.signer_spki_sha256)?
+            .answer(session, now, |report_data| self.producer.produce(report_data))
     }
 }
 
@@ -108,7 +137,7 @@ async fn bundle(core: &Core, connection: Option<ConnectionInfo>, query: &str) ->
     };
     let now = core.now();
     // A quote may take a second. Nobody else waits for it: requests meanwhile get the one before.
-    let bundle = tokio::task::spawn_blocking(move || attestation.answer(&session, now))
+    let bundle = tokio::task::spawn_blocking(move || attestation.answer(&session, now).map(|bundle| bundle.encode()))
         .await
         .map_err(StepProblem::failed)?
         .map_err(|error| match error {

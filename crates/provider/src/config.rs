@@ -17,11 +17,15 @@ use thiserror::Error;
 
 use crate::{LimitSettings, certificates::CertificatesConfig};
 
+mod evidence;
 mod hardening;
 mod load;
+mod locks;
 
-pub use hardening::HardeningConfig;
-pub use load::{LoadError, Loaded};
+pub use evidence::EvidenceConfig;
+pub use hardening::{HardeningConfig, Work};
+pub use load::{LoadError, Loaded, Prepared};
+pub use locks::{HsmConfig, Lock, LockName, VaultConfig};
 
 /// Largest configuration file, in bytes: two thousand tenants with their policies.
 pub const MAX_CONFIG_BYTES: usize = 8 * 1024 * 1024;
@@ -46,6 +50,9 @@ pub struct Config {
     pub limits: LimitSettings,
     /// What guards the keys.
     pub vault: VaultConfig,
+    /// What this instance shows of itself. Needed by the lock `quorum+hsm`.
+    #[serde(default)]
+    pub evidence: Option<EvidenceConfig>,
     /// The trust anchor.
     pub federation_master: FederationMaster,
     /// Whose health cards are accepted.
@@ -91,24 +98,6 @@ pub struct StoreConfig {
 pub struct FreshnessConfig {
     /// A directory of its own, not the database's: best on another disk, backed up by others, and never put back with the database.
     pub directory: PathBuf,
-}
-
-/// The lock on the root key.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct VaultConfig {
-    /// Only `development` exists so far: whoever reads the seed can open everything.
-    pub lock: LockName,
-    /// A file with 64 hexadecimal digits.
-    pub seed: PathBuf,
-}
-
-/// Names of locks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LockName {
-    /// A seed in a file.
-    Development,
 }
 
 /// The trust anchor.
@@ -174,7 +163,7 @@ pub struct TenantConfig {
     /// Levels, methods, device classes, intervals, single sign-on.
     #[serde(default)]
     pub policy: AuthenticationPolicy,
-    /// The token key, where it was made and certified elsewhere.
+    /// The token key's certificate, and the key where it was made elsewhere.
     #[serde(default)]
     pub token_key: Option<TokenKey>,
 }
@@ -183,8 +172,9 @@ pub struct TenantConfig {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenKey {
-    /// A file with the private key, PKCS#8 DER.
-    pub pkcs8: PathBuf,
+    /// A file with the private key, PKCS#8 DER, where the key was made elsewhere. Left out: the one that `token-key` made.
+    #[serde(default)]
+    pub pkcs8: Option<PathBuf>,
     /// A file with the certificate (C.FD.SIG), DER.
     pub certificate: PathBuf,
 }

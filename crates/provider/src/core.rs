@@ -7,7 +7,7 @@ use std::{
 
 use authenticator::{device::BindingError, policy::LevelRefusal};
 use federation::Schemes;
-use jose::UnixTime;
+use jose::{SignError, UnixTime};
 use oidc::{
     authorization::AuthorizationError,
     consent::ConsentError,
@@ -85,6 +85,16 @@ impl StepProblem {
         Self::Refused(Refusal::new(403, ErrorCode::AccessDenied, reason))
     }
 
+    /// The hardware security module did not do it: nothing was done in its place.
+    fn module(code: &'static str, error: impl fmt::Display) -> Self {
+        tracing::error!(
+            event = "hsm_failed",
+            code,
+            "the hardware security module did not answer as it should"
+        );
+        Self::Unavailable(error.to_string())
+    }
+
     /// What the operator is told.
     pub(crate) fn reason(self) -> String {
         match self {
@@ -145,7 +155,20 @@ impl From<OpenError> for StepProblem {
 
 impl From<SealError> for StepProblem {
     fn from(error: SealError) -> Self {
-        Self::Failed(error.to_string())
+        match error {
+            SealError::Hsm(error) => Self::module(error.code(), error),
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<SignError> for StepProblem {
+    /// Of a key in the hardware security module: later it may sign. No other key signs in its place.
+    fn from(error: SignError) -> Self {
+        match error {
+            SignError::Holder { code } => Self::module(code, error),
+            error => Self::Failed(error.to_string()),
+        }
     }
 }
 
@@ -160,6 +183,7 @@ impl From<ScopeError> for StepProblem {
     fn from(error: ScopeError) -> Self {
         match error {
             ScopeError::Open(error) => error.into(),
+            ScopeError::Sign(error) => error.into(),
             error => Self::Failed(error.to_string()),
         }
     }

@@ -5,11 +5,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use aws_lc_rs::digest;
 use jose::{
     Signer, UnixTime,
     jwk::{Jwk, KeyUse, P256PublicKey},
 };
 use store::{Kind, MAX_LISTED, Write};
+use transport::public_key_thumbprint_hex;
 use vault::{Carried, KeyRole, KeyState, SealedChange, TenantKey, TenantSigners};
 
 use crate::{
@@ -93,7 +95,8 @@ impl TenantKeys {
             key: key.public_key().clone(),
             x5c: key.certificates().to_vec(),
         };
-        self.signers.published(role).map(jwk).collect()
+        let is_shown = |key: &&Arc<TenantKey>| role != KeyRole::IdToken || is_certified(key);
+        self.signers.published(role).filter(is_shown).map(jwk).collect()
     }
 
     /// Entity keys, for `jwks` of the statement.
@@ -120,7 +123,9 @@ impl TenantKeys {
         keep_seconds: u64,
         sign: impl FnOnce() -> Result<String, E>,
     ) -> Result<Arc<str>, E> {
-        self.statement.or_sign(now, keep_seconds, sign)
+        while_the_module_works(self.entity.is_in_hsm(), || {
+            self.statement.or_sign(now, keep_seconds, sign)
+        })
     }
 
     /// The signed key set, likewise.
@@ -130,8 +135,16 @@ impl TenantKeys {
         keep_seconds: u64,
         sign: impl FnOnce() -> Result<String, E>,
     ) -> Result<Arc<str>, E> {
-        self.key_set.or_sign(now, keep_seconds, sign)
+        while_the_module_works(self.entity.is_in_hsm(), || {
+            self.key_set.or_sign(now, keep_seconds, sign)
+        })
     }
+}
+
+/// SHA-256 of the public key as certificates have it, hexadecimal.
+fn spki_thumbprint(key: &P256PublicKey) -> String {
+    let hash = digest::digest(&digest::SHA256, &key.to_spki_der());
+    hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Which key an operator moves.
@@ -143,6 +156,23 @@ pub enum RolloverStep {
     Switch,
     /// Take retired keys out of publication. Not before everything they signed has expired.
     Retire,
+}
+
+/// A token key waits for its certificate before anybody hears of it.
+fn is_certified(key: &TenantKey) -> bool {
+    !key.certificates().is_empty()
+}
+
+/// Lets other requests go on while this one waits for the hardware security module. What needs no module costs nothing here.
+pub(crate) fn while_the_module_works<T>(in_module: bool, work: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    let has_other_workers =
+        || Handle::try_current().is_ok_and(|here| here.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if in_module && has_other_workers() {
+        tokio::task::block_in_place(work)
+    } else {
+        work()
+    }
 }
 
 impl Core {
@@ -215,7 +245,13 @@ impl Core {
         state: KeyState,
         now: UnixTime,
     ) -> Result<TenantKey, StepProblem> {
-        let mut key = self.vault.generate_signing_key(tenant.id(), role, state, now)?;
+        if role == KeyRole::IdToken && self.token_certificates.is_none() {
+            return Err(StepProblem::failed(
+                "the token key has no certificate of the TI component PKI (C.FD.SIG): make one with `token-key`, have it certified, and name the \
+                 certificate in tenant.token_key; or import a key with its certificate",
+            ));
+        }
+        let mut key = self.generate_key(tenant, role, state, now)?;
         if role == KeyRole::IdToken {
             let certificate = self
                 .token_certificates
@@ -224,14 +260,79 @@ impl Core {
                     let name = &tenant.settings.organization_name;
                     authority.issue(tenant.issuer(), name, key.public_key(), now)
                 })
-                .ok_or_else(|| {
-                    StepProblem::failed(
-                        "the token key has no certificate of the TI component PKI (C.FD.SIG); import one",
-                    )
-                })?;
+                .ok_or_else(|| StepProblem::failed("the authority does not certify the token key"))?;
             key.set_certificates(vec![certificate])?;
         }
         Ok(key)
+    }
+
+    fn generate_key(
+        &self,
+        tenant: &Tenant,
+        role: KeyRole,
+        state: KeyState,
+        now: UnixTime,
+    ) -> Result<TenantKey, StepProblem> {
+        let in_module = role.belongs_into_hsm() && self.vault.has_hsm();
+        let made = while_the_module_works(in_module, || {
+            self.vault.generate_signing_key(tenant.id(), role, state, now)
+        });
+        Ok(made?)
+    }
+
+    /// The public half of a token key that waits for its certificate; made where there is none.
+    pub(crate) async fn token_key_to_certify(&self, tenant: &Arc<Tenant>) -> Result<P256PublicKey, StepProblem> {
+        let _turn = tenant.keys_turn().await;
+        let known = self.load_keys(tenant).await?;
+        if let Some(waiting) = known.published(KeyRole::IdToken).find(|key| !is_certified(key)) {
+            return Ok(waiting.public_key().clone());
+        }
+        let key = self.generate_key(tenant, KeyRole::IdToken, KeyState::Next, self.now())?;
+        self.keep(vec![self.vault.seal_signing_key(&key, None)?]).await?;
+        tenant.forget_keys();
+        Ok(key.public_key().clone())
+    }
+
+    /// Gives the token key that waits for it its certificate: the first one signs from now on, a further one is published as the next.
+    pub(crate) async fn certify_token_key(
+        &self,
+        tenant: &Arc<Tenant>,
+        certificate: Vec<u8>,
+    ) -> Result<(), StepProblem> {
+        let now = self.now();
+        let _turn = tenant.keys_turn().await;
+        let known = self.load_keys(tenant).await?;
+        let mut keys = known.published(KeyRole::IdToken);
+        if keys.any(|key| key.certificates().contains(&certificate)) {
+            return Ok(());
+        }
+        let certified = public_key_thumbprint_hex(&certificate).map_err(StepProblem::invalid)?;
+        let waiting = known
+            .published(KeyRole::IdToken)
+            .find(|key| !is_certified(key) && spki_thumbprint(key.public_key()) == certified)
+            .ok_or_else(|| {
+                StepProblem::invalid(
+                    "no token key waits for a certificate over this public key; `token-key` prints the one that does",
+                )
+            })?;
+        let (mut key, version) = self.stored_key(waiting).await?;
+        key.set_certificates(vec![certificate])?;
+        if known.active(KeyRole::IdToken).is_none() {
+            key.set_state(KeyState::Active, now);
+        }
+        self.keep(vec![self.vault.seal_signing_key(&key, Some(version))?])
+            .await?;
+        tenant.forget_keys();
+        Ok(())
+    }
+
+    /// A key as it is stored, to be changed, and its version.
+    async fn stored_key(&self, key: &TenantKey) -> Result<(TenantKey, u64), StepProblem> {
+        let absent = || StepProblem::failed("a key without record");
+        let at = key.store_key().ok_or_else(absent)?;
+        let row = self.store.load(&[at]).await?.into_iter().next().flatten();
+        let row = row.ok_or_else(absent)?;
+        Ok((self.vault.open_signing_key(&at, &row)?, row.version))
     }
 
     async fn commit_changes(&self, changes: Vec<SealedChange>) -> Result<Committed, StepProblem> {
@@ -316,7 +417,7 @@ impl Core {
         let signers = self.load_keys(tenant).await?;
         let next = signers
             .published(role)
-            .filter(|key| key.state() == KeyState::Next)
+            .filter(|key| key.state() == KeyState::Next && (role != KeyRole::IdToken || is_certified(key)))
             .max_by_key(|key| key.created_at())
             .ok_or_else(|| StepProblem::invalid("no next key is published; publish one first"))?;
         let mut changes = Vec::new();
@@ -326,14 +427,9 @@ impl Core {
                 KeyState::Active => KeyState::Retired,
                 KeyState::Next | KeyState::Retired => continue,
             };
-            let at = key
-                .store_key()
-                .ok_or_else(|| StepProblem::failed("a key without record"))?;
-            let row = self.store.load(&[at]).await?.into_iter().next().flatten();
-            let row = row.ok_or_else(|| StepProblem::failed("a key without record"))?;
-            let mut key = self.vault.open_signing_key(&at, &row)?;
+            let (mut key, version) = self.stored_key(key).await?;
             key.set_state(state, now);
-            changes.push(self.vault.seal_signing_key(&key, Some(row.version))?);
+            changes.push(self.vault.seal_signing_key(&key, Some(version))?);
         }
         Ok(changes)
     }
@@ -343,7 +439,7 @@ impl Core {
         let retired = || signers.published(role).filter(|key| key.state() == KeyState::Retired);
         let deletions: Vec<Write> = retired().filter_map(|key| key.store_key().map(Write::Delete)).collect();
         for key in retired() {
-            match self.vault.destroy_signing_key(key) {
+            match while_the_module_works(key.is_in_hsm(), || self.vault.destroy_signing_key(key)) {
                 // Gone already, when a retirement was interrupted before its records were deleted.
                 Ok(()) | Err(vault::SealError::Hsm(vault::hsm::HsmError::KeyAbsent)) => {}
                 Err(error) => return Err(error.into()),

@@ -21,11 +21,13 @@ mod devices;
 pub mod events;
 mod freshness;
 mod history;
+pub mod instance;
 mod keys;
 mod limits;
 mod mtls;
 mod pages;
 mod people;
+pub mod provisioning;
 mod push;
 mod redemption;
 mod relying_parties;
@@ -173,8 +175,8 @@ impl Provider {
 
     /// What `/.well-known/healthid-evidence` shows from now on, on every router of this provider. Until then it says that there is nothing. The
     /// first call counts.
-    pub fn show_evidence(&self, attestation: Attestation) {
-        let _ = self.0.attestation.set(Arc::new(attestation));
+    pub fn show_evidence(&self, attestation: impl Into<Arc<Attestation>>) {
+        let _ = self.0.attestation.set(attestation.into());
     }
 
     /// The answer to a request that took too long, for [`transport::Server::with_timeout_answer`].
@@ -285,6 +287,26 @@ impl Provider {
     ) -> Result<(), ProviderError> {
         let tenant = self.tenant(issuer)?;
         Ok(self.0.import_token_key(tenant, pkcs8, certificate).await?)
+    }
+
+    /// The public half of a tenant's token key that waits for its certificate (C.FD.SIG); made where none waits, in the hardware security module where
+    /// there is one. Nobody hears of it before it is certified.
+    ///
+    /// # Errors
+    /// [`ProviderError`].
+    pub async fn token_key_to_certify(&self, issuer: &str) -> Result<jose::jwk::P256PublicKey, ProviderError> {
+        let tenant = self.tenant(issuer)?;
+        Ok(self.0.token_key_to_certify(tenant).await?)
+    }
+
+    /// Gives the token key that waits for it its certificate (DER). A known one is left as it is; the first one signs at once, a further one waits as
+    /// the next.
+    ///
+    /// # Errors
+    /// [`ProviderError::Invalid`] if no key waits for a certificate over that public key.
+    pub async fn certify_token_key(&self, issuer: &str, certificate: Vec<u8>) -> Result<(), ProviderError> {
+        let tenant = self.tenant(issuer)?;
+        Ok(self.0.certify_token_key(tenant, certificate).await?)
     }
 
     /// Moves a tenant's keys of one role one step: publish, switch, retire.

@@ -6,23 +6,30 @@ use std::{
 
 use axum::http::{HeaderValue, header};
 use clap::{Parser, Subcommand, ValueEnum};
-use evidence::profile::{Control, ControlState, Reason};
-use jose::jwk::JwkSet;
+use evidence::{
+    platform::Platform,
+    profile::{Control, ControlState, HardeningProfile, Reason},
+};
+use jose::jwk::{Jwk, JwkSet, KeyUse};
 use provider::{
     Provider, RolloverStep,
     certificates::Watch,
     clock::SystemClock,
-    config::{Config, Loaded},
+    config::{Config, Loaded, Lock, Work},
+    instance::Instance,
 };
 use tokio::{net::TcpListener, sync::watch};
 use tower_http::set_header::SetResponseHeaderLayer;
 use transport::{Server, ServerTls};
 use vault::{
     KeyRole,
+    hsm::Library,
     secret_memory::{Protection, protection},
 };
 
+mod attested;
 mod import;
+mod root;
 
 /// How often expired records give back their space.
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(300);
@@ -77,6 +84,20 @@ enum Task {
         /// The tenant's issuer.
         issuer: String,
     },
+    /// Print the public half of the tenant's token key that waits for its certificate (C.FD.SIG), as a JWK and as PEM; make one where none waits.
+    ///
+    /// Have it certified, and name the certificate in `tenant.token_key`. The first one signs from then on; a further one is published, and signs
+    /// after `roll-over ISSUER token switch`.
+    TokenKey {
+        /// The tenant's issuer.
+        issuer: String,
+    },
+    /// Be a root instance: hold the namespace seed, and hand keys to instances that the manifest admits. Under the lock `quorum+hsm`.
+    Root {
+        /// Where the seed comes from.
+        #[command(subcommand)]
+        origin: root::Origin,
+    },
     /// Move a tenant's keys of one role one step. Wait 24 hours between publishing an entity key and switching to it (A_24607).
     RollOver {
         /// The tenant's issuer.
@@ -119,26 +140,52 @@ fn main() -> ExitCode {
     }
 }
 
-/// Hardening comes first: it holds for threads started after it, and the runtime starts some.
+/// Hardening comes first: it holds for threads started after it, and the runtime starts some. Only what it would forbid comes before.
 fn start(arguments: &Arguments) -> Result<(), String> {
     let config = Config::read(&arguments.config).map_err(|error| error.to_string())?;
-    harden(&config, arguments.task.as_ref())?;
+    // Mapping code is forbidden afterwards, so the module's library comes first and stays.
+    let _library = before_hardening(&config)?;
+    let hardening = harden(&config, arguments.task.as_ref())?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
-    runtime.block_on(run(arguments, &config))
+    runtime.block_on(run(arguments, &config, &hardening))
+}
+
+/// The library of the hardware security module, loaded and not yet initialised. An exchange directory that cannot be used is told here in its own
+/// words: a rule for one that is not there would fail in others.
+fn before_hardening(config: &Config) -> Result<Option<Library>, String> {
+    match config.lock().map_err(|error| error.to_string())? {
+        Lock::Development(_) => Ok(None),
+        Lock::QuorumAndHsm { exchange, hsm } => {
+            provider::provisioning::Folder::open(exchange).map_err(|error| format!("vault.exchange: {error}"))?;
+            let library = Library::load(&hsm.module);
+            let unusable = |error: vault::hsm::HsmError| {
+                let (module, code) = (hsm.module.display(), error.code());
+                format!("vault.hsm.module ({module}): {error} [{code}]")
+            };
+            library.map(Some).map_err(unusable)
+        }
+    }
 }
 
 /// Every control that is wanted is in force, or the process does not start.
-fn harden(config: &Config, task: Option<&Task>) -> Result<(), String> {
+fn harden(config: &Config, task: Option<&Task>) -> Result<HardeningProfile, String> {
     let also_read = match task {
         Some(Task::ImportPeople { file, .. } | Task::DeletePeople { file, .. }) => vec![file.as_path()],
+        Some(Task::Root {
+            origin: root::Origin::Genesis { cards },
+        }) => vec![cards.as_path()],
         _ => Vec::new(),
+    };
+    let work = match task {
+        Some(Task::Root { .. }) => Work::Root,
+        _ => Work::Serving,
     };
     // A rule can only name a directory that exists. Whatever is wrong with it, loading will say.
     let _ = DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(&config.freshness.directory);
-    let profile = harden::apply(&config.hardening(&also_read)).with(Control::SecretMemory, secret_memory());
+    let profile = harden::apply(&config.hardening(work, &also_read)).with(Control::SecretMemory, secret_memory());
     let mut failed = Vec::new();
     for (control, state) in profile.controls() {
         match state {
@@ -150,7 +197,7 @@ fn harden(config: &Config, task: Option<&Task>) -> Result<(), String> {
         }
     }
     if failed.is_empty() {
-        return Ok(());
+        return Ok(profile);
     }
     Err(format!(
         "hardening failed ([hardening] turns a control off): {}",
@@ -175,8 +222,20 @@ fn fail(reason: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn run(arguments: &Arguments, config: &Config) -> Result<(), String> {
-    let loaded = config.load().await.map_err(|error| error.to_string())?;
+async fn run(arguments: &Arguments, config: &Config, hardening: &HardeningProfile) -> Result<(), String> {
+    if let Some(Task::Root { origin }) = &arguments.task {
+        return root::run(config, origin, arguments.check).await;
+    }
+    let prepared = config.prepare().map_err(|error| error.to_string())?;
+    let instance = attested::open(config)?;
+    if arguments.check && matches!(config.lock(), Ok(Lock::QuorumAndHsm { .. })) {
+        return print(&attested::check_without_keys(config, instance.as_deref())?);
+    }
+    let vault = attested::vault(config, instance.as_deref()).await?;
+    let mut loaded = prepared.with_vault(vault).await.map_err(|error| error.to_string())?;
+    if !matches!(arguments.task, Some(Task::TokenKey { .. })) {
+        loaded.take_token_keys().await.map_err(|error| error.to_string())?;
+    }
     if let Some(task) = &arguments.task {
         return carry_out(task, &loaded.provider).await;
     }
@@ -188,7 +247,31 @@ async fn run(arguments: &Arguments, config: &Config) -> Result<(), String> {
         let tenants = loaded.provider.tenants().len();
         return print(&format!("{}: valid, {tenants} tenant(s)", arguments.config.display()));
     }
-    serve(config, loaded).await
+    serve(config, loaded, instance, hardening).await
+}
+
+/// Says in the log what stands between the operator and the data. No line may leave that open.
+fn announce(lock: &'static str, platform: Option<Platform>, role: &'static str) {
+    let kind = platform.map_or("none", Platform::name);
+    if lock == "quorum+hsm" && platform.is_some_and(Platform::excludes_operator) {
+        tracing::warn!(
+            event = "started",
+            lock,
+            kind,
+            role,
+            operator_excluded = true,
+            "running; the operator is excluded as far as the platform holds"
+        );
+    } else {
+        tracing::warn!(
+            event = "started",
+            lock,
+            kind,
+            role,
+            operator_excluded = false,
+            "running; with this lock and platform the operator is not excluded"
+        );
+    }
 }
 
 async fn carry_out(task: &Task, provider: &Provider) -> Result<(), String> {
@@ -210,6 +293,21 @@ async fn carry_out(task: &Task, provider: &Provider) -> Result<(), String> {
             confirmed.map_err(|error| error.to_string())?;
             print("confirmed")
         }
+        Task::TokenKey { issuer } => {
+            let key = provider.token_key_to_certify(issuer).await;
+            let key = key.map_err(|error| error.to_string())?;
+            let pem = pem_of(&key.to_spki_der());
+            let jwk = Jwk {
+                kid: None,
+                key_use: Some(KeyUse::Signature),
+                alg: None,
+                key,
+                x5c: Vec::new(),
+            };
+            print(&format!("{}\n{pem}", jwk.to_value()))
+        }
+        // `run` has taken it before there was a provider.
+        Task::Root { .. } => Ok(()),
         Task::RollOver { issuer, role, step } => {
             let role = match role {
                 Role::Entity => KeyRole::EntityStatement,
@@ -230,29 +328,53 @@ async fn carry_out(task: &Task, provider: &Provider) -> Result<(), String> {
     }
 }
 
+/// A public key as tools of certification authorities read it (RFC 7468 §13).
+fn pem_of(spki: &[u8]) -> String {
+    // RFC 7468 wants the alphabet of RFC 4648 section 4 and padding.
+    let mut base64 = jose::base64url::encode(spki).replace('-', "+").replace('_', "/");
+    while !base64.len().is_multiple_of(4) {
+        base64.push('=');
+    }
+    let lines: Vec<&str> = base64
+        .as_bytes()
+        .chunks(64)
+        .filter_map(|line| std::str::from_utf8(line).ok())
+        .collect();
+    format!(
+        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----",
+        lines.join("\n")
+    )
+}
+
 fn print(line: &str) -> Result<(), String> {
     writeln!(std::io::stdout(), "{line}").map_err(|error| error.to_string())
 }
 
-async fn serve(config: &Config, loaded: Loaded) -> Result<(), String> {
+async fn serve(
+    config: &Config,
+    loaded: Loaded,
+    instance: Option<Arc<Instance>>,
+    hardening: &HardeningProfile,
+) -> Result<(), String> {
     let Loaded {
         provider,
         public_tls,
         mtls_tls,
         watch,
         lock_name,
+        tls_key_sha256,
+        ..
     } = loaded;
+    let platform = instance.as_ref().map(|instance| instance.platform());
+    let evidence = match instance {
+        Some(instance) => Some(attested::show(&provider, instance, lock_name, hardening, tls_key_sha256).await?),
+        None => None,
+    };
     let public = listen(config.listen.public, public_tls).await?;
     let public = public.with_timeout_answer(provider.timeout_answer());
     let mtls = listen(config.listen.mtls, mtls_tls).await?;
     let mtls = mtls.with_timeout_answer(provider.timeout_answer());
-    // With this lock the operator holds the root key: no log line may leave that open.
-    tracing::warn!(
-        event = "started",
-        lock = lock_name,
-        operator_excluded = false,
-        "serving; with this lock the operator is not excluded"
-    );
+    announce(lock_name, platform, "serve");
     let (stop, stopped) = watch::channel(());
     let housekeeping = tokio::spawn(keep_house(provider.clone()));
     let freshness = tokio::spawn(keep_fresh(provider.clone()));
@@ -267,8 +389,8 @@ async fn serve(config: &Config, loaded: Loaded) -> Result<(), String> {
     let _ = tokio::join!(public, mtls);
     housekeeping.abort();
     freshness.abort();
-    if let Some(watching) = watching {
-        watching.abort();
+    for task in [watching, evidence].into_iter().flatten() {
+        task.abort();
     }
     if let Err(error) = provider.flush_freshness().await {
         tracing::error!(event = "freshness_not_written", detail = %error, "counters of the last moments are not in the register");

@@ -19,6 +19,7 @@ use vault::{Carried, DAY_SECONDS, Mint, PersonCapability, PersonClaims, ScopeErr
 use crate::{
     core::{Committed, Core, StepProblem},
     history,
+    keys::while_the_module_works,
     people::{self, ConsentRecord, kept_identifier, kept_name},
     rng,
     tenant::Tenant,
@@ -308,21 +309,23 @@ async fn mint(
         },
         recipient: &recipient.key,
     };
-    let token = core.vault.with_person(capability, identity, |scope| {
-        scope.mint(&mint, |person| {
-            serde_json::to_vec(&IdToken {
-                iss: tenant.issuer(),
-                sub,
-                aud: client.party().client_id(),
-                iat: now,
-                nonce: &code.nonce,
-                authentication: outcome,
-                released: code.released,
-                person: facts(person),
+    let minted = while_the_module_works(key.is_in_hsm(), || {
+        core.vault.with_person(capability, identity, |scope| {
+            scope.mint(&mint, |person| {
+                serde_json::to_vec(&IdToken {
+                    iss: tenant.issuer(),
+                    sub,
+                    aud: client.party().client_id(),
+                    iat: now,
+                    nonce: &code.nonce,
+                    authentication: outcome,
+                    released: code.released,
+                    person: facts(person),
+                })
             })
         })
-    })??;
-    Ok(token.into_string())
+    });
+    Ok(minted??.into_string())
 }
 
 /// A person's data as the token's body reads it.

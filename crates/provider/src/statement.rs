@@ -49,7 +49,12 @@ pub(crate) async fn signed_keys(core: &Core, tenant: &Arc<Tenant>, headers: &Hea
         let keys = core.tenant_keys(tenant).await?;
         keys.key_set(now, KEEP_SECONDS, || {
             let issuer = entity_id(core, tenant.issuer())?;
-            signed_keys::issue(&issuer, now, &keys.published(), keys.entity_signer()).map_err(StepProblem::failed)
+            Ok(signed_keys::issue(
+                &issuer,
+                now,
+                &keys.published(),
+                keys.entity_signer(),
+            )?)
         })
     };
     answer(core, document.await, signed_keys::negotiate_media_type(accept))
@@ -113,5 +118,5 @@ fn sign_statement(core: &Core, tenant: &Tenant, keys: &TenantKeys, now: UnixTime
         now,
         PROVIDER_LIFETIME_SECONDS,
     );
-    statement::issue(&claims, keys.entity_signer()).map_err(StepProblem::failed)
+    Ok(statement::issue(&claims, keys.entity_signer())?)
 }

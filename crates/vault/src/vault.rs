@@ -146,6 +146,12 @@ impl Vault {
         &self.source
     }
 
+    /// Whether it was given a hardware security module: its token and entity-statement keys are there, and what is asked of them waits for it.
+    #[must_use]
+    pub const fn has_hsm(&self) -> bool {
+        self.hsm.is_some()
+    }
+
     pub(crate) const fn hsm(&self) -> Option<&Arc<Hsm>> {
         self.hsm.as_ref()
     }

@@ -3,31 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use evidence::bundle::{encode_manifests, parse_manifests};
 use evidence::manifest::{ApprovedManifest, InstanceRole, LoggedManifest};
 use evidence::platform::Evidence;
-use evidence::transparency::InclusionProof;
 use evidence::verdict::Pins;
 use evidence::verify::VerificationTime;
-use jose::base64url;
-use serde::{Deserialize, Serialize};
+use jose::UnixTime;
 use vault::ceremony::{AttestedSetup, SetupOffer, Transcript};
-
-use crate::clock::now;
 
 /// Longest file, in bytes.
 const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// The manifests the ceremony happens under.
+const MANIFESTS: &str = "manifest.json";
 
 pub(super) struct Folder(PathBuf);
-
-/// A manifest with the log's word for it, as JSON.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredManifest {
-    envelope: String,
-    index: u64,
-    path: Vec<String>,
-    checkpoint: String,
-}
 
 pub(super) fn read(file: &Path) -> Result<Vec<u8>> {
     let told = || file.display().to_string();
@@ -58,10 +47,6 @@ impl Folder {
         &self.0
     }
 
-    pub fn has(&self, name: &str) -> bool {
-        self.0.join(name).exists()
-    }
-
     pub fn read(&self, name: &str) -> Result<Vec<u8>> {
         read(&self.0.join(name))
     }
@@ -75,33 +60,12 @@ impl Folder {
         self.write("evidence", evidence)
     }
 
-    pub fn write_manifest(&self, logged: &LoggedManifest) -> Result<()> {
-        let stored = StoredManifest {
-            envelope: base64url::encode(&logged.envelope),
-            index: logged.inclusion.index,
-            path: logged
-                .inclusion
-                .path
-                .iter()
-                .map(|hash| base64url::encode(hash))
-                .collect(),
-            checkpoint: logged.checkpoint.clone(),
-        };
-        self.write("manifest.json", &serde_json::to_vec_pretty(&stored)?)
+    pub fn write_manifests(&self, manifests: &[LoggedManifest]) -> Result<()> {
+        self.write(MANIFESTS, &encode_manifests(manifests))
     }
 
-    pub fn manifest(&self) -> Result<LoggedManifest> {
-        let stored: StoredManifest = serde_json::from_slice(&self.read("manifest.json")?)?;
-        let path: Result<Vec<_>, _> = stored.path.iter().map(|hash| base64url::decode_array(hash)).collect();
-        Ok(LoggedManifest {
-            envelope: base64url::decode(&stored.envelope)?,
-            inclusion: InclusionProof {
-                index: stored.index,
-                path: path?,
-            },
-            checkpoint: stored.checkpoint,
-            consistency: Vec::new(),
-        })
+    pub fn manifests(&self) -> Result<Vec<LoggedManifest>> {
+        parse_manifests(&self.read(MANIFESTS)?).with_context(|| self.0.join(MANIFESTS).display().to_string())
     }
 
     pub fn pins(&self, instead: Option<&PathBuf>) -> Result<Pins> {
@@ -115,30 +79,32 @@ impl Folder {
         Ok(pins.get("simulated_root").is_some_and(|root| !root.is_null()))
     }
 
-    /// The manifest in force, verified under the pins.
-    pub fn approved(&self, pins: &Pins) -> Result<ApprovedManifest> {
-        let chain = [self.manifest()?];
-        Ok(ApprovedManifest::verify(
-            &chain,
-            &pins.trust,
-            pins.seen.as_ref(),
-            now(),
-        )?)
+    /// The last manifest, verified under the pins, as of a time.
+    fn approved(&self, pins: &Pins, at: UnixTime) -> Result<ApprovedManifest> {
+        let chain = self.manifests()?;
+        Ok(ApprovedManifest::verify(&chain, &pins.trust, pins.seen.as_ref(), at)?)
     }
 
-    /// Verifies manifest and evidence, and that the offer is what the evidence is bound to.
-    pub fn attested(&self, pins: Option<&PathBuf>) -> Result<AttestedSetup> {
+    /// What the instance offers. Nothing is verified.
+    pub fn offer(&self) -> Result<SetupOffer> {
+        let offer = serde_json::from_slice(&self.read("offer.json")?);
+        offer.with_context(|| self.0.join("offer.json").display().to_string())
+    }
+
+    /// Verifies manifest and evidence as of a time, and that the offer is what the evidence is bound to.
+    ///
+    /// Before anything is entrusted to the instance: as of now. For a ceremony of the past: as of when its transcript began
+    /// ([`Transcript::begun_at`]), because evidence and manifest have ended since.
+    pub fn attested(&self, pins: Option<&PathBuf>, at: UnixTime) -> Result<AttestedSetup> {
         let pins = self.pins(pins)?;
-        let approved = self.approved(&pins)?;
+        let approved = self.approved(&pins, at)?;
         let evidence = Evidence::parse(&self.read("evidence")?)?;
-        let now = now();
         let clock = VerificationTime {
-            now,
+            now: at,
             floor: approved.included_since(),
         };
         let instance = approved.verify_and_admit(&evidence, &pins.roots, clock, InstanceRole::Root)?;
-        let offer = serde_json::from_slice(&self.read("offer.json")?)?;
-        Ok(AttestedSetup::check(&offer, &instance, approved.manifest())?)
+        Ok(AttestedSetup::check(&self.offer()?, &instance, approved.manifest())?)
     }
 
     pub fn transcript(&self) -> Result<Transcript> {

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use evidence::manifest::{ApprovedInstance, InstanceRole};
 use evidence::platform::Evidence;
 use evidence::verdict::Pins;
 use evidence::verify::VerificationTime;
-use jose::SoftwareKey;
 use vault::Vault;
 use vault::ceremony::{
     AttestedSetup, Donor, Event, Forward, Forwarded, Join, Setup, SetupPurpose, Transcript, verify_forwards,
@@ -47,16 +46,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let pins = folder.pins(None)?;
     say(REHEARSAL)?;
 
-    // The donor's own key is bound to its evidence as in a setup, so that the transcript can be verified later.
-    let setup = Setup::begin(SetupPurpose::Genesis, manifest)?;
-    let key = SoftwareKey::generate("instance")?;
-    let offer = vault::ceremony::SetupOffer {
-        transcript_key: key.public_key().clone(),
-        ..setup.offer().clone()
-    };
-    let evidence = simulation.evidence(MACHINE, OWN_BUILD, &offer.report_data())?;
-    folder.write_setup(&offer, &evidence)?;
-    folder.write("donor.json", b"{}\n")?;
+    // The donor's evidence is bound to the key that signs its transcript and what it seals.
+    let setup = Setup::begin(SetupPurpose::KeyForward, manifest)?;
+    let evidence = simulation.evidence(MACHINE, OWN_BUILD, &setup.offer().report_data())?;
+    folder.write_setup(setup.offer(), &evidence)?;
+    let attested = folder.attested(None, now())?;
 
     let mut random = [0; 32];
     vault::random(&mut random);
@@ -71,7 +65,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         InstanceRole::Serve => Forward::Tenant(&vault, tenant),
     };
     let hash = simulation.manifest.hash();
-    let mut donor = Donor::new(&manifest.namespace, hash, manifest.number, &key);
+    let mut donor = Donor::new(&manifest.namespace, hash, manifest.number, setup.signer());
     for (told, machine, build) in [
         ("listed build on a listed machine", MACHINE, OWN_BUILD),
         ("listed build on another machine", "another machine", OWN_BUILD),
@@ -82,6 +76,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         match admit(&simulation, &pins, &evidence, role) {
             Ok(instance) => {
                 let sealed = donor.forward(join.request(), &instance, what, now())?;
+                let signed = sealed.sign(join.request(), setup.signer())?;
+                sealed.check_signed(&signed, join.request(), &attested)?;
                 let got = match join.open(&sealed)? {
                     Forwarded::Seed(_) => "the seed",
                     Forwarded::Tenant(_) => "one tenant's keys",
@@ -113,8 +109,9 @@ fn admit(
 }
 
 pub(super) fn verify(folder: &Folder, pins: Option<&PathBuf>) -> Result<()> {
-    let setup: AttestedSetup = folder.attested(pins)?;
     let transcript: Transcript = folder.transcript()?;
+    let then = transcript.begun_at().context("the transcript has no beginning")?;
+    let setup: AttestedSetup = folder.attested(pins, then)?;
     let told = verify_forwards(&transcript, &setup.offer().transcript_key)?;
     if folder.is_simulated(pins)? {
         say(REHEARSAL)?;

@@ -85,11 +85,12 @@ impl Simulation {
             .ok()
             .context("simulation-seed has 32 bytes")?;
         let vendor = SimulatedVendor::new(&seed)?;
-        Self::of(vendor, seed, folder.manifest()?, folder.read("pins.json")?)
+        let logged = folder.manifests()?.pop().context("no manifest")?;
+        Self::of(vendor, seed, logged, folder.read("pins.json")?)
     }
 
     pub fn keep_in(&self, folder: &Folder) -> Result<()> {
-        folder.write_manifest(&self.logged)?;
+        folder.write_manifests(std::slice::from_ref(&self.logged))?;
         folder.write("pins.json", &self.pins)?;
         folder.write(SEED, &self.seed)
     }

@@ -230,3 +230,33 @@ proptest! {
         let _ = SavedBundle::parse(&bytes);
     }
 }
+
+#[test]
+fn manifests_in_a_file_are_those_of_the_bundle_and_nothing_else_is_read() {
+    let manifests = bundle().manifests;
+    let file = encode_manifests(&manifests);
+    assert_eq!(parse_manifests(&file), Ok(manifests.clone()));
+    let too_many = encode_manifests(&vec![manifests[0].clone(); MAX_HANDOVERS + 1]);
+    assert_eq!(
+        parse_manifests(&too_many),
+        Err(BundleError::TooMuch { member: "manifests" })
+    );
+    let mut long = manifests;
+    long[0].checkpoint = "x".repeat(MAX_NOTE_BYTES + 1);
+    assert_eq!(
+        parse_manifests(&encode_manifests(&long)),
+        Err(BundleError::TooMuch { member: "checkpoint" })
+    );
+    let text = String::from_utf8(file).unwrap();
+    for bad in [
+        text.replace("manifests/v1", "manifests/v2"),
+        text.replace("\"index\"", "\"indes\""),
+        String::new(),
+        String::from_utf8(bundle().encode()).unwrap(),
+    ] {
+        assert!(
+            matches!(parse_manifests(bad.as_bytes()), Err(BundleError::Json(_))),
+            "{bad}"
+        );
+    }
+}

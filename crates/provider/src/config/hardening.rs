@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use evidence::produce::PlatformPaths;
 use harden::{FileRules, SystemCallList, Wanted, Wish};
 use serde::Deserialize;
 
@@ -30,10 +31,19 @@ impl Default for HardeningConfig {
     }
 }
 
+/// What the process is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// It answers people and services, or works on their records.
+    Serving,
+    /// It holds the namespace seed and hands keys on. It opens no record and no listener.
+    Root,
+}
+
 impl Config {
     /// What to harden: call [`harden::apply`] with it before the first thread is started.
     #[must_use]
-    pub fn hardening(&self, also_read: &[&Path]) -> Wanted {
+    pub fn hardening(&self, work: Work, also_read: &[&Path]) -> Wanted {
         fn wish<T>(wanted: bool, value: T) -> Wish<T> {
             if wanted {
                 Wish::Apply(value)
@@ -47,7 +57,7 @@ impl Config {
             locked_memory,
         } = self.hardening;
         Wanted {
-            files: wish(files, self.file_rules(also_read)),
+            files: wish(files, self.file_rules(work, also_read)),
             system_calls: wish(system_calls, SystemCallList::provider()),
             locked_memory: wish(locked_memory, ()),
         }
@@ -55,12 +65,58 @@ impl Config {
 
     /// Each file by its own name, so that a neighbour in the same directory stays closed. The store needs its directory: its
     /// journal stands beside it.
-    fn file_rules(&self, also_read: &[&Path]) -> FileRules {
-        let mut read: Vec<PathBuf> = also_read.iter().map(|path| path.to_path_buf()).collect();
+    fn file_rules(&self, work: Work, also_read: &[&Path]) -> FileRules {
+        let mut rules = self.key_rules(work);
+        rules.read.extend(also_read.iter().map(|path| path.to_path_buf()));
+        if work == Work::Serving {
+            self.serving_rules(&mut rules);
+        }
+        rules
+    }
+
+    /// What opens the vault, and what vouches for the instance.
+    fn key_rules(&self, work: Work) -> FileRules {
+        let mut rules = FileRules {
+            read: self.vault.seed.iter().cloned().collect(),
+            // A module may stand at the other end of a network.
+            name_resolution: true,
+            ..FileRules::default()
+        };
+        let (read, write) = (&mut rules.read, &mut rules.write);
+        write.extend(self.vault.exchange.iter().cloned());
+        if work == Work::Root {
+            // A genesis makes them. Whatever is missing afterwards, reading will say.
+            let left = self.vault.genesis.iter().chain(&self.vault.wrapped_half);
+            read.extend(left.filter(|path| path.exists()).cloned());
+        }
+        if let Some(hsm) = &self.vault.hsm {
+            read.push(hsm.pin_file.clone());
+            read.extend(hsm.library_reads.iter().cloned());
+            write.extend(hsm.library_writes.iter().cloned());
+        }
+        if let Some(evidence) = &self.evidence {
+            // Replaced while we run: a rule for the file itself would end with the first one.
+            read.push(directory_of(&evidence.manifests));
+            read.push(evidence.pins.clone());
+            read.extend(evidence.collateral.as_deref().map(directory_of));
+            read.extend(evidence.tpm_certificates.iter().cloned());
+            let PlatformPaths {
+                attestation,
+                tsm,
+                tpm,
+                event_log,
+            } = PlatformPaths::linux();
+            write.extend([attestation, tsm, tpm].into_iter().filter(|path| path.exists()));
+            read.extend(Some(event_log).filter(|path| path.exists()));
+        }
+        rules
+    }
+
+    fn serving_rules(&self, rules: &mut FileRules) {
+        let read = &mut rules.read;
         read.extend([
             self.tls.certificate.clone(),
             self.tls.key.clone(),
-            self.vault.seed.clone(),
             self.federation_master.keys.clone(),
         ]);
         read.extend(self.federation_master.tls_roots.iter().cloned());
@@ -78,15 +134,13 @@ impl Config {
         for tenant in &self.tenant {
             read.push(tenant.logo.clone());
             if let Some(key) = &tenant.token_key {
-                read.extend([key.pkcs8.clone(), key.certificate.clone()]);
+                read.push(key.certificate.clone());
+                read.extend(key.pkcs8.iter().cloned());
             }
         }
-        let beside = directory_of(&self.store.path);
-        FileRules {
-            read,
-            write: vec![beside, self.freshness.directory.clone()],
-            name_resolution: true,
-        }
+        rules
+            .write
+            .extend([directory_of(&self.store.path), self.freshness.directory.clone()]);
     }
 }
 

@@ -11,12 +11,24 @@ use federation::{EntityId, Schemes, chain::TrustAnchor};
 use jose::{json, jwk::JwkSet};
 use store_sqlite::{FileRegister, SqliteStore};
 use thiserror::Error;
-use transport::{AddressRule, ClientCertificates, Fetcher, Roots, ServerIdentities, ServerTls, TlsIdentity};
-use vault::Vault;
+use transport::{
+    AddressRule, ClientCertificates, Fetcher, Roots, ServerIdentities, ServerTls, TlsIdentity,
+    public_key_thumbprint_hex,
+};
+use vault::{
+    Vault,
+    hsm::{Hsm, HsmAccess, HsmError, Pin, WrappedHalf},
+};
+use zeroize::Zeroizing;
 
-use super::{Cards, Config, FederationMaster, LockName, TenantConfig, VaultConfig};
+use super::{Cards, Config, FederationMaster, HsmConfig, Lock, LockName, TenantConfig, evidence::INTERVAL_SECONDS};
 use crate::{
-    Provider, ProviderError, ProviderParts, TenantSettings, certificates::Watch, clock::SystemClock, rng::SystemRng,
+    LimitSettings, Provider, ProviderError, ProviderParts, TenantSettings,
+    certificates::Watch,
+    clock::{Clock, SystemClock},
+    instance::{Instance, InstanceError},
+    provisioning::advice,
+    rng::SystemRng,
 };
 
 /// Largest file the configuration names, in bytes: a bundle of TLS roots.
@@ -54,6 +66,90 @@ pub enum LoadError {
     /// The provider does not accept it.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    /// Nothing vouches for this instance, or its manifest does not hold.
+    #[error(transparent)]
+    Instance(#[from] InstanceError),
+    /// The hardware security module.
+    #[error("vault.hsm: {0} [{code}]. {advice}", code = .0.code(), advice = advice(*.0))]
+    Hsm(HsmError),
+}
+
+/// Everything that needs no key.
+pub struct Prepared {
+    /// TLS of the public address.
+    pub public_tls: ServerTls,
+    /// TLS of the address that asks for client certificates.
+    pub mtls_tls: ServerTls,
+    /// The watch over logged certificates, with the one in use.
+    pub watch: Option<(Watch, Vec<u8>)>,
+    /// SHA-256 of the TLS key's SubjectPublicKeyInfo: quotes commit to it.
+    pub tls_key_sha256: [u8; 32],
+    token_keys: Vec<ConfiguredTokenKey>,
+    limits: LimitSettings,
+    anchor: TrustAnchor,
+    fetcher: Fetcher,
+    store: SqliteStore,
+    register: FileRegister,
+    tenants: Vec<TenantSettings>,
+}
+
+/// A token key's certificate, with the key where it was made elsewhere.
+struct ConfiguredTokenKey {
+    issuer: String,
+    pkcs8: Option<Zeroizing<Vec<u8>>>,
+    certificate: Vec<u8>,
+}
+
+impl Prepared {
+    /// Puts the provider together and takes over configured token keys.
+    ///
+    /// # Errors
+    /// [`LoadError::Provider`].
+    pub async fn with_vault(self, vault: Vault) -> Result<Loaded, LoadError> {
+        let lock_name = vault.lock_name();
+        let provider = Provider::new(ProviderParts {
+            clock: Arc::new(SystemClock),
+            rng: Arc::new(SystemRng),
+            store: Arc::new(self.store),
+            register: Arc::new(self.register),
+            limits: self.limits,
+            vault: Arc::new(vault),
+            fetch: Arc::new(self.fetcher),
+            anchors: vec![self.anchor],
+            schemes: Schemes::HttpsOnly,
+            tenants: self.tenants,
+            token_certificates: None,
+            invented_people: false,
+        })?;
+        Ok(Loaded {
+            provider,
+            public_tls: self.public_tls,
+            mtls_tls: self.mtls_tls,
+            watch: self.watch,
+            tls_key_sha256: self.tls_key_sha256,
+            lock_name,
+            token_keys: self.token_keys,
+        })
+    }
+}
+
+impl Loaded {
+    /// Takes over configured token keys and certificates.
+    ///
+    /// # Errors
+    /// [`LoadError::Provider`].
+    pub async fn take_token_keys(&mut self) -> Result<(), LoadError> {
+        for key in std::mem::take(&mut self.token_keys) {
+            match key.pkcs8 {
+                Some(pkcs8) => {
+                    let taken = self.provider.import_token_key(&key.issuer, &pkcs8, key.certificate);
+                    taken.await?;
+                }
+                None => self.provider.certify_token_key(&key.issuer, key.certificate).await?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Ready to listen.
@@ -66,8 +162,11 @@ pub struct Loaded {
     pub mtls_tls: ServerTls,
     /// The watch over logged certificates, with the one in use.
     pub watch: Option<(Watch, Vec<u8>)>,
+    /// SHA-256 of the TLS key's SubjectPublicKeyInfo: quotes commit to it.
+    pub tls_key_sha256: [u8; 32],
     /// What guards the keys.
     pub lock_name: &'static str,
+    token_keys: Vec<ConfiguredTokenKey>,
 }
 
 fn value<E: std::fmt::Display>(member: &'static str) -> impl Fn(E) -> LoadError {
@@ -91,14 +190,12 @@ fn read(member: &'static str, path: &Path) -> Result<Vec<u8>, LoadError> {
 }
 
 impl Config {
-    /// Reads every file, opens the store, puts the provider together and takes over configured token keys.
+    /// Reads every file and opens the store: everything that needs no key.
     ///
     /// # Errors
     /// [`LoadError`], the first defect.
-    pub async fn load(&self) -> Result<Loaded, LoadError> {
+    pub fn prepare(&self) -> Result<Prepared, LoadError> {
         let card_trust = Arc::new(card_trust(&self.cards)?);
-        let vault = Arc::new(open_vault(&self.vault)?);
-        let lock_name = vault.lock_name();
         let (anchor, roots) = trust_anchor(&self.federation_master)?;
         let fetcher = Fetcher::new(&roots, AddressRule::PublicOnly).map_err(value("federation_master.tls_roots"))?;
         let store = SqliteStore::open(&self.store.path).map_err(|error| LoadError::File {
@@ -113,34 +210,112 @@ impl Config {
             .iter()
             .map(|tenant| settings(tenant, &card_trust, &anchor))
             .collect::<Result<Vec<_>, _>>()?;
-        let provider = Provider::new(ProviderParts {
-            clock: Arc::new(SystemClock),
-            rng: Arc::new(SystemRng),
-            store: Arc::new(store),
-            register: Arc::new(register),
-            limits: self.limits,
-            vault,
-            fetch: Arc::new(fetcher),
-            anchors: vec![anchor],
-            schemes: Schemes::HttpsOnly,
-            tenants,
-            token_certificates: None,
-            invented_people: false,
-        })?;
-        for tenant in &self.tenant {
-            if let Some(key) = &tenant.token_key {
-                let pkcs8 = read("tenant.token_key.pkcs8", &key.pkcs8)?;
-                let certificate = read("tenant.token_key.certificate", &key.certificate)?;
-                provider.import_token_key(&tenant.issuer, &pkcs8, certificate).await?;
-            }
-        }
-        Ok(Loaded {
-            provider,
+        let token_keys = self.tenant.iter().map(|tenant| self.token_key(tenant));
+        Ok(Prepared {
+            token_keys: token_keys
+                .collect::<Result<Vec<_>, _>>()?
+                .into_iter()
+                .flatten()
+                .collect(),
             public_tls: self.server_tls(ClientCertificates::None)?,
             mtls_tls: self.server_tls(ClientCertificates::RequestAny)?,
+            tls_key_sha256: tls_key_sha256(&self.tls_identity()?)?,
+            limits: self.limits,
+            anchor,
+            fetcher,
+            store,
+            register,
             watch,
-            lock_name,
+            tenants,
         })
+    }
+
+    /// The vault under the lock `development`.
+    ///
+    /// # Errors
+    /// [`LoadError`]; under another lock keys come from elsewhere ([`crate::provisioning`]).
+    pub fn development_vault(&self) -> Result<Vault, LoadError> {
+        match self.lock()? {
+            Lock::Development(seed) => development_vault(seed),
+            Lock::QuorumAndHsm { .. } => Err(value("vault.lock")("under 'quorum+hsm' there is no seed to read")),
+        }
+    }
+
+    /// What guards the root.
+    ///
+    /// # Errors
+    /// [`LoadError::Value`].
+    pub fn lock(&self) -> Result<Lock<'_>, LoadError> {
+        self.vault
+            .check()
+            .map_err(|(member, reason)| LoadError::Value { member, reason })
+    }
+
+    /// This process as an instance, where something is to vouch for it.
+    ///
+    /// # Errors
+    /// [`LoadError::Instance`]; [`LoadError::Value`] if the lock needs evidence and none is configured.
+    pub fn instance(&self) -> Result<Option<Instance>, LoadError> {
+        let Some(evidence) = &self.evidence else {
+            return match self.lock()? {
+                Lock::Development(_) => Ok(None),
+                Lock::QuorumAndHsm { .. } => Err(value("evidence")(
+                    "missing: under the lock 'quorum+hsm' keys come to attested instances only",
+                )),
+            };
+        };
+        if !INTERVAL_SECONDS.contains(&evidence.interval_seconds) {
+            let (least, most) = (INTERVAL_SECONDS.start(), INTERVAL_SECONDS.end());
+            let expected = format!("expected {least} to {most}");
+            return Err(value("evidence.interval_seconds")(expected));
+        }
+        Ok(Some(Instance::open(evidence, SystemClock.now())?))
+    }
+
+    /// The hardware security module, reached and logged in. Blocks.
+    ///
+    /// # Errors
+    /// [`LoadError::Hsm`].
+    pub fn open_hsm(&self, config: &HsmConfig) -> Result<Arc<Hsm>, LoadError> {
+        let pin = Zeroizing::new(read("vault.hsm.pin_file", &config.pin_file)?);
+        let hsm = Hsm::new(HsmAccess {
+            module: config.module.clone(),
+            token_label: config.token.clone(),
+            pin: Pin::parse(&pin).map_err(value("vault.hsm.pin_file"))?,
+            sessions: config.sessions,
+            limit: config.limit(),
+        });
+        hsm.check().map_err(LoadError::Hsm)?;
+        Ok(Arc::new(hsm))
+    }
+
+    /// This site's wrapped half.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub fn wrapped_half(&self) -> Result<WrappedHalf, LoadError> {
+        let member = "vault.wrapped_half";
+        let beside = self.vault.genesis.as_ref().map(|genesis| genesis.join("hsm-half"));
+        let path = self.vault.wrapped_half.clone().or(beside);
+        let path = path.ok_or_else(|| value(member)("missing: a root instance unwraps its half of the root"))?;
+        WrappedHalf::parse(&read(member, &path)?).map_err(value(member))
+    }
+
+    fn token_key(&self, tenant: &TenantConfig) -> Result<Option<ConfiguredTokenKey>, LoadError> {
+        let Some(key) = &tenant.token_key else {
+            return Ok(None);
+        };
+        if key.pkcs8.is_some() && self.vault.lock == LockName::QuorumAndHsm {
+            return Err(value("tenant.token_key.pkcs8")(
+                "under the lock 'quorum+hsm' token keys are made in the hardware security module: make one with `token-key`, and name its certificate only",
+            ));
+        }
+        let pkcs8 = key.pkcs8.as_ref().map(|path| read("tenant.token_key.pkcs8", path));
+        Ok(Some(ConfiguredTokenKey {
+            issuer: tenant.issuer.clone(),
+            pkcs8: pkcs8.transpose()?.map(Zeroizing::new),
+            certificate: read("tenant.token_key.certificate", &key.certificate)?,
+        }))
     }
 
     /// Beside the database it would be put back together with it.
@@ -207,9 +382,8 @@ fn card_trust(cards: &Cards) -> Result<CardTrust, LoadError> {
     Ok(trust)
 }
 
-fn open_vault(config: &VaultConfig) -> Result<Vault, LoadError> {
-    let LockName::Development = config.lock;
-    let text = read("vault.seed", &config.seed)?;
+fn development_vault(seed: &Path) -> Result<Vault, LoadError> {
+    let text = Zeroizing::new(read("vault.seed", seed)?);
     let text = std::str::from_utf8(&text).map(str::trim).unwrap_or_default();
     let digits = || value::<&str>("vault.seed")("expected 64 hexadecimal digits");
     if text.len() != 64 || !text.is_ascii() {
@@ -220,6 +394,17 @@ fn open_vault(config: &VaultConfig) -> Result<Vault, LoadError> {
         *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| digits())?;
     }
     Ok(Vault::development(seed))
+}
+
+/// Every TLS identity of this configuration has the same key.
+fn tls_key_sha256(identity: &TlsIdentity) -> Result<[u8; 32], LoadError> {
+    let hex = public_key_thumbprint_hex(&identity.certificate()).map_err(value("tls.certificate"))?;
+    let mut hash = [0; 32];
+    for (at, byte) in hash.iter_mut().enumerate() {
+        let digits = hex.get(2 * at..2 * at + 2).unwrap_or_default();
+        *byte = u8::from_str_radix(digits, 16).map_err(value("tls.certificate"))?;
+    }
+    Ok(hash)
 }
 
 fn trust_anchor(config: &FederationMaster) -> Result<(TrustAnchor, Roots), LoadError> {

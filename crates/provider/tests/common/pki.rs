@@ -79,6 +79,23 @@ pub fn card_authority(now: UnixTime) -> (Vec<u8>, Vec<u8>) {
     (authority(EGK_AUTHORITY, &key, from, until), list)
 }
 
+/// A certificate over a TPM's attestation key, and the root it is issued by.
+pub fn tpm_certificate(key: &P256PublicKey) -> (Vec<u8>, Vec<u8>) {
+    const NAME: &str = "emulated TPMs TEST-ONLY";
+    let issuer = IssuerKey::P256(Box::new(p256(14)));
+    let root = authority(NAME, &issuer, TLS_FROM, TLS_UNTIL);
+    let template = Template {
+        serial: vec![4],
+        issuer: x509::name(&[(x509::COMMON_NAME, NAME)]),
+        not_before: TLS_FROM,
+        not_after: TLS_UNTIL,
+        subject: x509::name(&[(x509::COMMON_NAME, "attestation key TEST-ONLY")]),
+        spki: key.to_spki_der(),
+        extensions: vec![x509::key_usage(x509::DIGITAL_SIGNATURE)],
+    };
+    (x509::certificate(&template, &issuer).unwrap(), root)
+}
+
 /// A card of the authority for this number, of this insurer. `number` gives key and serial number.
 pub fn card(number: u8, ik: &str, kvnr: &str) -> VirtualCard {
     card_at(NOW, number, ik, kvnr)

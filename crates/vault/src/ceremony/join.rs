@@ -9,10 +9,10 @@ use jose::{Signer, UnixTime, base64url, json, jws};
 use serde::{Deserialize, Serialize};
 use store::TenantId;
 
-use super::{AttestedSetup, CeremonyError, SetupPurpose};
 use super::encoding::{Framed, array, bytes, point, sha256};
 use super::hpke_seal::{OpeningKey, seal};
 use super::transcript::{Event, Transcript};
+use super::{AttestedSetup, CeremonyError, SetupPurpose};
 use crate::random::random_array;
 use crate::tenant_bundle::TenantBundle;
 use crate::{NamespaceSeed, Vault};

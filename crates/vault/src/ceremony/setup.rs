@@ -4,8 +4,8 @@ use std::fmt;
 
 use aws_lc_rs::digest::{SHA512, digest};
 use evidence::manifest::{ApprovedInstance, InstanceRole, Manifest, RoleSet};
-use jose::{Signer, SoftwareKey};
 use jose::jwk::P256PublicKey;
+use jose::{Signer, SoftwareKey};
 use serde::{Deserialize, Serialize};
 
 use super::CeremonyError;

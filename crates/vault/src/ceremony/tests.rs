@@ -695,10 +695,7 @@ fn keys_are_taken_from_the_attested_donor_and_from_nobody_else() {
     let refused = |signed: &str, request: &JoinRequest, donor: &AttestedSetup| {
         sealed.check_signed(signed, request, donor).unwrap_err()
     };
-    assert_eq!(
-        refused(&by_nobody, join.request(), &attested),
-        CeremonyError::NotSigned
-    );
+    assert_eq!(refused(&by_nobody, join.request(), &attested), CeremonyError::NotSigned);
     assert_eq!(refused("", join.request(), &attested), CeremonyError::Malformed);
     let (other_join, _) = request(&world, &mut donor, InstanceRole::Root);
     assert_eq!(
@@ -713,10 +710,7 @@ fn keys_are_taken_from_the_attested_donor_and_from_nobody_else() {
         "other keys under the same signature"
     );
     let (_, other_donor) = donor_setup(&world);
-    assert_eq!(
-        refused(&signed, join.request(), &other_donor),
-        CeremonyError::NotSigned
-    );
+    assert_eq!(refused(&signed, join.request(), &other_donor), CeremonyError::NotSigned);
     let (_, of_genesis) = world.genesis();
     assert_eq!(
         refused(&signed, join.request(), &of_genesis),
@@ -725,10 +719,7 @@ fn keys_are_taken_from_the_attested_donor_and_from_nobody_else() {
     );
     let mut elsewhere = join.request().clone();
     elsewhere.namespace = "de.other".to_owned();
-    assert_eq!(
-        refused(&signed, &elsewhere, &attested),
-        CeremonyError::OtherNamespace
-    );
+    assert_eq!(refused(&signed, &elsewhere, &attested), CeremonyError::OtherNamespace);
     let mut newer = join.request().clone();
     newer.manifest = [9; 32];
     assert_eq!(refused(&signed, &newer, &attested), CeremonyError::OtherManifest);
