@@ -150,7 +150,7 @@ impl std::fmt::Debug for VerifiedChain {
 pub struct AndroidFacts {
     /// The description in full.
     pub description: KeyDescription,
-    /// About remote provisioning.
+    /// About remote provisioning. No policy judges it yet.
     pub provisioning: Option<ProvisioningInfo>,
     /// What the status list says about the chain; `None` where it names none of its certificates.
     pub listed: Option<ListedCertificate>,

@@ -19,7 +19,7 @@ use super::cbor::Item;
 use super::roots::Roots;
 use super::x509::{Certificate, ChainError, ChainRules, KeyKind, verify_chain};
 
-/// Largest attestation object read; a real one has 5 to 6 kB, most of it the receipt.
+/// Largest attestation object read; the one Apple publishes has between 5 and 6 kB.
 pub const MAX_OBJECT_BYTES: usize = 32 * 1024;
 /// OID of the extension with the nonce.
 pub const NONCE_EXTENSION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113635.100.8.2");

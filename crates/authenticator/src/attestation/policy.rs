@@ -79,7 +79,8 @@ pub struct AndroidDemands {
     pub accepted_boot_keys: Vec<String>,
     /// Whether the bootloader must be locked. Default: yes.
     pub locked_bootloader: Demand,
-    /// Greatest age of the system's patch level, in months. Default: 12; `null`: any.
+    /// Greatest age of the system's patch level, in months. Default: 12; `null`: any. The patch levels of boot and vendor
+    /// are not judged.
     pub max_patch_age_months: Option<u32>,
     /// How long one unlocking may serve, in seconds, as the hardware enforces it; 0: the person unlocks for every
     /// signature. Default: 0; `null`: the hardware need not ask at all.

@@ -19,7 +19,7 @@ use x509_cert::spki::SubjectPublicKeyInfoOwned;
 use super::roots::Roots;
 use crate::health_card::x509;
 
-/// Largest certificate read; the largest of a recorded chain, with an ML-DSA-65 key, has 2.4 kB.
+/// Largest certificate read; the largest of the recorded chains, with an ML-DSA-65 key, has 2.6 kB.
 pub const MAX_CERTIFICATE_BYTES: usize = 8 * 1024;
 /// Most certificates of one chain; the longest real one has five.
 pub const MAX_CERTIFICATES: usize = 8;

@@ -9,7 +9,7 @@ use der::{Decode, Reader, SliceReader, Tag as DerTag, Tagged};
 
 use super::authorizations::{AuthorizationList, octets};
 
-/// Largest extension read; the largest recorded has 0.5 kB, attested identifiers and all.
+/// Largest extension read; the largest recorded has 426 bytes.
 pub const MAX_EXTENSION_BYTES: usize = 4 * 1024;
 /// Longest challenge: KeyMint takes no longer one.
 pub const MAX_CHALLENGE_BYTES: usize = 128;

@@ -9,8 +9,12 @@ use serde_json::{Value as Json, json};
 
 use super::status::{KeyStatus, StatusReason};
 use super::*;
+use crate::attestation::policy::{AttestationPolicy, Check, Verdict};
 use crate::attestation::test_pki::{element, integer, octets, sequence};
-use crate::attestation::{AttestationError, Facts, Statement, Trust, verify as verify_statement};
+use crate::attestation::{
+    AttestationError, Facts, Statement, Trust, VerifiedKeyAttestation, verify as verify_statement,
+};
+use crate::policy::AuthenticationPolicy;
 
 mod published;
 use published::{NAMES, bytes_of, encoded_list, published_form};
@@ -374,4 +378,70 @@ fn every_published_tag_survives_being_written_and_read() {
         "every tag of the file is known here, and the other way round"
     );
     assert_eq!(read, expected);
+}
+
+/// A policy for the app that recorded the chains; its keys ask nobody to unlock.
+fn recorders_policy() -> AttestationPolicy {
+    let text = r#"{
+        "classes": [
+            {"class": "secure-element", "android": {"security_level": "strong-box", "max_unlock_seconds": null}},
+            {"class": "hardware-keystore", "android": {"max_unlock_seconds": null}}
+        ],
+        "android_apps": [
+            {"package": "com.google.android.attestation", "signing_digests": ["SIGNER"]},
+            {"package": "com.google.wireless.android.security.attestationverifier.collector", "signing_digests": ["SIGNER"]}
+        ]
+    }"#;
+    let signer = "103938ee4537e59e8ee792f654504fb8346fc6b346d0bbc4415fc339fcfc8ec1";
+    let policy: AttestationPolicy = serde_json::from_str(&text.replace("SIGNER", signer)).unwrap();
+    policy.check(&AuthenticationPolicy::default()).unwrap();
+    policy
+}
+
+#[test]
+fn recorded_phones_are_graded_by_what_they_say_of_themselves() {
+    let unlocked = [Check::VerifiedBoot, Check::LockedBootloader];
+    let weaker = [Check::SecurityLevel];
+    for (name, class, failed) in [
+        ("caiman/sdk36/SB_EC_RKP.pem", Some("secure-element"), &[][..]),
+        ("tegu/sdk36/SB_EC_2026_ROOT.pem", Some("secure-element"), &[]),
+        ("caiman/sdk36/TEE_EC_RKP.pem", Some("hardware-keystore"), &weaker),
+        // Phones of developers, unlocked.
+        ("akita/sdk34/TEE_EC_NONE.pem", None, &unlocked),
+        ("blueline/sdk28/TEE_EC_NONE.pem", None, &unlocked),
+        ("tegu/sdk37/TEE_TRUSTED_CONF.pem", None, &unlocked),
+    ] {
+        let Some((chain, description)) = recorded(name) else {
+            return;
+        };
+        let now = made_at(&description);
+        let verified = verify_attestation_chain(&chain, &Roots::google(), now).unwrap();
+        assert_eq!(check_hardware_made_it_to_sign(&verified.description), Ok(()), "{name}");
+        // Their challenges are shorter than ours, so that `verify` would refuse them: the facts are put together here.
+        let attestation = VerifiedKeyAttestation {
+            key: P256PublicKey::from_uncompressed(verified.leaf.key()).unwrap(),
+            challenge: [0; 32],
+            facts: Facts::Android(AndroidFacts {
+                description: verified.description,
+                provisioning: verified.provisioning,
+                listed: None,
+                status_list_fetched_at: Some(now),
+            }),
+        };
+        let judgement = recorders_policy().judge(&Ok(attestation), now);
+        let reached = match &judgement.verdict {
+            Verdict::Attested(device) => Some(device.class()),
+            Verdict::Unattested { .. } | Verdict::Refused => None,
+        };
+        assert_eq!(reached, class, "{name}");
+        let weakest: Vec<Check> = judgement.failed.iter().map(|failed| failed.check).collect();
+        for check in failed {
+            assert!(weakest.contains(check), "{name}: {check:?}");
+        }
+        if class.is_none() {
+            assert_eq!(judgement.verdict, Verdict::Refused, "{name}");
+        } else {
+            assert_eq!(weakest, failed, "{name}");
+        }
+    }
 }

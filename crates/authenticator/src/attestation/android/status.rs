@@ -10,7 +10,7 @@ use jose::UnixTime;
 use jose::json::{self, Limits};
 use serde::Deserialize;
 
-/// Largest list read, in bytes; it had some hundred kilobytes in 2026.
+/// Largest list read, in bytes: room for [`MAX_ENTRIES`] entries of 80 bytes.
 pub const LIMITS: Limits = Limits {
     bytes: 8 * 1024 * 1024,
     depth: 4,

@@ -3,10 +3,10 @@
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use jose::jwk::P256PublicKey;
 
-use super::{AppleError, AuthenticatorData, nonce};
+use super::{AppleError, AppleFacts, AuthenticatorData, nonce};
 use crate::attestation::cbor::Item;
 
-/// Largest assertion read; a real one has about 150 bytes.
+/// Largest assertion read; 37 bytes of data and a signature of at most 72 make about 150.
 pub const MAX_ASSERTION_BYTES: usize = 1024;
 
 /// What is kept of an attested app. The counter is to be stored with each accepted assertion, by compare and swap.
@@ -18,6 +18,18 @@ pub struct AttestedApp {
     pub rp_id_hash: [u8; 32],
     /// The last counter seen; 0 after attestation.
     pub counter: u32,
+}
+
+impl AttestedApp {
+    /// What is to be kept after enrolment.
+    #[must_use]
+    pub fn new(facts: &AppleFacts) -> Self {
+        Self {
+            key: facts.app_attest_key.clone(),
+            rp_id_hash: facts.rp_id_hash,
+            counter: 0,
+        }
+    }
 }
 
 /// Verifies an assertion over `client_data` and returns its counter, to be stored in [`AttestedApp::counter`].

@@ -367,9 +367,8 @@ fn no_bit_of_an_object_can_be_turned() {
 
 fn app() -> AttestedApp {
     AttestedApp {
-        key: key(APP_ATTEST).public_key().clone(),
-        rp_id_hash: sha256(&[APP]),
         counter: 3,
+        ..AttestedApp::new(&verdict(&Parts::sound()).unwrap())
     }
 }
 
