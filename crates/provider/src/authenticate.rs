@@ -300,41 +300,31 @@ async fn verify_device(
     let now = core.now();
     let answer: DeviceAnswer = read(body)?;
     let attempt = Attempt { core, tenant, network };
-    let handle = base64url::decode_array::<32>(&answer.device).ok();
-    attempt.check(handle.as_ref()).await?;
+    // What has not even a handle's form leads to nobody.
+    let handle = base64url::decode_array::<32>(&answer.device).unwrap_or_default();
+    attempt.check(Some((&handle, &handle[..16]))).await?;
     let pending = open_pending(core, tenant, &answer.client_id, &answer.login, now)?;
     let assertion = device::parse_assertion(&answer.response).map_err(StepProblem::invalid)?;
     let challenge = recognise(tenant, &answer.client_id, &pending, assertion.challenge_token(), now)?;
-    let Some(bound) = people::device_by_handle(core, tenant, &answer.client_id, &answer.device).await? else {
-        let reason = "member 'device': not bound (any more); log in with the health card and bind it again";
-        let person = handle.map_or(answer.device.as_bytes().to_vec(), |handle| handle[..16].to_vec());
-        return Err(attempt.failed(None, &person, StepProblem::denied(reason)).await);
-    };
-    let verified = match device::verify(&assertion, &challenge, &bound.key, &tenant.settings.policy, now) {
-        Ok(verified) => verified,
-        Err(error) => {
-            if error == DeviceError::Counter {
-                tracing::error!(
-                    event = "device_counter_replayed",
-                    "a device shows a counter it has shown before"
-                );
-            }
-            let failed = matches!(error, DeviceError::Counter | DeviceError::Signature);
-            let problem = StepProblem::denied(error);
-            return Err(match (failed, &handle) {
-                (true, Some(handle)) => attempt.failed(Some(handle), &handle[..16], problem).await,
-                _ => problem,
-            });
+    let named = people::device_by_handle(core, tenant, &answer.client_id, &handle).await?;
+    let verified = device::verify(&assertion, &challenge, &named.key, &tenant.settings.policy, now);
+    // Whether there is a device by this name is its holder's business: nobody else is told by words, size or time.
+    let (verified, rows) = match (verified, named.rows) {
+        (Ok(verified), Some(rows)) => (verified, rows),
+        (verified, rows) => {
+            return Err(attempt
+                .device_failed(&handle, verified.err().filter(|_| rows.is_some()))
+                .await);
         }
     };
-    if verified.counter.saturating_sub(bound.key.counter) > COUNTER_JUMP {
+    if verified.counter.saturating_sub(named.key.counter) > COUNTER_JUMP {
         tracing::warn!(
             event = "device_counter_jumped",
             "a device's counter is far ahead of the last one"
         );
     }
     let used = DeviceUse {
-        device_id: bound.key.device_id,
+        device_id: named.key.device_id,
         counter: verified.counter,
     };
     authenticated(
@@ -342,7 +332,7 @@ async fn verify_device(
         &answer.client_id,
         pending,
         &verified.person,
-        Some((used, bound.rows)),
+        Some((used, rows)),
         now,
     )
     .await
@@ -360,27 +350,55 @@ impl Attempt<'_> {
         self.network.told_apart(&self.core.limits)
     }
 
-    /// Sends him away who has failed too often. `handle`: person and device.
-    async fn check(&self, handle: Option<&[u8; 32]>) -> Result<(), StepProblem> {
-        self.core.check_room(self.tenant, &self.counted(handle)).await
+    /// Sends him away who has failed too often. `device`: a handle, and whose failures its failures are.
+    async fn check(&self, device: Option<(&[u8; 32], &[u8])>) -> Result<(), StepProblem> {
+        self.core.check_room(self.tenant, &self.counted(device)).await
     }
 
-    /// Counts a failure, durably, and gives back what to tell.
-    async fn failed(&self, handle: Option<&[u8; 32]>, person: &[u8], problem: StepProblem) -> StepProblem {
+    /// Counts a failure, durably, and gives back what to tell. `person` is whatever names her.
+    async fn failed(&self, device: Option<(&[u8; 32], &[u8])>, person: &[u8], problem: StepProblem) -> StepProblem {
         self.core
             .anomalies
             .login_failed(self.network(), person, self.core.now());
-        let counted = self.core.count_failure(self.tenant, &self.counted(handle)).await;
+        let counted = self.core.count_failure(self.tenant, &self.counted(device)).await;
         counted.err().unwrap_or(problem)
     }
 
-    fn counted<'b>(&'b self, handle: Option<&'b [u8; 32]>) -> Vec<Counted<'b>> {
+    /// An answer for a device that is not its own, or for none (`None`).
+    async fn device_failed(&self, handle: &[u8; 32], error: Option<DeviceError>) -> StepProblem {
+        let person = &handle[..16];
+        match error {
+            // Who only knows her handle does not lock her devices out: his failures are counted for the device he made up.
+            None => self.failed(Some((handle, handle)), person, not_its_own()).await,
+            Some(DeviceError::Signature) => self.failed(Some((handle, person)), person, not_its_own()).await,
+            Some(error @ DeviceError::Counter) => {
+                tracing::error!(
+                    event = "device_counter_replayed",
+                    "a device shows a counter it has shown before"
+                );
+                self.failed(Some((handle, person)), person, StepProblem::denied(error))
+                    .await
+            }
+            Some(error) => StepProblem::denied(error),
+        }
+    }
+
+    fn counted<'b>(&'b self, device: Option<(&'b [u8; 32], &'b [u8])>) -> Vec<Counted<'b>> {
         let mut counted: Vec<Counted<'_>> = vec![(Limit::InsurerFailures, &[])];
         counted.extend(self.network().map(|network| (Limit::NetworkFailures, &network[..])));
-        counted.extend(handle.map(|handle| (Limit::DeviceFailures, &handle[..])));
-        counted.extend(handle.map(|handle| (Limit::PersonFailures, &handle[..16])));
+        if let Some((handle, person)) = device {
+            counted.push((Limit::DeviceFailures, handle));
+            counted.push((Limit::PersonFailures, person));
+        }
         counted
     }
+}
+
+/// One answer for a device that is not bound and for a signature that is not its own.
+fn not_its_own() -> StepProblem {
+    StepProblem::denied(
+        "member 'device': not bound (any more), or 'response' does not bear its signature; log in with the health card and bind it again",
+    )
 }
 
 /// From here on it is known who the person is.

@@ -126,16 +126,19 @@ async fn show_or_go_on(
 ) -> Result<Response, StepProblem> {
     let now = core.now();
     let form = Form::parse(query.as_bytes()).map_err(AuthorizationError::from)?;
-    let client_id = form
-        .value("client_id")
-        .ok_or(AuthorizationError::Missing("client_id"))?;
-    let login = form.value("login").ok_or(AuthorizationError::Missing("login"))?;
+    let (client_id, login) = client_and_login(&form)?;
     let authenticated = open_authenticated(core, tenant, client_id, login, headers, now)?;
     if account::is_account(tenant, client_id) {
         return account::home(core, tenant, headers, Some(query), authenticated, account::Done::No).await;
     }
     let party = core.relying_parties.resolve(client_id, now).await?;
     next(core, tenant, headers, query, &party, authenticated, now).await
+}
+
+/// What every request for the page names.
+fn client_and_login(form: &Form) -> Result<(&str, &str), AuthorizationError> {
+    let value = |name| form.value(name).ok_or(AuthorizationError::Missing(name));
+    Ok((value("client_id")?, value("login")?))
 }
 
 /// Goes on to the service where an earlier decision answers, else asks.
@@ -278,10 +281,7 @@ async fn page_decision(
 ) -> Result<Response, StepProblem> {
     let now = core.now();
     let form = Form::parse(body).map_err(AuthorizationError::from)?;
-    let client_id = form
-        .value("client_id")
-        .ok_or(AuthorizationError::Missing("client_id"))?;
-    let login = form.value("login").ok_or(AuthorizationError::Missing("login"))?;
+    let (client_id, login) = client_and_login(&form)?;
     let party = core.relying_parties.resolve(client_id, now).await?;
     match form.value("decision") {
         Some("approve") => {

@@ -25,6 +25,7 @@ pub mod instance;
 mod keys;
 mod limits;
 mod mtls;
+mod nobody;
 mod pages;
 mod people;
 pub mod provisioning;
@@ -59,6 +60,7 @@ use crate::{
     core::{Core, StepProblem},
     freshness::{FreshStore, Ledgers},
     history::History,
+    nobody::Nobodies,
     relying_parties::RelyingParties,
     rng::Rng,
 };
@@ -152,6 +154,7 @@ impl Provider {
             store: Arc::new(FreshStore::new(parts.store, Arc::clone(&freshness))),
             freshness,
             history: History::default(),
+            nobodies: Nobodies::default(),
             limits: parts.limits,
             anomalies: Anomalies::default(),
             vault: parts.vault,

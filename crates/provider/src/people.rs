@@ -170,25 +170,26 @@ pub(crate) fn device_handle(person: PersonId, device_id: &[u8; 16]) -> String {
     base64url::encode(&[person.as_bytes().as_slice(), device_id].concat())
 }
 
-/// A bound device, and what was read with it because the next step asks for it.
-pub(crate) struct BoundDevice {
+/// The device a handle leads to, and what was read with it because the next step asks for it.
+pub(crate) struct NamedDevice {
+    /// Its key; nobody's where the handle leads nowhere.
     pub(crate) key: DeviceKey,
-    pub(crate) rows: ConsentRows,
+    /// `None` where no device is bound under this handle.
+    pub(crate) rows: Option<ConsentRows>,
 }
 
-/// The device with this handle, if it is still bound. Reads everything the login needs of its person at once.
+/// The device with this handle. Reads everything the login needs of its person at once. Where there is none, the same is done with nobody's: the
+/// time of the answer does not tell.
 pub(crate) async fn device_by_handle(
     core: &Core,
     tenant: &Arc<Tenant>,
     client_id: &str,
-    handle: &str,
-) -> Result<Option<BoundDevice>, StepProblem> {
-    let Ok(bytes) = base64url::decode_array::<32>(handle) else {
-        return Ok(None);
-    };
+    handle: &[u8; 32],
+) -> Result<NamedDevice, StepProblem> {
+    let nobody = core.nobodies.of(core, tenant).await?;
     let (mut person, mut device_id) = ([0; 16], [0; 16]);
-    person.copy_from_slice(&bytes[..16]);
-    device_id.copy_from_slice(&bytes[16..]);
+    person.copy_from_slice(&handle[..16]);
+    device_id.copy_from_slice(&handle[16..]);
     let person = PersonId::from_bytes(person);
     let key = consent_key(core, tenant.id(), &person, client_id)?;
     let keys = [
@@ -197,26 +198,29 @@ pub(crate) async fn device_by_handle(
         key,
     ];
     let mut rows = core.store.load(&keys).await?.into_iter();
-    let (Some(identity), Some(row)) = (rows.next().flatten(), rows.next().flatten()) else {
-        return Ok(None);
+    let (identity, device, consent) = (rows.next().flatten(), rows.next().flatten(), rows.next().flatten());
+    let ledger = core.freshness.of(tenant.id()).await?;
+    let (of, device_id, sealed_identity, sealed_device) = match (&identity, &device) {
+        (Some(identity), Some(device)) => (person, device_id, identity, device),
+        _ => (nobody.person, nobody.device_id, &nobody.identity, &nobody.device),
     };
     let facts = core
         .vault
-        .open_device(tenant.id(), person, &identity, &device_id, &row)?;
-    let ledger = core.freshness.of(tenant.id()).await?;
-    let mut device = read_device(facts.bytes())?;
+        .open_device(tenant.id(), of, sealed_identity, &device_id, sealed_device)?;
+    let mut key_of_device = read_device(facts.bytes())?;
     // The record says where it began; how far it has counted, the ledger knows.
-    device.counter = device
-        .counter
-        .max(ledger.device_counter(&core.vault, person, &device_id));
-    let rows = ConsentRows {
+    let counted = ledger.device_counter(&core.vault, of, &device_id);
+    key_of_device.counter = key_of_device.counter.max(counted);
+    let rows = (identity.is_some() && device.is_some()).then_some(ConsentRows {
         key,
-        identity: Some(identity),
-        consent: rows.next().flatten(),
+        identity,
+        consent,
         ledger,
-    };
-    let key = device;
-    Ok(Some(BoundDevice { key, rows }))
+    });
+    Ok(NamedDevice {
+        key: key_of_device,
+        rows,
+    })
 }
 
 /// A device record's content. It does not change with a login: how far the device has counted is the ledger's.

@@ -98,6 +98,8 @@ impl Vault {
     /// # Errors
     /// [`KeyAbsent`] if this instance does not hold the tenant's keys.
     pub fn fact_name(&self, tenant: TenantId, kind: FactKind, about: &[&[u8]]) -> Result<FactName, KeyAbsent> {
+        #[cfg(feature = "count-work")]
+        crate::work::count(|work| work.hashed += 1);
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.tenant(tenant)?.fact_name[..]);
         let mut context = hmac::Context::with_key(&key);
         context.update(b"healthid/v1/fact");

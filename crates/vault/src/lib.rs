@@ -54,6 +54,8 @@ mod succession;
 mod tenant_bundle;
 mod tenant_keys;
 mod vault;
+#[cfg(feature = "count-work")]
+pub mod work;
 
 pub use capability::{BackgroundTask, PersonCapability};
 pub use claim::Carried;

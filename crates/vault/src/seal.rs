@@ -58,6 +58,8 @@ pub(crate) fn seal_into(
     associated_data: &[u8],
     plaintext: &[u8],
 ) -> Result<(), SealError> {
+    #[cfg(feature = "count-work")]
+    crate::work::count(|work| work.sealed += 1);
     let salt = hedged_salt(key, &random_array(), associated_data, plaintext);
     seal_with_salt(out, key, &salt, associated_data, plaintext)
 }
@@ -90,6 +92,8 @@ fn seal_with_salt(
 
 /// Opens what [`seal_into`] appended.
 pub(crate) fn open(key: &KeyMaterial, associated_data: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    #[cfg(feature = "count-work")]
+    crate::work::count(|work| work.opened += 1);
     let (salt, ciphertext) = sealed.split_first_chunk::<SALT_BYTES>().ok_or(OpenError::TooShort)?;
     if ciphertext.len() < TAG_BYTES {
         return Err(OpenError::TooShort);
@@ -107,6 +111,8 @@ pub(crate) fn open(key: &KeyMaterial, associated_data: &[u8], sealed: &[u8]) -> 
 
 /// Opens a sealed key without its bytes standing anywhere but in secret memory.
 pub(crate) fn open_key(key: &KeyMaterial, associated_data: &[u8], sealed: &[u8]) -> Result<KeyMaterial, OpenError> {
+    #[cfg(feature = "count-work")]
+    crate::work::count(|work| work.opened += 1);
     let (salt, ciphertext) = sealed.split_first_chunk::<SALT_BYTES>().ok_or(OpenError::TooShort)?;
     let ciphertext: &[u8; KEY_BYTES + TAG_BYTES] = ciphertext.try_into().map_err(|_| OpenError::Content)?;
     let mut buffer = Secret::<{ KEY_BYTES + TAG_BYTES }>::copy_of(ciphertext);

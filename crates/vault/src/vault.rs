@@ -346,6 +346,8 @@ impl fmt::Debug for Vault {
 }
 
 pub(crate) fn keyed_index(key: &KeyMaterial, parts: &[&[u8]]) -> BlindIndex {
+    #[cfg(feature = "count-work")]
+    crate::work::count(|work| work.hashed += 1);
     let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &key[..]));
     parts.iter().for_each(|part| context.update(part));
     let mut index = [0; 32];

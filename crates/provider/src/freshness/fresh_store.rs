@@ -19,9 +19,10 @@ impl FreshStore {
         Self { inner, ledgers }
     }
 
-    fn drop_if_gone(&self, ledger: &Ledger, key: &Key) -> bool {
+    /// Asked whether or not the database has it: the time of an answer does not tell.
+    fn drop_if_gone(&self, ledger: &Ledger, key: &Key, row: Option<&Row>) -> bool {
         let gone = ledger.is_gone(&self.ledgers.parts.vault, key);
-        if gone {
+        if gone && row.is_some() {
             let kind = key.kind();
             tracing::warn!(
                 event = "stale_record_ignored",
@@ -45,14 +46,14 @@ impl Store for FreshStore {
             let mut rows = self.inner.load(keys).await?;
             let mut ledger: Option<(TenantId, Arc<Ledger>)> = None;
             for (key, row) in keys.iter().zip(&mut rows) {
-                if row.is_none() || !concerns(key.kind()) {
+                if !concerns(key.kind()) {
                     continue;
                 }
                 let of_key = match &ledger {
                     Some((tenant, ledger)) if tenant == key.tenant() => Arc::clone(ledger),
                     _ => self.ledgers.of(*key.tenant()).await?,
                 };
-                if self.drop_if_gone(&of_key, key) {
+                if self.drop_if_gone(&of_key, key, row.as_ref()) {
                     *row = None;
                 }
                 ledger = Some((*key.tenant(), of_key));
@@ -81,7 +82,7 @@ impl Store for FreshStore {
             let mut rows = self.inner.list_after(kind, tenant, prefix, after, limit).await?;
             if concerns(kind) && !rows.is_empty() {
                 let ledger = self.ledgers.of(tenant).await?;
-                rows.retain(|(key, _)| !self.drop_if_gone(&ledger, key));
+                rows.retain(|(key, row)| !self.drop_if_gone(&ledger, key, Some(row)));
             }
             Ok(rows)
         })

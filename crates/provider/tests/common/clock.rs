@@ -73,6 +73,7 @@ pub enum Disk {
 pub struct WatchedStore {
     inner: RwLock<Arc<dyn Store>>,
     commits: AtomicUsize,
+    loads: Mutex<Vec<Vec<Kind>>>,
     shapes: Mutex<Vec<Vec<(Kind, usize)>>>,
     disk: Mutex<Disk>,
 }
@@ -82,6 +83,7 @@ impl WatchedStore {
         Arc::new(Self {
             inner: RwLock::new(inner),
             commits: AtomicUsize::new(0),
+            loads: Mutex::default(),
             shapes: Mutex::default(),
             disk: Mutex::new(Disk::Fine),
         })
@@ -95,6 +97,11 @@ impl WatchedStore {
     /// What commits have put since this was asked last, as somebody sees it who has no key: kinds and sizes.
     pub fn take_shapes(&self) -> Vec<Vec<(Kind, usize)>> {
         std::mem::take(&mut self.shapes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What was loaded since this was asked last: the kinds of each load's keys.
+    pub fn take_loads(&self) -> Vec<Vec<Kind>> {
+        std::mem::take(&mut self.loads.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Another store stands in its place from now on, as after a restore.
@@ -114,6 +121,8 @@ impl WatchedStore {
 impl Store for WatchedStore {
     fn load<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<Vec<Option<Row>>, StoreError>> {
         let inner = self.inner();
+        let kinds = keys.iter().map(Key::kind).collect();
+        self.loads.lock().unwrap_or_else(PoisonError::into_inner).push(kinds);
         Box::pin(async move { inner.load(keys).await })
     }
 

@@ -62,6 +62,13 @@ async fn forged(harness: &Harness, service: &Service, device: &Device) -> HttpRe
     harness.post_device(&harness.path, &challenged, device, &response).await
 }
 
+/// An answer of a card to a challenge of its own.
+async fn card(harness: &Harness, service: &Service, person: &Person) -> HttpResponse {
+    let push = service.request(harness);
+    let challenged = harness.challenged(&harness.path, service, &push).await;
+    harness.answer_with_card(&harness.path, &challenged, person).await
+}
+
 async fn genuine(harness: &Harness, service: &Service, device: &mut Device) -> HttpResponse {
     let push = service.request(harness);
     let challenged = harness.challenged(&harness.path, service, &push).await;
@@ -154,10 +161,7 @@ async fn failing_cards_of_one_network_are_sent_away_together() {
     let stranger = Person::zoe();
     harness.secret(stranger.kvnr);
     for _ in 0..4 {
-        let challenged = harness
-            .challenged(&harness.path, &service, &service.request(&harness))
-            .await;
-        let answer = harness.answer_with_card(&harness.path, &challenged, &stranger).await;
+        let answer = card(&harness, &service, &stranger).await;
         wire::assert_refused(&answer, 403, "access_denied");
     }
     let challenged = harness
@@ -181,10 +185,7 @@ async fn where_networks_are_not_told_apart_the_insurers_allowance_counts() {
     .await;
     let stranger = Person::zoe();
     for expected in [403, 403, 403, 429] {
-        let challenged = harness
-            .challenged(&harness.path, &service, &service.request(&harness))
-            .await;
-        let answer = harness.answer_with_card(&harness.path, &challenged, &stranger).await;
+        let answer = card(&harness, &service, &stranger).await;
         assert_eq!(answer.status, expected);
     }
     // Another insurer goes on.

@@ -5,6 +5,7 @@
 mod common;
 
 mod account;
+mod anomalies;
 mod authorize;
 mod bad_input;
 mod certificates;
