@@ -1,7 +1,8 @@
 //! What a login costs, told in ratios: the real provider beside a floor that does nothing but the unavoidable.
 //!
 //! `script/bench login` measures server CPU per complete login; `script/bench start` the time to the first login and the resident memory;
-//! `script/bench guard` counts instructions of the pure parts against a checked-in baseline. Nothing here is reachable from a shipped binary.
+//! `script/bench guard` counts instructions of the pure parts against a checked-in baseline; `script/bench timing` asks whether the time of a refusal
+//! tells something; `script/bench storage` weighs rows. Nothing here is reachable from a shipped binary.
 //!
 //! Absolute values belong to the machine. The ratio product / floor, taken in pairs within one run, is what to keep.
 
@@ -22,6 +23,8 @@ mod product;
 mod report;
 mod sealing;
 mod start;
+mod storage;
+mod timing;
 mod world;
 
 use std::path::PathBuf;
@@ -44,6 +47,10 @@ enum Command {
     Start(start::StartArguments),
     /// What malicious input costs the server, beside a login.
     Isolation(isolation::IsolationArguments),
+    /// Whether the time of a refusal tells if somebody is known.
+    Timing(timing::TimingArguments),
+    /// Bytes on disk of one row of each kind, and of one person.
+    Storage,
     /// Instruction counts of the pure parts against the baseline.
     Guard(guard::GuardArguments),
     /// A server, started by the other commands.
@@ -64,6 +71,8 @@ fn main() -> anyhow::Result<()> {
         Command::Login(arguments) => login::run(&arguments),
         Command::Start(arguments) => start::run(&arguments),
         Command::Isolation(arguments) => isolation::run(&arguments),
+        Command::Timing(arguments) => timing::run(&arguments),
+        Command::Storage => storage::run(),
         Command::Guard(arguments) => guard::run(&arguments),
         Command::Serve(arguments) => process::serve(&arguments),
         Command::Part { name, times } => parts::run(&name, times),

@@ -13,6 +13,7 @@ use provider::{
     LimitSettings, Provider, ProviderParts, TenantSettings, TokenCertificates, clock::SystemClock, rng::SystemRng,
 };
 use sandbox::pki::ComponentAuthority;
+use store::Store;
 use store_sqlite::{FileRegister, SqliteStore};
 use tokio::{sync::watch, task::JoinHandle};
 use transport::Server;
@@ -32,20 +33,8 @@ impl TokenCertificates for Certificates {
     }
 }
 
-/// Starts the provider.
-pub async fn start(
-    world: &World,
-    store: &Path,
-    import: bool,
-    listeners: Listeners,
-    stopped: watch::Receiver<()>,
-) -> Result<(Ready, JoinHandle<()>)> {
-    // As `healthid-provider` does.
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new("info"))
-        .with_writer(std::io::stderr)
-        .json()
-        .init();
+/// The provider on this store, with nobody in it.
+pub fn provider(world: &World, store: Arc<dyn Store>, register: &Path, limits: LimitSettings) -> Result<Provider> {
     let card_trust = Arc::new(world.card_trust()?);
     let tenants = TENANTS.map(|tenant| -> Result<TenantSettings> {
         Ok(TenantSettings {
@@ -62,12 +51,12 @@ pub async fn start(
             authority_hints: vec![MASTER.to_owned()],
         })
     });
-    let provider = Provider::new(ProviderParts {
+    Ok(Provider::new(ProviderParts {
         clock: Arc::new(SystemClock),
         rng: Arc::new(SystemRng),
-        store: Arc::new(SqliteStore::open(store)?),
-        register: Arc::new(FileRegister::open(store.with_extension("register"))?),
-        limits: LimitSettings::default(),
+        store,
+        register: Arc::new(FileRegister::open(register)?),
+        limits,
         vault: Arc::new(Vault::development(world.vault_seed())),
         fetch: Arc::new(world.federation()?),
         anchors: vec![world.anchor()?],
@@ -75,7 +64,29 @@ pub async fn start(
         tenants: tenants.into_iter().collect::<Result<_>>()?,
         token_certificates: Some(Arc::new(Certificates(world.component_authority()?))),
         invented_people: true,
-    })?;
+    })?)
+}
+
+/// Starts the provider.
+pub async fn start(
+    world: &World,
+    store: &Path,
+    import: bool,
+    listeners: Listeners,
+    stopped: watch::Receiver<()>,
+) -> Result<(Ready, JoinHandle<()>)> {
+    // As `healthid-provider` does.
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new("info"))
+        .with_writer(std::io::stderr)
+        .json()
+        .init();
+    let provider = provider(
+        world,
+        Arc::new(SqliteStore::open(store)?),
+        &store.with_extension("register"),
+        LimitSettings::default(),
+    )?;
     if import {
         for person in 0..world.people {
             provider
