@@ -300,8 +300,8 @@ impl Binding {
 /// ASCII whose SHA-256 the health card signs with `PrK.CH.AUT.E256`. `certificate`: `C.CH.AUT.E256` in DER, read from the card.
 #[uniffi::export]
 #[must_use]
-pub fn card_message(challenge: &str, certificate: &[u8]) -> String {
-    flow::card_message(challenge, certificate)
+pub fn card_message(challenge: &str, certificate: Vec<u8>) -> String {
+    flow::card_message(challenge, &certificate)
 }
 
 /// The response of [`Told::CardAnswered`]. `signature`: r ‖ s, 64 bytes in base64url.
