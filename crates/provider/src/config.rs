@@ -281,7 +281,7 @@ fn distance(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
 
     const SAMPLE: &str = include_str!("../../../docs/operations/provider.toml");
@@ -292,6 +292,41 @@ mod tests {
         assert_eq!(config.tenant.len(), 1);
         assert_eq!(config.limits, LimitSettings::default(), "the sample shows the defaults");
         assert!(config.tenant[0].policy.check().is_ok());
+    }
+
+    /// The sample with its other lock: comment signs away, prose left out.
+    fn sample_for_real_people() -> String {
+        let (mut text, mut is_other) = (String::new(), false);
+        for line in SAMPLE.lines() {
+            is_other = (is_other || line.starts_with("# For real people")) && !line.starts_with("[federation_master]");
+            let uncommented = line
+                .strip_prefix("# ")
+                .filter(|rest| rest.starts_with('[') || rest.contains(" = "));
+            match uncommented {
+                Some(line) if is_other => text.push_str(line),
+                _ if line.starts_with("lock = ") || line.starts_with("seed = ") || line.starts_with("pkcs8 = ") => {}
+                _ => text.push_str(line),
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    #[test]
+    fn the_documented_lock_of_real_people_is_read_and_shows_the_defaults() {
+        let config = Config::parse(&sample_for_real_people()).unwrap();
+        let Ok(Lock::QuorumAndHsm { hsm, .. }) = config.vault.check() else {
+            panic!("{:?}", config.vault.check().err())
+        };
+        let least = "module = \"m\"\ntoken = \"t\"\npin_file = \"p\"";
+        let default: HsmConfig = toml::from_str(least).unwrap();
+        let shown = |hsm: &HsmConfig| (hsm.sessions, hsm.limit_milliseconds, hsm.wrapping_key.clone());
+        assert_eq!(shown(hsm), shown(&default));
+        let default: EvidenceConfig = toml::from_str("manifests = \"m\"\npins = \"p\"").unwrap();
+        let evidence = config.evidence.unwrap();
+        assert_eq!(evidence.interval_seconds, default.interval_seconds);
+        assert!(evidence::INTERVAL_SECONDS.contains(&evidence.interval_seconds));
+        assert!(config.tenant[0].token_key.as_ref().unwrap().pkcs8.is_none());
     }
 
     #[test]

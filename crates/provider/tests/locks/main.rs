@@ -9,6 +9,13 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod login;
+#[path = "../canary/machine.rs"]
+#[allow(dead_code)]
+mod machine;
+#[path = "../canary/neighbours.rs"]
+#[allow(dead_code)]
+mod neighbours;
 mod refusals;
 mod site;
 
@@ -24,6 +31,10 @@ use provider::TokenCertificates;
 use serde_json::Value;
 use site::{Running, Site, now};
 use transport::{AddressRule, BoundConnection, HttpClient, HttpResponse};
+use vault::hsm::KeyId;
+
+/// `KeyRole::EntityStatement`, as keys in the module are named after.
+const ENTITY_ROLE: u8 = 1;
 
 /// Has the token key certified that the module made, and says so in the configuration.
 fn certify(site: &Site) {
@@ -114,7 +125,15 @@ async fn keys_come_by_genesis_and_again_from_shares_and_the_same_keys_serve() {
         serving.log()
     );
     let kid = entity_key(&site).await;
-    assert!(site.token_holds_key(&kid), "the module has the key that signed");
+    let tenant = vault::tenant_id(&site.issuer());
+    assert!(
+        site.token_holds(&KeyId::of(tenant, ENTITY_ROLE, &kid)),
+        "the module has the key that signed"
+    );
+    assert!(
+        !site.token_holds(&KeyId::of(tenant, ENTITY_ROLE, "another")),
+        "the search is not blind"
+    );
 
     let judged = verdict(&site).await;
     assert_eq!(judged.overall(), Overall::Unprotected, "{judged}");

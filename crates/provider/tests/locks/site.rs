@@ -18,6 +18,7 @@ use evidence::verify::VerificationTime;
 use jose::jwk::P256PublicKey;
 use jose::{SoftwareKey, UnixTime};
 use vault::ceremony::{AttestedSetup, HolderKeys, SealedShare, SetupOffer, Transcript, verify_transcript};
+use vault::hsm::KeyId;
 
 use crate::common::pki;
 
@@ -196,6 +197,7 @@ impl Site {
         fs::write(self.at("master.json"), keys.to_value().to_string()).unwrap();
         fs::write(self.at("logo.svg"), "<svg xmlns='http://www.w3.org/2000/svg'/>").unwrap();
         fs::write(self.at("egk.der"), pki::card_authority(now()).0).unwrap();
+        fs::write(self.at("roots.pem"), pem("CERTIFICATE", &pki::tls_authority())).unwrap();
         self.configure("");
     }
 
@@ -282,7 +284,7 @@ tpm_certificates = ["{tpm}.der"]
 [federation_master]
 entity_id = "https://fm.example"
 keys = "{master}"
-tls_roots = []
+tls_roots = ["{roots}"]
 [hardening]
 locked_memory = false
 [cards]
@@ -295,6 +297,7 @@ iks = ["109900019"]
 organization_name = "Testkasse"
 logo = "{logo}"
 mtls_base = "https://localhost:{mtls}"
+authenticator_url = "https://wallet.example/card"
 # certificate
 "#,
             chain = at("chain.pem"),
@@ -312,6 +315,7 @@ mtls_base = "https://localhost:{mtls}"
             tpm = at("tpm"),
             master = at("master.json"),
             egk = at("egk.der"),
+            roots = at("roots.pem"),
             issuer = self.issuer(),
             logo = at("logo.svg"),
         );
@@ -334,9 +338,8 @@ mtls_base = "https://localhost:{mtls}"
         )
     }
 
-    /// Whether the token holds the private key of the tenant's entity key of this identifier. A file of the token names it by its identifier.
-    pub fn token_holds_key(&self, kid: &str) -> bool {
-        let id = vault::hsm::KeyId::of(vault::tenant_id(&self.issuer()), 1, kid);
+    /// Whether the module's token has objects of this identifier: its files hold it.
+    pub fn token_holds(&self, id: &KeyId) -> bool {
         let mut files = Vec::new();
         for token in fs::read_dir(self.at("tokens")).unwrap() {
             let token = token.unwrap().path();
@@ -349,11 +352,17 @@ mtls_base = "https://localhost:{mtls}"
             }
         }
         let holds = |file: &Vec<u8>| file.windows(32).any(|window| window == id.as_bytes());
-        files.iter().filter(|file| holds(file)).count() >= 1
+        files.iter().any(holds)
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_healthid-provider"));
+        // On a machine of its own the binary lies elsewhere.
+        let program = if crate::machine::is_here() {
+            Path::new(crate::machine::PROGRAMS).join("provider")
+        } else {
+            PathBuf::from(env!("CARGO_BIN_EXE_healthid-provider"))
+        };
+        let mut command = Command::new(program);
         command
             .arg("--config")
             .arg(self.at("provider.toml"))
