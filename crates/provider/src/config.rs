@@ -18,11 +18,13 @@ use thiserror::Error;
 use crate::{LimitSettings, certificates::CertificatesConfig};
 
 mod evidence;
+mod generations;
 mod hardening;
 mod load;
 mod locks;
 
 pub use evidence::EvidenceConfig;
+pub use generations::{DataKeysStep, GenerationsConfig};
 pub use hardening::{HardeningConfig, Work};
 pub use load::{LoadError, Loaded, Prepared};
 pub use locks::{HsmConfig, Lock, LockName, VaultConfig};
@@ -53,6 +55,9 @@ pub struct Config {
     /// What this instance shows of itself. Needed by the lock `quorum+hsm`.
     #[serde(default)]
     pub evidence: Option<EvidenceConfig>,
+    /// Where a rotation of keys stands; everything at the first generation where left out.
+    #[serde(default)]
+    pub generations: GenerationsConfig,
     /// The trust anchor.
     pub federation_master: FederationMaster,
     /// Whose health cards are accepted.

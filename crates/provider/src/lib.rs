@@ -32,6 +32,7 @@ pub mod provisioning;
 mod push;
 mod redemption;
 mod relying_parties;
+mod reseal;
 pub mod rng;
 mod router;
 mod statement;
@@ -72,6 +73,7 @@ pub use keys::{KEYS_KEPT_SECONDS, RolloverStep, TokenCertificates};
 pub use limits::{Allowance, LimitSettings};
 pub use pages::{STYLE, STYLE_PATH};
 pub use relying_parties::{FAILURE_KEPT_SECONDS, RELOAD_PAUSE_SECONDS};
+pub use reseal::{Rotated, Rotation, rotate_all};
 pub use support::Problem;
 pub use tenant::{Tenant, TenantError, TenantSettings, Tenants};
 
@@ -319,6 +321,20 @@ impl Provider {
     pub async fn roll_over(&self, issuer: &str, role: KeyRole, step: RolloverStep) -> Result<(), ProviderError> {
         let tenant = self.tenant(issuer)?;
         Ok(self.0.roll_over(tenant, role, step).await?)
+    }
+
+    /// The generations of keys in force.
+    pub fn generations(&self) -> vault::Generations {
+        self.0.vault.generations()
+    }
+
+    /// Moves a tenant's records to newer keys while logins run. Calling it again is always safe; it goes on where it was interrupted.
+    ///
+    /// # Errors
+    /// [`ProviderError::Failed`] if store or register do not answer; what was moved stays moved.
+    pub async fn rotate(&self, issuer: &str, what: Rotation) -> Result<Rotated, ProviderError> {
+        let tenant = self.tenant(issuer)?;
+        Ok(reseal::rotate(&self.0, tenant, what).await?)
     }
 
     /// Brings the entries that the logins of past hours have left behind into people's histories: once an hour, however often it is called.

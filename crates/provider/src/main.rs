@@ -12,7 +12,7 @@ use evidence::{
 };
 use jose::jwk::{Jwk, JwkSet, KeyUse};
 use provider::{
-    Provider, RolloverStep,
+    Provider, RolloverStep, Rotation,
     certificates::Watch,
     clock::SystemClock,
     config::{Config, Loaded, Lock, Work},
@@ -97,6 +97,14 @@ enum Task {
         /// Where the seed comes from.
         #[command(subcommand)]
         origin: root::Origin,
+    },
+    /// Move a tenant's records to the keys that `[generations]` puts in force. The service does so itself while it runs; this is for when it is stopped.
+    /// Can be repeated, and goes on where it was interrupted.
+    Rotate {
+        /// The tenant's issuer.
+        issuer: String,
+        /// What to move.
+        what: Rotation,
     },
     /// Move a tenant's keys of one role one step. Wait 24 hours between publishing an entity key and switching to it (A_24607).
     RollOver {
@@ -308,6 +316,10 @@ async fn carry_out(task: &Task, provider: &Provider) -> Result<(), String> {
         }
         // `run` has taken it before there was a provider.
         Task::Root { .. } => Ok(()),
+        Task::Rotate { issuer, what } => {
+            let rotated = provider.rotate(issuer, *what).await;
+            print(&rotated.map_err(|error| error.to_string())?.to_string())
+        }
         Task::RollOver { issuer, role, step } => {
             let role = match role {
                 Role::Entity => KeyRole::EntityStatement,
@@ -377,6 +389,10 @@ async fn serve(
     announce(lock_name, platform, "serve");
     let (stop, stopped) = watch::channel(());
     let housekeeping = tokio::spawn(keep_house(provider.clone()));
+    let rotating = tokio::spawn(provider::rotate_all(
+        provider.clone(),
+        config.generations.rotations(provider.generations()),
+    ));
     let freshness = tokio::spawn(keep_fresh(provider.clone()));
     let watching = watch.map(|(watch, own)| tokio::spawn(keep_watch(watch, own)));
     let public_routes = provider.public_router().layer(https_only());
@@ -388,6 +404,7 @@ async fn serve(
     drop(stop);
     let _ = tokio::join!(public, mtls);
     housekeeping.abort();
+    rotating.abort();
     freshness.abort();
     for task in [watching, evidence].into_iter().flatten() {
         task.abort();

@@ -88,6 +88,10 @@ pub(crate) async fn run(config: &Config, origin: &Origin, is_check: bool) -> Res
         }
         (Origin::ColdStart | Origin::Join, None) => return Err("vault.wrapped_half: missing".to_owned()),
     };
+    let vault = config
+        .generations
+        .applied_to(vault)
+        .map_err(|error| error.to_string())?;
     // The wrapped half has done its work; a root instance signs nothing.
     drop(hsm);
     crate::announce(vault.lock_name(), Some(instance.platform()), "root");

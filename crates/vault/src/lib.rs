@@ -30,12 +30,15 @@ pub mod ceremony;
 mod claim;
 mod error;
 pub mod freshness;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod generations;
 mod hierarchy;
 pub mod hsm;
 mod key_source;
 mod lock;
 mod login_state;
+mod moving;
 #[cfg(doctest)]
 mod must_not_compile;
 mod outbound;
@@ -65,6 +68,7 @@ pub use hierarchy::Generation;
 pub use key_source::KeyAbsent;
 pub use lock::{HsmHalf, MAX_NAMESPACE_BYTES, Namespace, NamespaceError, NamespaceSeed, UnlockedRoot};
 pub use login_state::{LoginStateSealer, MAX_STATE_BYTES, STATE_OVERHEAD_BYTES, SealedState, StateKind};
+pub use moving::LookupKeys;
 pub use outbound::Outbound;
 pub use person::{
     MAX_BIRTHDATE_BYTES, MAX_DISPLAY_NAME_BYTES, MAX_EMAIL_BYTES, MAX_NAME_BYTES, NewPerson, PersonClaims, PersonData,

@@ -2,8 +2,10 @@
 
 use crate::error::{OpenError, PersonDataError, ScopeError, SealError};
 use crate::login_state::SealedState;
+use crate::moving::LookupKeys;
 use crate::scope::{EncryptedToken, PersonAnswer, RecordFacts};
 use crate::seal::SealedChange;
+use crate::vault::MovedLookup;
 
 mod private {
     /// Nobody else says what may leave.
@@ -23,6 +25,8 @@ outbound!(
     EncryptedToken,
     SealedChange,
     SealedState,
+    LookupKeys,
+    MovedLookup,
     PersonAnswer,
     RecordFacts,
     ScopeError,

@@ -252,7 +252,11 @@ impl<'p> PersonScope<'p> {
             .seal_identity(self.tenant(), self.person_id(), stored, keys, data)?)
     }
 
-    fn check_reseal(&self, what: &'static str) -> Result<(), ScopeError> {
+    pub(crate) const fn vault(&self) -> &Vault {
+        self.vault
+    }
+
+    pub(crate) fn check_reseal(&self, what: &'static str) -> Result<(), ScopeError> {
         match self.capability.purpose {
             Purpose::Background(BackgroundTask::Reseal) => Ok(()),
             _ => Err(ScopeError::Purpose(what)),

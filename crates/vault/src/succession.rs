@@ -160,7 +160,7 @@ fn seal(
     Ok(Succession(sealed))
 }
 
-type Entries = (Vec<(Generation, Root)>, Vec<CarriedKey>);
+pub(crate) type Entries = (Vec<(Generation, Root)>, Vec<CarriedKey>);
 
 fn read(root: &Root, succession: &Succession) -> Result<(Generation, Entries), OpenError> {
     let (head, sealed) = succession.0.split_first_chunk::<5>().ok_or(OpenError::TooShort)?;
@@ -171,7 +171,7 @@ fn read(root: &Root, succession: &Succession) -> Result<(Generation, Entries), O
     Ok((first, read_entries(&content).ok_or(OpenError::Content)?))
 }
 
-fn read_entries(mut rest: &[u8]) -> Option<Entries> {
+pub(crate) fn read_entries(mut rest: &[u8]) -> Option<Entries> {
     let (mut older, mut carried) = (Vec::new(), Vec::new());
     while let Some((&kind, behind)) = rest.split_first() {
         match kind {

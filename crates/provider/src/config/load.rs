@@ -236,7 +236,7 @@ impl Config {
     /// [`LoadError`]; under another lock keys come from elsewhere ([`crate::provisioning`]).
     pub fn development_vault(&self) -> Result<Vault, LoadError> {
         match self.lock()? {
-            Lock::Development(seed) => development_vault(seed),
+            Lock::Development(seed) => self.generations.applied_to(development_vault(seed)?),
             Lock::QuorumAndHsm { .. } => Err(value("vault.lock")("under 'quorum+hsm' there is no seed to read")),
         }
     }

@@ -120,6 +120,30 @@ pub const EVENTS: &[Event] = &[
         "bring the module back; no restart is needed",
     ),
     event(
+        "rotation_left_some",
+        Look,
+        "records moved to newer keys, and some (`left`) did not: they did not open (see `record_not_authentic`), or others kept changing them",
+        "rotate again. Do not take the next step of the rotation before nothing is left",
+    ),
+    event(
+        "rotation_failed",
+        Look,
+        "a rotation stopped because store or register did not answer; it is begun again and goes on",
+        "look at the disks",
+    ),
+    event(
+        "rotation_progress",
+        Count,
+        "records of a tenant move to newer keys: `people` looked at, `records` moved so far",
+        "nothing",
+    ),
+    event(
+        "rotation_finished",
+        Count,
+        "every record of a tenant was moved (`kind` says to which keys)",
+        "take the next step of the rotation (keys.md)",
+    ),
+    event(
         "not_hardened",
         Look,
         "a control of the hardening is not in force: `kind` names it, `error` says why",

@@ -135,6 +135,8 @@ pub struct Harness {
     current: RwLock<Provider>,
     served: Arc<RwLock<(Router, Router)>>,
     parts: Box<dyn Fn() -> ProviderParts + Send + Sync>,
+    /// The vault of instances started from now on.
+    vault: Arc<RwLock<fn() -> Vault>>,
     /// The insurer whose issuer has a path.
     pub path: Insurer,
     /// The insurer with a host of its own.
@@ -170,7 +172,9 @@ impl Harness {
         let (clock, federation) = (Arc::clone(&setup.clock), Arc::clone(&setup.federation));
         let authority = Arc::new(ComponentAuthority::default());
         let register = Arc::clone(&setup.register);
+        let vault: Arc<RwLock<fn() -> Vault>> = Arc::new(RwLock::new(|| Vault::development([7; 32])));
         let parts = {
+            let vault = Arc::clone(&vault);
             let (path, host, store, authority) =
                 (path.clone(), host.clone(), Arc::clone(&store), Arc::clone(&authority));
             let (clock, federation) = (Arc::clone(&setup.clock), Arc::clone(&setup.federation));
@@ -180,7 +184,7 @@ impl Harness {
                 store: Arc::clone(&store) as _,
                 register: Arc::clone(&register) as _,
                 limits: setup.limits,
-                vault: Arc::new(Vault::development([7; 32])),
+                vault: Arc::new(vault.read().unwrap_or_else(PoisonError::into_inner)()),
                 fetch: Arc::clone(&federation) as _,
                 anchors: vec![federation.anchor()],
                 schemes: Schemes::HttpsOnly,
@@ -210,6 +214,7 @@ impl Harness {
             clock,
             federation,
             parts: Box::new(parts),
+            vault,
             authority,
             store,
             current: RwLock::new(provider.clone()),
@@ -278,6 +283,12 @@ impl Harness {
         let next = self.twin();
         *self.served.write().unwrap_or_else(PoisonError::into_inner) = (next.public_router(), next.mtls_router());
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
+    }
+
+    /// Restarts with another vault: the next step of a rotation of keys.
+    pub fn restart_with(&self, vault: fn() -> Vault) {
+        *self.vault.write().unwrap_or_else(PoisonError::into_inner) = vault;
+        self.restart();
     }
 
     /// The clock's time, in seconds.

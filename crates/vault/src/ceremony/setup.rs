@@ -160,6 +160,12 @@ impl AttestedSetup {
         })
     }
 
+    /// As if it had been attested.
+    #[cfg(fuzzing)]
+    pub(crate) const fn unattested(offer: SetupOffer, share_set: RoleSet) -> Self {
+        Self { offer, share_set }
+    }
+
     /// The offer.
     #[must_use]
     pub const fn offer(&self) -> &SetupOffer {
