@@ -69,12 +69,17 @@ impl Attestation {
     /// [`AttestError::Production`].
     pub fn make_quote(&self, tls_key_sha256: [u8; 32], now: UnixTime) -> Result<(), AttestError> {
         // The proof over no session is thrown away.
+        self.bundle_for(tls_key_sha256, now).map(|_| ())
+    }
+
+    /// A bundle whose proof is over no session, and so good for nobody.
+    pub(crate) fn bundle_for(&self, tls_key_sha256: [u8; 32], now: UnixTime) -> Result<Bundle, AttestError> {
         let nobody = Session {
             nonce: [0; NONCE_BYTES],
             signer_spki_sha256: tls_key_sha256,
             exporter: [0; 32],
         };
-        self.answer(&nobody, now).map(|_| ())
+        self.answer(&nobody, now)
     }
 
     /// Shows other manifests from now on, in new quotes: the last of them is in force.

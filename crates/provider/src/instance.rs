@@ -415,3 +415,6 @@ impl Producer for Shared {
         self.0.produce(report_data)
     }
 }
+
+#[cfg(test)]
+mod tests;

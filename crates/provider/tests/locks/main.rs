@@ -9,6 +9,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod courier;
 mod login;
 #[path = "../canary/machine.rs"]
 #[allow(dead_code)]

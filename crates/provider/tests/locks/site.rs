@@ -11,7 +11,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use evidence::bundle::{encode_manifests, parse_manifests};
 use evidence::manifest::{ApprovedManifest, InstanceRole, Manifest, Member, OrganisationRole, RoleSet};
 use evidence::platform::{Evidence, Measurement, Platform, PlatformId};
-use evidence::produce::{TpmEndpoint, TpmProducer};
+use evidence::produce::{Producer, TpmEndpoint, TpmProducer};
 use evidence::rehearsal::Rehearsal;
 use evidence::verdict::Pins;
 use evidence::verify::VerificationTime;
@@ -89,6 +89,11 @@ impl Running {
                 return log;
             }
             if let Some(status) = self.child.try_wait().unwrap() {
+                // Its last words may have come since.
+                let log = self.log();
+                if log.contains(words) {
+                    return log;
+                }
                 panic!("ended with {status} before it said {words:?}: {}", self.log());
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -456,14 +461,30 @@ authenticator_url = "https://wallet.example/card"
         fs::write(to.join(name), serde_json::to_vec(&posted).unwrap()).unwrap();
     }
 
-    /// The newest directory of the exchange whose name begins so.
+    /// Genuine evidence of this machine, as whoever runs another program on it makes.
+    pub fn tpm_evidence(&self, report_data: &[u8; 64]) -> Evidence {
+        let endpoint = TpmEndpoint::Socket(self.at("tpm"));
+        let producer = TpmProducer::open(endpoint, Path::new("/nonexistent")).unwrap();
+        let certificate = fs::read(self.at("tpm.der")).unwrap();
+        producer
+            .with_certificates(vec![certificate])
+            .produce(report_data)
+            .unwrap()
+    }
+
+    /// The newest directory of the exchange whose name begins so, of a ceremony that has begun.
     pub fn newest(&self, prefix: &str) -> PathBuf {
+        self.newest_of(prefix, "offer.json")
+    }
+
+    /// The newest directory of the exchange whose name begins so, and that has this file.
+    pub fn newest_of(&self, prefix: &str, file: &str) -> PathBuf {
         for _ in 0..PATIENCE {
             let mut found: Vec<_> = fs::read_dir(self.at("exchange"))
                 .unwrap()
                 .map(|entry| entry.unwrap())
                 .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
-                .filter(|entry| entry.path().join("offer.json").exists())
+                .filter(|entry| entry.path().join(file).exists())
                 .collect();
             found.sort_by_key(|entry| entry.metadata().unwrap().modified().unwrap());
             if let Some(last) = found.last() {
