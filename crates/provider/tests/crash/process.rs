@@ -225,6 +225,10 @@ impl Process {
         &self.insurer
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGABRT, and the end of it: where nothing forbids it, the kernel writes a core file.
     pub fn crash(&mut self) {
         let killed = Command::new("kill")
