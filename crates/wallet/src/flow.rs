@@ -25,6 +25,8 @@ mod login;
 mod signing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 mod wire;
 
 use serde::{Deserialize, Serialize};

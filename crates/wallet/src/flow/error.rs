@@ -56,6 +56,22 @@ struct ErrorBody {
 }
 
 impl FlowError {
+    /// A stable name, the same in every language.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Refused { .. } => "refused",
+            Self::Answer(_) => "answer",
+            Self::Challenge(_) => "challenge",
+            Self::ForeignChallenge => "foreign-challenge",
+            Self::ForeignDevice => "foreign-device",
+            Self::CardSignature => "card-signature",
+            Self::DeviceKey => "device-key",
+            Self::OutOfOrder { .. } => "out-of-order",
+        }
+    }
+
     /// Whether the flow is over. Where it is not, the machine waits for the same again: another card, another decision.
     #[must_use]
     pub fn ends(&self) -> bool {

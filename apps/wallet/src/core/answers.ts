@@ -1,0 +1,76 @@
+/** The provider's answers, read. */
+
+import { members, parse, text, texts, whole, type Members } from './shape.ts';
+import { FlowError, type ClaimNames, type Consent, type Requested, type Service, type Told } from './types.ts';
+
+export type ChallengeAnswer = { login: string; challenge: string; service: Service; requested: Requested };
+export type LoginAnswer = { login: string; consent: Consent };
+
+export function outOfOrder(told: Told): FlowError {
+  return new FlowError('out-of-order', `${told.told}: not what was wanted here`);
+}
+
+/** The body of a successful answer. */
+export function body(told: Told): string {
+  if (told.told !== 'answer') throw outOfOrder(told);
+  if (told.status >= 200 && told.status < 300) return told.body;
+  const said = members(parse(told.body));
+  const error = text(said?.['error']) ?? `http_${told.status}`;
+  const description = text(said?.['error_description']) ?? 'answered without an error object';
+  throw new FlowError('refused', `the provider refused: ${error}: ${description}`, told.status);
+}
+
+/** A successful answer of a shape. */
+export function answer<T>(told: Told, path: string, read: (answer: Members) => T | undefined): T {
+  const found = members(parse(body(told)));
+  const value = found && read(found);
+  if (value === undefined) throw new FlowError('answer', `${path}: the answer has another form than expected`);
+  return value;
+}
+
+function service(value: unknown): Service | undefined {
+  const found = members(value);
+  const name = text(found?.['name']);
+  const logo = found?.['logo_uri'];
+  if (name === undefined || (logo !== undefined && logo !== null && typeof logo !== 'string')) return undefined;
+  return { name, logo_uri: text(logo) ?? null };
+}
+
+function claims(found: Members): ClaimNames | undefined {
+  const [essential, voluntary] = [texts(found['essential']), texts(found['voluntary'])];
+  return essential && voluntary && { essential, voluntary };
+}
+
+export function challengeAnswer(found: Members): ChallengeAnswer | undefined {
+  const [login, challenge] = [text(found['login']), text(found['challenge'])];
+  const requested = members(found['requested']);
+  const names = claims(members(requested?.['claims']) ?? {});
+  const [acr, who] = [text(requested?.['acr']), service(found['service'])];
+  if (login === undefined || challenge === undefined || acr === undefined || !names || !who) return undefined;
+  return { login, challenge, service: who, requested: { acr, claims: names } };
+}
+
+export function loginAnswer(found: Members): LoginAnswer | undefined {
+  const login = text(found['login']);
+  const consent = members(found['consent']);
+  const [names, who] = [consent && claims(consent), service(consent?.['service'])];
+  const remembered = consent?.['remembered'] ?? false;
+  if (login === undefined || !names || !who || typeof remembered !== 'boolean') return undefined;
+  return { login, consent: { service: who, ...names, remembered } };
+}
+
+export function decisionAnswer(found: Members): string | undefined {
+  return text(found['redirect']);
+}
+
+export function bindingAnswer(found: Members): { device: string; valid_until: number } | undefined {
+  const [device, valid_until] = [text(found['device']), whole(found['valid_until'])];
+  return device === undefined || valid_until === undefined ? undefined : { device, valid_until };
+}
+
+export function keys(told: Told): Members[] {
+  return answer(told, 'auth/jwks', (found) => {
+    const list = Array.isArray(found['keys']) ? found['keys'].map(members) : undefined;
+    return list?.every((key) => key !== undefined) ? (list as Members[]) : undefined;
+  });
+}

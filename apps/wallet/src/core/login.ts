@@ -1,0 +1,213 @@
+/** One login, from the address a service sent the person to until the address she goes back to (`wallet::flow::Login` in Rust). */
+
+import * as answers from './answers.ts';
+import { outOfOrder, type ChallengeAnswer } from './answers.ts';
+import * as challenges from './challenge.ts';
+import type { Challenge } from './challenge.ts';
+import * as signing from './signing.ts';
+import { FlowError, type Consent, type DeviceRecord, type Request, type Send, type Told, type Want } from './types.ts';
+
+/** Longest address that is opened, in characters. */
+export const MAX_ADDRESS_CHARACTERS = 8192;
+
+type Opened = { login: string; challenge: Challenge; request: Request };
+type Answered = { login: string; loginId: Uint8Array<ArrayBuffer>; consent: Consent };
+
+type State =
+  | { at: 'challenge' }
+  | { at: 'keys'; answer: ChallengeAnswer }
+  | { at: 'choice'; opened: Opened }
+  | { at: 'card'; opened: Opened }
+  | { at: 'device'; opened: Opened; device: string; message: string }
+  | { at: 'answered'; opened: Opened }
+  | { at: 'consent'; answered: Answered }
+  | { at: 'decided'; answered: Answered | undefined }
+  | { at: 'over' };
+
+export function post(issuer: string, path: string, body: unknown): Send {
+  return { want: 'send', method: 'POST', url: `${issuer}/${path}`, body };
+}
+
+function withoutSlashes(issuer: string): string {
+  return issuer.replace(/\/+$/, '');
+}
+
+export class Login {
+  #state: State = { at: 'challenge' };
+  readonly issuer: string;
+
+  private constructor(
+    issuer: string,
+    readonly clientId: string,
+  ) {
+    this.issuer = withoutSlashes(issuer);
+  }
+
+  /** From the address a service sent the person to. */
+  static open(issuer: string, authorizationUrl: string): [Login, Want] {
+    const { client_id, request_uri } = parseAddress(authorizationUrl);
+    return Login.#begin(issuer, client_id, { client_id, request_uri });
+  }
+
+  /** Goes on with a login that the provider's page already holds. */
+  static resume(issuer: string, clientId: string, login: string): [Login, Want] {
+    return Login.#begin(issuer, clientId, { client_id: clientId, login });
+  }
+
+  /** To the person's own account: what binding a device begins with. */
+  static account(issuer: string): [Login, Want] {
+    const own = withoutSlashes(issuer);
+    return Login.#begin(own, own, { client_id: own });
+  }
+
+  static #begin(issuer: string, clientId: string, body: unknown): [Login, Want] {
+    const login = new Login(issuer, clientId);
+    return [login, post(login.issuer, 'auth/challenge', body)];
+  }
+
+  /** The sealed login and its identifier, once the provider knows who she is. */
+  get answered(): Answered | undefined {
+    const state = this.#state;
+    return state.at === 'consent' || state.at === 'decided' ? state.answered : undefined;
+  }
+
+  /**
+   * Tells what came of the last want, and gets the next. `now`: seconds since 1970. Throws a {@link FlowError}; unless it ends the login, the
+   * machine waits for another answer to the same question.
+   */
+  async tell(told: Told, now: number): Promise<Want> {
+    const before = this.#state;
+    this.#state = { at: 'over' };
+    try {
+      const [state, want] = await this.#next(before, told, now);
+      this.#state = state;
+      return want;
+    } catch (error) {
+      if (error instanceof FlowError && !error.ends) this.#state = waiting(before, error);
+      throw error;
+    }
+  }
+
+  async #next(state: State, told: Told, now: number): Promise<[State, Want]> {
+    switch (state.at) {
+      case 'challenge': {
+        const answer = answers.answer(told, 'auth/challenge', answers.challengeAnswer);
+        return [{ at: 'keys', answer }, { want: 'send', method: 'GET', url: `${this.issuer}/auth/jwks`, body: null }];
+      }
+      case 'keys':
+        return this.#opened(state.answer, await challenges.verify(state.answer.challenge, answers.keys(told), now));
+      case 'choice':
+        return this.#chosen(state.opened, told, now);
+      case 'card':
+        if (told.told === 'decline') return choose(state.opened);
+        if (told.told !== 'card-answered') throw outOfOrder(told);
+        return this.#answer(state.opened, 'auth/card', { response: told.response });
+      case 'device': {
+        if (told.told === 'decline') return choose(state.opened);
+        if (told.told !== 'signed') throw outOfOrder(told);
+        const response = signing.token(state.message, told.signature);
+        return this.#answer(state.opened, 'auth/device', { device: state.device, response });
+      }
+      case 'answered': {
+        const { login, consent } = answers.answer(told, 'auth/card or auth/device', answers.loginAnswer);
+        const answered = { login, consent, loginId: state.opened.challenge.loginId };
+        return [{ at: 'consent', answered }, { want: 'decide', ...consent }];
+      }
+      case 'consent': {
+        if (told.told !== 'approve' && told.told !== 'decline') throw outOfOrder(told);
+        return [{ at: 'decided', answered: state.answered }, this.#decision(state.answered.login, told)];
+      }
+      case 'decided': {
+        const address = answers.answer(told, 'auth/consent', answers.decisionAnswer);
+        return [{ at: 'over' }, { want: 'go-back', address }];
+      }
+      case 'over':
+        throw outOfOrder(told);
+    }
+  }
+
+  #opened(answer: ChallengeAnswer, challenge: Challenge | undefined): [State, Want] {
+    if (!challenge) throw new FlowError('challenge', 'challenge: not genuine, or not fresh');
+    const purpose = this.clientId === this.issuer ? 'account' : 'login';
+    const isOurs = challenge.iss === this.issuer && challenge.client_id === this.clientId && challenge.purpose === purpose;
+    // The name in the signed challenge is the one to show; the answer beside it only adds the logo.
+    if (!isOurs || challenge.client_name !== answer.service.name) {
+      throw new FlowError('foreign-challenge', 'challenge: not issued by this insurer for the service the address names');
+    }
+    const { service, requested } = answer;
+    const request = { client_id: this.clientId, service, requested, expires_at: challenge.exp };
+    return choose({ login: answer.login, challenge, request });
+  }
+
+  #chosen(opened: Opened, told: Told, now: number): [State, Want] {
+    switch (told.told) {
+      case 'with-card':
+        return [{ at: 'card', opened }, { want: 'sign-with-card', challenge: opened.challenge.token }];
+      case 'with-device':
+        return this.#signWith(opened, told, now);
+      case 'decline':
+        return [{ at: 'decided', answered: undefined }, this.#decision(opened.login, told)];
+      default:
+        throw outOfOrder(told);
+    }
+  }
+
+  #signWith(opened: Opened, record: DeviceRecord, now: number): [State, Want] {
+    if (record.issuer !== this.issuer) throw new FlowError('foreign-device', 'device: bound at another insurer');
+    const counter = record.counter + 1;
+    const message = signing.message('healthid-device-assertion+jwt', {
+      challenge: opened.challenge.token,
+      decision: 'approve',
+      time: now,
+      counter,
+    });
+    const { device } = record;
+    return [
+      { at: 'device', opened, device, message },
+      { want: 'sign-with-device', device, counter, message },
+    ];
+  }
+
+  #answer(opened: Opened, path: string, more: object): [State, Want] {
+    const body = { client_id: this.clientId, login: opened.login, ...more };
+    return [{ at: 'answered', opened }, post(this.issuer, path, body)];
+  }
+
+  #decision(login: string, told: Told & { told: 'approve' | 'decline' }): Send {
+    const [decision, claims, remember] =
+      told.told === 'approve' ? ['approve', told.voluntary, told.remember] : ['decline', [], false];
+    return post(this.issuer, 'auth/consent', { client_id: this.clientId, login, decision, claims, remember });
+  }
+}
+
+function choose(opened: Opened): [State, Want] {
+  return [{ at: 'choice', opened }, { want: 'choose', ...opened.request }];
+}
+
+/** The state to wait in after an error that does not end the login. */
+function waiting(before: State, error: FlowError): State {
+  switch (before.at) {
+    // Another card, or the card instead of the device.
+    case 'answered':
+      return { at: 'choice', opened: before.opened };
+    case 'device':
+      return error.code === 'device-key' ? { at: 'choice', opened: before.opened } : before;
+    case 'decided':
+      return before.answered ? { at: 'consent', answered: before.answered } : { at: 'over' };
+    default:
+      return before;
+  }
+}
+
+function parseAddress(authorizationUrl: string): { client_id: string; request_uri: string } {
+  const refused = () =>
+    new FlowError('address', 'address: expected an authorization address with one client_id and one request_uri each (RFC 9126 section 4)');
+  if (authorizationUrl.length > MAX_ADDRESS_CHARACTERS || !URL.canParse(authorizationUrl)) throw refused();
+  const query = new URL(authorizationUrl).searchParams;
+  const one = (name: string): string => {
+    const [value, ...more] = query.getAll(name);
+    if (!value || more.length > 0) throw refused();
+    return value;
+  };
+  return { client_id: one('client_id'), request_uri: one('request_uri') };
+}

@@ -1,0 +1,77 @@
+/** What a machine of the wallet's protocol wants and is told. The same JSON as `wallet::flow` in Rust; `docs/wallet-core.md` explains it. */
+
+export type Service = { name: string; logo_uri: string | null };
+export type ClaimNames = { essential: string[]; voluntary: string[] };
+export type Requested = { acr: string; claims: ClaimNames };
+export type Request = { client_id: string; service: Service; requested: Requested; expires_at: number };
+export type Consent = ClaimNames & { service: Service; remembered: boolean };
+
+/** What is kept of a bound device, beside its key. */
+export type DeviceRecord = { issuer: string; device: string; name: string; valid_until: number; counter: number };
+
+export type Send = { want: 'send'; method: 'GET' | 'POST'; url: string; body: unknown };
+
+export type Want =
+  | Send
+  | ({ want: 'choose' } & Request)
+  | { want: 'sign-with-card'; challenge: string }
+  | { want: 'sign-with-device'; device: string; counter: number; message: string }
+  | { want: 'make-key'; challenge: string }
+  | { want: 'sign-with-new-key'; message: string }
+  | ({ want: 'decide' } & Consent)
+  | { want: 'go-back'; address: string }
+  | ({ want: 'keep' } & DeviceRecord);
+
+export type Told =
+  | { told: 'answer'; status: number; body: string }
+  | { told: 'with-card' }
+  | ({ told: 'with-device' } & DeviceRecord)
+  | { told: 'card-answered'; response: string }
+  | { told: 'signed'; signature: string }
+  | { told: 'key-made'; x: string; y: string }
+  | { told: 'approve'; voluntary: string[]; remember: boolean }
+  | { told: 'decline' };
+
+export type FlowErrorCode =
+  | 'address'
+  | 'refused'
+  | 'answer'
+  | 'challenge'
+  | 'foreign-challenge'
+  | 'foreign-device'
+  | 'card-signature'
+  | 'device-key'
+  | 'out-of-order';
+
+/** Why a flow does not go on. */
+export class FlowError extends Error {
+  override readonly name = 'FlowError';
+
+  constructor(
+    readonly code: FlowErrorCode,
+    readonly reason: string,
+    /** HTTP status, where the provider refused. */
+    readonly status?: number,
+  ) {
+    super(reason);
+  }
+
+  /** Whether the flow is over. Where it is not, the machine waits for the same again: another card, another decision. */
+  get ends(): boolean {
+    switch (this.code) {
+      case 'refused':
+        // Too many tries, or a provider in trouble: later, the same answer may do.
+        return !(this.status === 403 || this.status === 429 || (this.status ?? 0) >= 500);
+      case 'foreign-device':
+      case 'card-signature':
+      case 'device-key':
+      case 'out-of-order':
+        return false;
+      case 'address':
+      case 'answer':
+      case 'challenge':
+      case 'foreign-challenge':
+        return true;
+    }
+  }
+}

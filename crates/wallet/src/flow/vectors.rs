@@ -1,0 +1,576 @@
+//! Plays of the machines, recorded: `testdata/flow.json`. The web wallet's machines in TypeScript play the same, so neither can drift alone.
+//!
+//! Written with `cargo test -p healthid-wallet --lib vectors -- --ignored write`; keys are made for the occasion and thrown away.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+use std::path::PathBuf;
+
+use authenticator::challenge::{self, Challenge, Purpose};
+use jose::jwk::{JwkSet, KeyUse};
+use jose::{SoftwareKey, UnixTime, base64url};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Binding, BindingWish, DeviceRecord, FlowError, Login, Told, Want};
+
+const ISSUER: &str = "https://idp.example/109900019";
+const SERVICE: &str = "https://epa.example";
+const NOW: u64 = 1_750_000_000;
+
+/// How a machine begins.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "begin", rename_all = "kebab-case")]
+enum Begin {
+    Open {
+        issuer: String,
+        address: String,
+    },
+    Resume {
+        issuer: String,
+        client_id: String,
+        login: String,
+    },
+    Account {
+        issuer: String,
+    },
+}
+
+/// What a machine said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Said {
+    Want(Want),
+    Error { code: String, ends: bool },
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Step {
+    now: u64,
+    told: Told,
+    said: Said,
+}
+
+/// A device bound in the login, after its steps.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Bound {
+    name: String,
+    class: String,
+    consent_to_substantial: bool,
+    said: Said,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Play {
+    name: String,
+    #[serde(flatten)]
+    begin: Begin,
+    said: Said,
+    #[serde(default)]
+    steps: Vec<Step>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    binding: Option<Bound>,
+}
+
+fn said(answer: Result<Want, FlowError>) -> Said {
+    match answer {
+        Ok(want) => Said::Want(want),
+        Err(error) => Said::Error {
+            code: error.code().to_owned(),
+            ends: error.ends(),
+        },
+    }
+}
+
+fn begun(begin: &Begin) -> (Option<Login>, Said) {
+    let begun = match begin {
+        Begin::Open { issuer, address } => Login::open(issuer, address),
+        Begin::Resume {
+            issuer,
+            client_id,
+            login,
+        } => Ok(Login::resume(issuer, client_id, login)),
+        Begin::Account { issuer } => Ok(Login::account(issuer)),
+    };
+    match begun {
+        Ok((login, want)) => (Some(login), Said::Want(want)),
+        Err(error) => (None, said(Err(error))),
+    }
+}
+
+/// Plays, with what the machines say now.
+fn play(name: &str, begin: Begin, told: Vec<(u64, Told)>, binding: Option<(&BindingWish<'_>, Vec<Told>)>) -> Play {
+    let (login, first) = begun(&begin);
+    let mut steps = Vec::new();
+    let mut bound = None;
+    if let Some(mut login) = login {
+        for (now, told) in told {
+            let said = said(login.tell(told.clone(), UnixTime(now)));
+            steps.push(Step { now, told, said });
+        }
+        bound = binding.map(|(wish, told)| bind(&login, wish, told));
+    }
+    Play {
+        name: name.to_owned(),
+        begin,
+        said: first,
+        steps,
+        binding: bound,
+    }
+}
+
+fn bind(login: &Login, wish: &BindingWish<'_>, told: Vec<Told>) -> Bound {
+    let begun = Binding::begin(login, wish);
+    let (mut machine, first) = match begun {
+        Ok((machine, want)) => (Some(machine), Ok(want)),
+        Err(error) => (None, Err(error)),
+    };
+    let mut steps = Vec::new();
+    for told in told {
+        if let Some(machine) = &mut machine {
+            let said = said(machine.tell(told.clone()));
+            steps.push(Step { now: 0, told, said });
+        }
+    }
+    Bound {
+        name: wish.name.to_owned(),
+        class: wish.class.to_owned(),
+        consent_to_substantial: wish.consent_to_substantial,
+        said: said(first),
+        steps,
+    }
+}
+
+fn file() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata/flow.json")
+}
+
+#[test]
+fn the_machines_play_what_was_recorded() {
+    let recorded: Vec<Play> = serde_json::from_slice(&std::fs::read(file()).unwrap()).unwrap();
+    assert!(recorded.len() > 15);
+    for play in recorded {
+        let name = &play.name;
+        let (login, said_first) = begun(&play.begin);
+        assert_eq!(said_first, play.said, "{name}");
+        let Some(mut login) = login else { continue };
+        for (at, step) in play.steps.iter().enumerate() {
+            let said = said(login.tell(step.told.clone(), UnixTime(step.now)));
+            assert_eq!(said, step.said, "{name}, step {at}");
+        }
+        let Some(recorded) = play.binding else { continue };
+        let wish = BindingWish {
+            name: &recorded.name,
+            class: &recorded.class,
+            consent_to_substantial: recorded.consent_to_substantial,
+        };
+        let again = bind(
+            &login,
+            &wish,
+            recorded.steps.iter().map(|step| step.told.clone()).collect(),
+        );
+        assert_eq!(again.said, recorded.said, "{name}");
+        for (at, (step, again)) in recorded.steps.iter().zip(&again.steps).enumerate() {
+            assert_eq!(again.said, step.said, "{name}, binding, step {at}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "writes testdata/flow.json"]
+fn write() {
+    let plays = Recorder::new().plays();
+    let mut text = serde_json::to_string_pretty(&plays).unwrap();
+    text.push('\n');
+    std::fs::create_dir_all(file().parent().unwrap()).unwrap();
+    std::fs::write(file(), text).unwrap();
+}
+
+/// The provider's side of the plays.
+struct Recorder {
+    key: SoftwareKey,
+    stranger: SoftwareKey,
+}
+
+fn answer(status: u16, body: &Value) -> Told {
+    Told::Answer {
+        status,
+        body: body.to_string(),
+    }
+}
+
+fn at(told: impl IntoIterator<Item = Told>) -> Vec<(u64, Told)> {
+    told.into_iter().map(|told| (NOW, told)).collect()
+}
+
+fn open(address: &str) -> Begin {
+    Begin::Open {
+        issuer: ISSUER.to_owned(),
+        address: address.to_owned(),
+    }
+}
+
+fn good_address() -> Begin {
+    open(
+        "https://idp.example/109900019/auth?client_id=https%3A%2F%2Fepa.example&request_uri=urn%3Aietf%3Aparams%3Aoauth%3Arequest_uri%3Aabc",
+    )
+}
+
+fn refusal(status: u16) -> Told {
+    answer(
+        status,
+        &json!({ "error": "access_denied", "error_description": "card: revoked (support code ABCD-EFGH)" }),
+    )
+}
+
+fn card() -> [Told; 2] {
+    [
+        Told::WithCard,
+        Told::CardAnswered {
+            response: "card.signed.this".to_owned(),
+        },
+    ]
+}
+
+fn known() -> Told {
+    answer(
+        200,
+        &json!({
+            "login": "authenticated",
+            "consent": {
+                "service": { "name": "Akte für alle", "logo_uri": "https://epa.example/logo.svg" },
+                "essential": ["urn:telematik:claims:id"],
+                "voluntary": ["birthdate", "urn:telematik:claims:email"],
+                "remembered": false,
+            },
+        }),
+    )
+}
+
+fn record() -> DeviceRecord {
+    DeviceRecord {
+        issuer: ISSUER.to_owned(),
+        device: "handle".to_owned(),
+        name: "Handy".to_owned(),
+        valid_until: UnixTime(NOW),
+        counter: 41,
+    }
+}
+
+fn signature() -> Told {
+    Told::Signed {
+        signature: base64url::encode(&[7; 64]),
+    }
+}
+
+impl Recorder {
+    fn new() -> Self {
+        let key = |name: &str| SoftwareKey::generate(name).unwrap();
+        Self {
+            key: key("challenge-1"),
+            stranger: key("challenge-1"),
+        }
+    }
+
+    fn challenge(&self, change: impl FnOnce(&mut Challenge)) -> Told {
+        self.signed_challenge(&self.key, change)
+    }
+
+    fn signed_challenge(&self, key: &SoftwareKey, change: impl FnOnce(&mut Challenge)) -> Told {
+        let mut challenge = Challenge {
+            iss: ISSUER.to_owned(),
+            login_id: [7; 16],
+            client_id: SERVICE.to_owned(),
+            client_name: "Akte für alle".to_owned(),
+            request_hash: "hash".to_owned(),
+            purpose: Purpose::Login,
+            iat: UnixTime(NOW),
+            exp: UnixTime(NOW + challenge::LIFETIME_SECONDS),
+        };
+        change(&mut challenge);
+        answer(
+            200,
+            &json!({
+                "login": "pending",
+                "challenge": challenge::issue(&challenge, key).unwrap(),
+                "service": { "name": "Akte für alle", "logo_uri": "https://epa.example/logo.svg" },
+                "requested": {
+                    "acr": "gematik-ehealth-loa-high",
+                    "claims": { "essential": ["urn:telematik:claims:id"], "voluntary": ["birthdate"] },
+                },
+                "expires_in": 180,
+            }),
+        )
+    }
+
+    fn account_challenge(&self) -> Told {
+        self.challenge(|challenge| {
+            challenge.client_id = ISSUER.to_owned();
+            challenge.purpose = Purpose::Account;
+        })
+    }
+
+    fn keys(&self) -> Told {
+        answer(200, &JwkSet::new(vec![self.key.jwk(KeyUse::Signature)]).to_value())
+    }
+
+    /// Up to where the person looks at the request.
+    fn opened(&self) -> Vec<Told> {
+        vec![self.challenge(|_| ()), self.keys()]
+    }
+
+    fn plays(&self) -> Vec<Play> {
+        let then = |told: &[Told]| at(self.opened().into_iter().chain(told.iter().cloned()));
+        let [with_card, card_answered] = card();
+        let back = answer(200, &json!({ "redirect": "https://epa.example/cb?code=x" }));
+        let approve = Told::Approve {
+            voluntary: vec!["birthdate".to_owned()],
+            remember: true,
+        };
+        let mut plays = vec![
+            play(
+                "a login by card",
+                good_address(),
+                then(&[
+                    with_card.clone(),
+                    card_answered.clone(),
+                    known(),
+                    approve.clone(),
+                    back.clone(),
+                    Told::Decline,
+                ]),
+                None,
+            ),
+            play(
+                "a login by device",
+                good_address(),
+                then(&[Told::WithDevice(record()), signature(), known(), approve, back.clone()]),
+                None,
+            ),
+            play(
+                "declined before she said who she is",
+                good_address(),
+                then(&[Told::Decline, back.clone()]),
+                None,
+            ),
+            play(
+                "declined afterwards",
+                good_address(),
+                then(&[
+                    with_card.clone(),
+                    card_answered.clone(),
+                    known(),
+                    Told::Decline,
+                    refusal(503),
+                    Told::Decline,
+                    back,
+                ]),
+                None,
+            ),
+            play(
+                "another card after a refused one, until the login is lost",
+                good_address(),
+                then(&[
+                    with_card.clone(),
+                    card_answered.clone(),
+                    refusal(403),
+                    with_card.clone(),
+                    card_answered.clone(),
+                    refusal(429),
+                    with_card.clone(),
+                    card_answered.clone(),
+                    refusal(400),
+                    with_card.clone(),
+                ]),
+                None,
+            ),
+            play(
+                "the card taken away, the key left locked, a device of another insurer, no signature",
+                good_address(),
+                then(&[
+                    with_card.clone(),
+                    Told::Decline,
+                    Told::WithDevice(record()),
+                    Told::Decline,
+                    Told::WithDevice(DeviceRecord {
+                        issuer: "https://other.example".to_owned(),
+                        ..record()
+                    }),
+                    Told::WithDevice(record()),
+                    Told::Signed {
+                        signature: "AAAA".to_owned(),
+                    },
+                    with_card.clone(),
+                ]),
+                None,
+            ),
+            play(
+                "what was not wanted",
+                good_address(),
+                at([
+                    with_card.clone(),
+                    self.challenge(|_| ()),
+                    Told::Decline,
+                    self.keys(),
+                    signature(),
+                    with_card.clone(),
+                    known(),
+                ]),
+                None,
+            ),
+            play(
+                "a login that a page holds",
+                Begin::Resume {
+                    issuer: format!("{ISSUER}/"),
+                    client_id: SERVICE.to_owned(),
+                    login: "sealed".to_owned(),
+                },
+                at(self.opened()),
+                None,
+            ),
+        ];
+        plays.extend(self.challenges());
+        plays.extend(self.bindings(&with_card, &card_answered));
+        plays.extend(broken_addresses());
+        plays.extend(broken_answers());
+        plays
+    }
+
+    /// Challenges that are not answered.
+    fn challenges(&self) -> Vec<Play> {
+        type Change = fn(&mut Challenge);
+        let changes: [(&str, Change); 6] = [
+            ("a challenge of another insurer", |c| {
+                c.iss = "https://other.example".to_owned();
+            }),
+            ("a challenge for another service", |c| {
+                c.client_id = "https://shop.example".to_owned();
+            }),
+            ("a challenge for the account", |c| c.purpose = Purpose::Account),
+            ("a challenge with another name than the one shown", |c| {
+                c.client_name = "Rezept".to_owned();
+            }),
+            ("a challenge that has ended", |c| {
+                c.iat = UnixTime(NOW - 1_000);
+                c.exp = UnixTime(NOW - 900);
+            }),
+            ("a challenge that lives too long", |c| c.exp = UnixTime(NOW + 10_000)),
+        ];
+        let mut plays: Vec<Play> = changes
+            .into_iter()
+            .map(|(name, change)| {
+                play(
+                    name,
+                    good_address(),
+                    at([self.challenge(change), self.keys(), Told::WithCard]),
+                    None,
+                )
+            })
+            .collect();
+        plays.push(play(
+            "a challenge of another key",
+            good_address(),
+            at([self.signed_challenge(&self.stranger, |_| ()), self.keys()]),
+            None,
+        ));
+        plays.push(play(
+            "keys that are none",
+            good_address(),
+            at([self.challenge(|_| ()), answer(200, &json!({ "keys": 7 }))]),
+            None,
+        ));
+        plays
+    }
+
+    fn bindings(&self, with_card: &Told, card_answered: &Told) -> Vec<Play> {
+        let wish = BindingWish {
+            name: "Handy",
+            class: "software",
+            consent_to_substantial: true,
+        };
+        let begin = || Begin::Account {
+            issuer: ISSUER.to_owned(),
+        };
+        let key = self.stranger.public_key();
+        let made = Told::KeyMade {
+            x: base64url::encode(key.x()),
+            y: base64url::encode(key.y()),
+        };
+        let no_point = Told::KeyMade {
+            x: base64url::encode(&[0; 32]),
+            y: base64url::encode(&[0; 32]),
+        };
+        let opened = [self.account_challenge(), self.keys()];
+        let known: Vec<Told> = opened
+            .iter()
+            .chain([with_card, card_answered])
+            .cloned()
+            .chain([known()])
+            .collect();
+        let bound = answer(201, &json!({ "device": "handle", "valid_until": NOW + 86_400 }));
+        vec![
+            play(
+                "a device is bound",
+                begin(),
+                at(known.clone()),
+                Some((&wish, vec![Told::WithCard, made.clone(), signature(), bound])),
+            ),
+            play(
+                "a device the provider refuses",
+                begin(),
+                at(known.clone()),
+                Some((&wish, vec![made.clone(), signature(), refusal(400)])),
+            ),
+            play(
+                "what is no key is not bound",
+                begin(),
+                at(known),
+                Some((&wish, vec![no_point])),
+            ),
+            play(
+                "nothing is bound before the provider knows who it is",
+                begin(),
+                at(opened),
+                Some((&wish, vec![made])),
+            ),
+        ]
+    }
+}
+
+fn broken_addresses() -> Vec<Play> {
+    [
+        "",
+        "idp.example/auth?client_id=a&request_uri=b",
+        "https://idp.example/auth",
+        "https://idp.example/auth?client_id=a",
+        "https://idp.example/auth?request_uri=b",
+        "https://idp.example/auth?client_id=&request_uri=b",
+        "https://idp.example/auth?client_id=a&client_id=c&request_uri=b",
+        "https://idp.example/auth?client_id=a&request_uri=b&request_uri=c",
+    ]
+    .into_iter()
+    .map(|address| play("an address that is no login's", open(address), Vec::new(), None))
+    .collect()
+}
+
+fn broken_answers() -> Vec<Play> {
+    let bodies = ["", "{}", "[]", "<html>", r#"{"login":1}"#];
+    let mut plays: Vec<Play> = bodies
+        .into_iter()
+        .map(|body| {
+            let told = Told::Answer {
+                status: 200,
+                body: body.to_owned(),
+            };
+            play("an answer of another form", good_address(), at([told]), None)
+        })
+        .collect();
+    for status in [302, 400, 403, 429, 500, 502] {
+        let told = Told::Answer {
+            status,
+            body: "<html>".to_owned(),
+        };
+        plays.push(play("a refusal without words", good_address(), at([told]), None));
+    }
+    plays
+}
