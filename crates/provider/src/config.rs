@@ -303,7 +303,7 @@ mod tests {
     fn sample_for_real_people() -> String {
         let (mut text, mut is_other) = (String::new(), false);
         for line in SAMPLE.lines() {
-            is_other = (is_other || line.starts_with("# For real people")) && !line.starts_with("[federation_master]");
+            is_other = (is_other || line.starts_with("# For real people")) && !line.starts_with("[generations]");
             let uncommented = line
                 .strip_prefix("# ")
                 .filter(|rest| rest.starts_with('[') || rest.contains(" = "));

@@ -451,3 +451,41 @@ impl Core {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::{sync::mpsc::channel, time::Duration};
+
+    use super::while_the_module_works;
+
+    #[test]
+    fn one_worker_goes_on_while_a_request_waits_for_the_module() {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .build()
+            .unwrap();
+        let (answer, answered) = channel();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let waiting = runtime.spawn(async move {
+            while_the_module_works(true, || {
+                begun.send(()).unwrap();
+                answered.recv_timeout(Duration::from_secs(20))
+            })
+        });
+        // On the same worker: it runs only if that is not blocked.
+        runtime.spawn(async move {
+            has_begun.await.unwrap();
+            answer.send(7).unwrap();
+        });
+        assert_eq!(runtime.block_on(waiting).unwrap(), Ok(7));
+    }
+
+    #[test]
+    fn where_there_is_no_other_worker_it_is_asked_all_the_same() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        assert_eq!(runtime.block_on(async { while_the_module_works(true, || 7) }), 7);
+        assert_eq!(while_the_module_works(true, || 7), 7);
+        assert_eq!(while_the_module_works(false, || 7), 7);
+    }
+}

@@ -3,9 +3,9 @@
 //!
 //! | What | Who | In the exchange directory |
 //! |---|---|---|
-//! | [`genesis`] | a root instance, once | `genesis/`: everything a holder needs; she adds her acknowledgement to `transcript` |
-//! | [`cold_start`] | a root instance, when none has the seed | `cold-start-…/`: offer and evidence; holders put `NAME.posted.json` there |
-//! | [`join`] | a root instance, or one that serves | `join-…/`: request and evidence; a donor answers there |
+//! | [`genesis()`] | a root instance, once | `genesis/`: everything a holder needs; she adds her acknowledgement to `transcript` |
+//! | [`cold_start()`] | a root instance, when none has the seed | `cold-start-…/`: offer and evidence; holders put `NAME.posted.json` there |
+//! | [`join_root`], [`join_serving`] | a root instance, or one that serves | `join-…/`: request and evidence; a donor answers there |
 //! | [`Giver`] | every root instance, while it runs | `donor-…/`: offer, evidence, transcript |
 //!
 //! Trusted for: a seed that is not the genesis' is not used; keys are taken from an attested root instance under the same manifest and given to
