@@ -18,12 +18,15 @@ use thiserror::Error;
 use crate::{LimitSettings, certificates::CertificatesConfig};
 
 mod evidence;
+mod files;
 mod generations;
 mod hardening;
 mod load;
 mod locks;
 
 pub use evidence::EvidenceConfig;
+pub use files::UnreadableFile;
+pub(crate) use files::read;
 pub use generations::{DataKeysStep, GenerationsConfig};
 pub use hardening::{HardeningConfig, Work};
 pub use load::{LoadError, Loaded, Prepared};

@@ -25,26 +25,20 @@ use jose::UnixTime;
 use thiserror::Error;
 use vault::ceremony::{AttestedSetup, CeremonyError, SetupOffer};
 
-use crate::{Attestation, config::EvidenceConfig};
+use crate::{
+    Attestation,
+    config::{EvidenceConfig, UnreadableFile, read},
+};
 
 /// Until when a quote is shown should renewing it fail: before verifiers refuse it (two hours).
 const OLDEST_QUOTE_SECONDS: u64 = 5_400;
-/// Longest file of manifests, pins or certificates, in bytes.
-const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Why there is no instance, or why it does not believe another.
 #[derive(Debug, Error)]
 pub enum InstanceError {
     /// A file cannot be read.
-    #[error("{member} ({path}): {reason}")]
-    File {
-        /// Which key of the configuration names it.
-        member: &'static str,
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
+    #[error(transparent)]
+    File(#[from] UnreadableFile),
     /// Nothing on this machine vouches for the process.
     #[error(
         "no platform vouches for this process. Looked for SGX under Gramine ({}), TDX or SEV-SNP ({}), a TPM ({}). \
@@ -90,7 +84,7 @@ impl InstanceError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::File { .. } => "instance.file",
+            Self::File(_) => "instance.file",
             Self::NoPlatform(_) => "produce.nothing_found",
             Self::Produce(error) => error.code(),
             Self::Pins(_) => "instance.pins",
@@ -357,19 +351,6 @@ fn find_platform(config: &EvidenceConfig) -> Result<Box<dyn Producer>, InstanceE
         ProduceError::NothingFound => InstanceError::NoPlatform(paths),
         error => error.into(),
     })
-}
-
-fn read(member: &'static str, path: &Path) -> Result<Vec<u8>, InstanceError> {
-    let file = |reason: String| InstanceError::File {
-        member,
-        path: path.to_owned(),
-        reason,
-    };
-    let length = std::fs::metadata(path).map_err(|error| file(error.to_string()))?.len();
-    if length > MAX_FILE_BYTES {
-        return Err(file(format!("larger than {MAX_FILE_BYTES} bytes")));
-    }
-    std::fs::read(path).map_err(|error| file(error.to_string()))
 }
 
 /// A platform, with the vendor's statements from a file beside what it says.

@@ -21,7 +21,10 @@ use vault::{
 };
 use zeroize::Zeroizing;
 
-use super::{Cards, Config, FederationMaster, HsmConfig, Lock, LockName, TenantConfig, evidence::INTERVAL_SECONDS};
+use super::{
+    Cards, Config, FederationMaster, HsmConfig, Lock, LockName, TenantConfig, UnreadableFile,
+    evidence::INTERVAL_SECONDS, files::read,
+};
 use crate::{
     LimitSettings, Provider, ProviderError, ProviderParts, TenantSettings,
     certificates::Watch,
@@ -30,9 +33,6 @@ use crate::{
     provisioning::advice,
     rng::SystemRng,
 };
-
-/// Largest file the configuration names, in bytes: a bundle of TLS roots.
-const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Why a configuration cannot be served.
 #[derive(Debug, Error)]
@@ -72,6 +72,13 @@ pub enum LoadError {
     /// The hardware security module.
     #[error("vault.hsm: {0} [{code}]. {advice}", code = .0.code(), advice = advice(*.0))]
     Hsm(HsmError),
+}
+
+impl From<UnreadableFile> for LoadError {
+    fn from(file: UnreadableFile) -> Self {
+        let UnreadableFile { member, path, reason } = file;
+        Self::File { member, path, reason }
+    }
 }
 
 /// Everything that needs no key.
@@ -174,19 +181,6 @@ fn value<E: std::fmt::Display>(member: &'static str) -> impl Fn(E) -> LoadError 
         member,
         reason: reason.to_string(),
     }
-}
-
-fn read(member: &'static str, path: &Path) -> Result<Vec<u8>, LoadError> {
-    let file = |reason: String| LoadError::File {
-        member,
-        path: path.to_owned(),
-        reason,
-    };
-    let length = std::fs::metadata(path).map_err(|error| file(error.to_string()))?.len();
-    if length > MAX_FILE_BYTES {
-        return Err(file(format!("larger than {MAX_FILE_BYTES} bytes")));
-    }
-    std::fs::read(path).map_err(|error| file(error.to_string()))
 }
 
 impl Config {

@@ -124,7 +124,7 @@ fn a_newer_manifest_is_followed_and_an_older_or_damaged_one_is_not() {
     std::fs::write(world.file(), "{}").unwrap();
     assert!(matches!(instance.reload(NOW), Err(InstanceError::Manifests(_))));
     std::fs::remove_file(world.file()).unwrap();
-    assert!(matches!(instance.reload(NOW), Err(InstanceError::File { .. })));
+    assert!(matches!(instance.reload(NOW), Err(InstanceError::File(_))));
     assert!(!instance.follow(NOW));
     assert_eq!(number(&instance), 2, "the one before stays");
     world.publish(&[second_logged]);
