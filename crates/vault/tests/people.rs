@@ -5,7 +5,7 @@
 mod support;
 
 use authenticator::Kvnr;
-use store::{Key, Kind, Row, SealedBytes};
+use store::{Key, Kind, Row};
 use support::*;
 use vault::{BackgroundTask, Generation, OpenError, PersonData, PersonDataError, PersonId, ScopeError, Vault};
 
@@ -15,15 +15,6 @@ fn name_in(vault: &Vault, tenant: store::TenantId, person: PersonId, identity: &
         scope.answer(|claims| Ok::<_, ()>(claims.display_name().as_bytes().to_vec()))
     })?;
     Ok(String::from_utf8(answer.unwrap().into_body()).unwrap())
-}
-
-fn change(row: &Row, change: impl FnOnce(&mut Vec<u8>)) -> Row {
-    let mut bytes = row.sealed.as_bytes().to_vec();
-    change(&mut bytes);
-    Row {
-        sealed: SealedBytes::from_sealed(bytes),
-        ..row.clone()
-    }
 }
 
 #[test]

@@ -4,18 +4,9 @@
 
 mod support;
 
-use store::{Condition, Key, Kind, Row, SealedBytes, Write};
+use store::{Condition, Key, Kind, Row, Write};
 use support::*;
 use vault::{BackgroundTask, Carried, Generation, OpenError, PersonId, ScopeError, SealedChange, Vault};
-
-fn change(row: &Row, change: impl FnOnce(&mut Vec<u8>)) -> Row {
-    let mut bytes = row.sealed.as_bytes().to_vec();
-    change(&mut bytes);
-    Row {
-        sealed: SealedBytes::from_sealed(bytes),
-        ..row.clone()
-    }
-}
 
 #[test]
 fn records_are_bound_to_person_kind_id_and_version() {

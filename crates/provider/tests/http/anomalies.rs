@@ -78,40 +78,32 @@ async fn one_person_asked_for_from_many_networks_is_an_event_once_an_hour() {
     assert_eq!(told(), 2);
 }
 
+/// Publishes what has changed, and meets the service a day later, when its statement is fetched anew.
+async fn met_a_day_later(harness: &Harness, service: &Service) -> usize {
+    service.join(&harness.federation);
+    harness.clock.advance(86_400);
+    harness.pushed(&harness.path, service, &service.request(harness)).await;
+    logs::told("statement_anomaly")
+}
+
 #[tokio::test]
 async fn a_service_that_changes_keys_and_addresses_at_once_is_an_event() {
     let harness = Harness::start().await;
     let mut service = harness.service();
-    let told = || logs::told("statement_anomaly");
+    let new_keys = || Service::new("https://record.example").encryption;
     harness
         .pushed(&harness.path, &service, &service.request(&harness))
         .await;
-    // A day later its statement is fetched anew: a rollover of keys, and a move to another address, are two ordinary things.
-    let fresh = Service::new(&service.client_id);
-    service.encryption.clone_from(&fresh.encryption);
-    service.join(&harness.federation);
-    harness.clock.advance(86_400);
-    harness
-        .pushed(&harness.path, &service, &service.request(&harness))
-        .await;
-    assert_eq!(told(), 0);
+    // A rollover of keys, and a move to another address, are two ordinary things.
+    service.encryption = new_keys();
+    assert_eq!(met_a_day_later(&harness, &service).await, 0);
     service.redirect_uri = format!("{}/moved", service.client_id);
-    service.join(&harness.federation);
-    harness.clock.advance(86_400);
-    harness
-        .pushed(&harness.path, &service, &service.request(&harness))
-        .await;
-    assert_eq!(told(), 0);
+    assert_eq!(met_a_day_later(&harness, &service).await, 0);
     // Both at once is another service under the old name. It is served: the Federation Master vouches for it.
-    let fresh = Service::new(&service.client_id);
-    service.encryption.clone_from(&fresh.encryption);
+    service.encryption = new_keys();
     service.redirect_uri = format!("{}/elsewhere", service.client_id);
-    service.join(&harness.federation);
-    harness.clock.advance(86_400);
-    harness
-        .pushed(&harness.path, &service, &service.request(&harness))
-        .await;
-    assert_eq!(told(), 1);
-    wire::json(&service.push(&harness.path, &service.request(&harness)).await, 201);
-    assert_eq!(told(), 1);
+    assert_eq!(met_a_day_later(&harness, &service).await, 1);
+    let again = service.push(&harness.path, &service.request(&harness)).await;
+    wire::json(&again, 201);
+    assert_eq!(logs::told("statement_anomaly"), 1);
 }

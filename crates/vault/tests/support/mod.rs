@@ -8,7 +8,7 @@ use authenticator::policy::{AuthenticationPolicy, Performed, Session};
 use authenticator::{Acr, AuthenticatedPerson, Ik, Kvnr, Method};
 use jose::jwk::{JwkSet, KeyUse};
 use jose::{SoftwareKey, UnixTime, base64url, jws};
-use store::{Key, Row, TenantId, Write};
+use store::{Key, Row, SealedBytes, TenantId, Write};
 use vault::{NewPerson, PersonCapability, PersonData, PersonId, SealedChange, Vault};
 
 pub const NOW: UnixTime = UnixTime(1_800_000_000);
@@ -80,6 +80,16 @@ pub fn lookup_row(person: &NewPerson) -> (Key, Row) {
         .find(|write| write.key().kind() == store::Kind::Lookup)
         .unwrap();
     (*write.key(), row_of(write, 1))
+}
+
+/// The row with its bytes changed.
+pub fn change(row: &Row, change: impl FnOnce(&mut Vec<u8>)) -> Row {
+    let mut bytes = row.sealed.as_bytes().to_vec();
+    change(&mut bytes);
+    Row {
+        sealed: SealedBytes::from_sealed(bytes),
+        ..row.clone()
+    }
 }
 
 /// Somebody who just logged in with a device key.
