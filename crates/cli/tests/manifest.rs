@@ -167,6 +167,28 @@ fn several_people_decide_with_files_between_them() {
         "{said}"
     );
 
+    // What an instance runs under: written only if it holds.
+    let export = |entry| {
+        [
+            "export",
+            "--log",
+            "log",
+            "--entry",
+            entry,
+            "--pins",
+            "pins.json",
+            "--out",
+            "in-force.json",
+        ]
+    };
+    fails(directory, &export("0"), "[manifest.too_few_approvals]");
+    assert!(!directory.join("in-force.json").exists());
+    assert!(works(directory, &export("1")).contains("manifest 1 in force"));
+    let exported = std::fs::read(directory.join("in-force.json")).unwrap();
+    let exported = evidence::bundle::parse_manifests(&exported).unwrap();
+    assert_eq!(exported.len(), 1);
+    assert_eq!(exported[0].envelope, std::fs::read(directory.join("two.json")).unwrap());
+
     // The next one, compared before it is signed.
     let mut next = draft(directory, &governance, 2);
     next.measurements[0].version = "0.2.0".to_owned();

@@ -12,8 +12,9 @@ use thiserror::Error;
 
 /// Longest file that is read, in bytes: evidence, manifests, a transcript.
 pub(super) const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
-/// Most names of one directory that are looked at in one round.
-pub(super) const MAX_NAMES: usize = 1_024;
+/// Most entries of one directory that are looked at in one round, and most of them that count.
+const MAX_ENTRIES: usize = 65_536;
+const MAX_NAMES: usize = 1_024;
 
 /// Why a file was not exchanged.
 #[derive(Debug, Error)]
@@ -115,11 +116,12 @@ impl Folder {
     /// Names of files or directories inside, of this form, sorted.
     pub(super) fn names(&self, prefix: &str, suffix: &str) -> Result<Vec<String>, ExchangeError> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(&self.0).map_err(failed(&self.0))?.take(MAX_NAMES) {
+        for entry in fs::read_dir(&self.0).map_err(failed(&self.0))?.take(MAX_ENTRIES) {
             let name = entry.map_err(failed(&self.0))?.file_name();
             if let Some(name) = name.to_str()
                 && name.starts_with(prefix)
                 && name.ends_with(suffix)
+                && names.len() < MAX_NAMES
             {
                 names.push(name.to_owned());
             }
@@ -177,6 +179,18 @@ mod tests {
         folder.write("nonce.json", b"three").unwrap();
         assert_eq!(folder.read("nonce.json").unwrap(), b"three");
         assert_eq!(folder.names("", ".json").unwrap(), ["nonce.json"]);
+    }
+
+    #[test]
+    fn what_lies_about_hides_nobody() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = Folder::open(directory.path()).unwrap();
+        for number in 0..=MAX_NAMES {
+            fs::write(directory.path().join(format!("donor-{number}")), b"").unwrap();
+        }
+        fs::write(directory.path().join("join-1"), b"").unwrap();
+        assert_eq!(folder.names("join-", "").unwrap(), ["join-1"]);
+        assert_eq!(folder.names("donor-", "").unwrap().len(), MAX_NAMES);
     }
 
     #[test]

@@ -18,6 +18,11 @@ use crate::clock::Clock;
 /// A donor that began anew forgets its nonces: so often is asked again.
 const ATTEMPTS: u32 = 5;
 
+/// What a donor says to a nonce it does not know.
+const NONCE_UNKNOWN: &str = "ceremony.nonce_unknown";
+/// So often is an answer looked for: half a minute.
+const LOOKS_FOR_AN_ANSWER: u32 = 150;
+
 /// Names of the files of a join.
 pub(super) const NONCE: &str = "nonce.json";
 pub(super) const REQUEST: &str = "request.json";
@@ -110,7 +115,7 @@ async fn ask(
     for _ in 1..ATTEMPTS {
         match ask_once(table, role, issuer, clock).await {
             // Its donor began anew since it invited us.
-            Err(ProvisioningError::Refused { code, .. }) if code == "ceremony.nonce_unknown" => {}
+            Err(ProvisioningError::Refused { code, .. }) if code == NONCE_UNKNOWN => {}
             answer => return answer,
         }
     }
@@ -154,7 +159,19 @@ async fn converse(
     };
     folder.write(REQUEST, &serde_json::to_vec_pretty(&asked).unwrap_or_default())?;
     let what = format!("the answer of {name}");
-    let given = wait_for(&what, || answer(folder, &name)).await?;
+    let mut looks = 0;
+    let given = wait_for(&what, || {
+        looks += 1;
+        if looks > LOOKS_FOR_AN_ANSWER {
+            // It has ended since it invited us; who came after it knows nothing of our nonce.
+            return Err(ProvisioningError::Refused {
+                donor: name.clone(),
+                code: NONCE_UNKNOWN.to_owned(),
+            });
+        }
+        answer(folder, &name)
+    })
+    .await?;
     given
         .sealed
         .check_signed(&given.signed, join.request(), &donor)
