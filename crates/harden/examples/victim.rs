@@ -33,9 +33,29 @@ fn main() {
             let me = rustix::process::getpid();
             rustix::process::kill_process(me, rustix::process::Signal::ILL).unwrap();
         }),
+        ["dies", how, "memory"] => {
+            // Before hardening: afterwards nobody sets limits any more.
+            limit_memory();
+            hold(how, || {
+                let mut taken = Vec::new();
+                loop {
+                    taken.push(std::hint::black_box(vec![7_u8; 1 << 20]));
+                }
+            });
+        }
         ["tries", what, directory] => try_out(what, Path::new(directory)),
         _ => panic!("unknown arguments {arguments:?}"),
     }
+}
+
+/// So much address space and no more: the next allocation beyond it fails.
+fn limit_memory() {
+    const BYTES: u64 = 512 << 20;
+    let limit = Rlimit {
+        current: Some(BYTES),
+        maximum: Some(BYTES),
+    };
+    setrlimit(Resource::As, limit).unwrap();
 }
 
 /// Nothing hardened, and core files wanted: so that it is the hardening that makes the difference.

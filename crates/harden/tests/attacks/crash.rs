@@ -27,11 +27,26 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 
 #[test]
 fn an_unhardened_process_leaves_its_secret_in_a_core_file() {
-    let (dumped, left, secret) = die("plain", "abort");
-    if !dumped || std::fs::read("/proc/sys/kernel/core_pattern").unwrap() != b"core\n" {
-        return skip("core files are off on this machine, or go elsewhere");
+    for cause in ["abort", "memory"] {
+        let (dumped, left, secret) = die("plain", cause);
+        if !dumped || std::fs::read("/proc/sys/kernel/core_pattern").unwrap() != b"core\n" {
+            return skip("core files are off on this machine, or go elsewhere");
+        }
+        assert!(
+            contains(&left, &secret),
+            "this test must be able to find a secret: {cause}"
+        );
     }
-    assert!(contains(&left, &secret), "this test must be able to find a secret");
+}
+
+/// The allocation that fails ends the process with a message of the runtime, which tells a size and nothing else.
+#[test]
+fn a_hardened_process_that_runs_out_of_memory_leaves_no_core_and_no_secret() {
+    let (dumped, left, secret) = die("hardened", "memory");
+    assert!(!dumped);
+    assert!(!contains(&left, &secret));
+    let said = String::from_utf8_lossy(&left);
+    assert!(said.contains("memory allocation of 1048576 bytes failed"), "{said}");
 }
 
 #[test]
