@@ -258,10 +258,15 @@ async fn run(arguments: &Arguments, config: &Config, hardening: &HardeningProfil
     serve(config, loaded, instance, hardening).await
 }
 
+/// Both are needed: the lock keeps keys out of the operator's files, the platform keeps him out of the memory they are in.
+fn excludes_operator(lock: &str, platform: Option<Platform>) -> bool {
+    lock == "quorum+hsm" && platform.is_some_and(Platform::excludes_operator)
+}
+
 /// Says in the log what stands between the operator and the data. No line may leave that open.
 fn announce(lock: &'static str, platform: Option<Platform>, role: &'static str) {
     let kind = platform.map_or("none", Platform::name);
-    if lock == "quorum+hsm" && platform.is_some_and(Platform::excludes_operator) {
+    if excludes_operator(lock, platform) {
         tracing::warn!(
             event = "started",
             lock,
@@ -472,5 +477,25 @@ async fn wait_for_signal() {
         Err(_) => {
             let _ = tokio::signal::ctrl_c().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_both_locks_on_hardware_that_keeps_him_out_exclude_the_operator() {
+        for platform in Platform::ALL {
+            let is_hardware = matches!(platform, Platform::Sgx | Platform::Tdx | Platform::SevSnp);
+            assert_eq!(
+                excludes_operator("quorum+hsm", Some(platform)),
+                is_hardware,
+                "{platform}"
+            );
+            assert!(!excludes_operator("development", Some(platform)), "{platform}");
+        }
+        assert!(!excludes_operator("quorum+hsm", None));
+        assert!(!excludes_operator("", Some(Platform::Sgx)));
     }
 }

@@ -251,7 +251,7 @@ pub const EVENTS: &[Event] = &[
     event(
         "started",
         Count,
-        "serving. `lock` and `operator_excluded` say what guards the keys",
+        "serving, or holding keys as a root instance (`role`). `lock`, the platform in `kind`, and `operator_excluded` say what guards the keys",
         "nothing",
     ),
     event("stopping", Count, "finishing requests at work", "nothing"),
