@@ -33,6 +33,9 @@ fuzz_target!(|data: &[u8]| {
     let path: Vec<[u8; 32]> = data.as_chunks::<32>().0.to_vec();
     let (one, other) = (view(0), view(8));
     if one.check_consistent(&other, &path).is_ok() {
-        assert!(one.size == other.size && one.root == other.root, "made-up roots are consistent");
+        assert!(
+            one.size == other.size && one.root == other.root,
+            "made-up roots are consistent"
+        );
     }
 });

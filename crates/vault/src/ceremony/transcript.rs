@@ -169,6 +169,8 @@ impl Transcript {
     pub fn parse(text: &str) -> Result<Self, TranscriptError> {
         let entries: Vec<_> = text
             .lines()
+            // Also at the end of the text, where `lines` leaves it: what is written is read as the same.
+            .map(|line| line.trim_end_matches('\r'))
             .filter(|line| !line.is_empty())
             .map(str::to_owned)
             .collect();

@@ -209,3 +209,12 @@ fn seed_is_recognised_by_its_genesis_alone() {
     assert!(!no_genesis.made(&genesis.seed), "a cold start made no seed");
     assert_eq!(Transcript::parse("nonsense\n").unwrap().begun_at(), None);
 }
+
+#[test]
+fn transcript_is_read_as_it_was_written_whatever_ends_its_lines() {
+    for text in ["a\r", "a\r\nb\r\r\n", "a\n\r\nb", "a\r\r"] {
+        let read = Transcript::parse(text).unwrap();
+        assert_eq!(Transcript::parse(&read.to_text()), Ok(read), "{text:?}");
+    }
+    assert_eq!(Transcript::parse("\r\n\r"), Err(TranscriptError::Malformed));
+}
