@@ -215,6 +215,10 @@ fn report(mut samples: [Vec<f64>; 4]) -> Result<()> {
     let (mean, of_mean) = moments(&samples[0]);
     println!("Processor time of a device's answer, the faster 95 % of each kind, {number} each:");
     println!("  {:44} {mean:7.1} us", KINDS[0]);
+    println!(
+        "  a difference of {:.1} us or more is found",
+        LIMIT * (2.0 * of_mean).sqrt()
+    );
     let mut differ = Vec::new();
     for (kind, name) in KINDS.iter().enumerate().skip(1) {
         let (other, of_other) = moments(&samples[kind]);

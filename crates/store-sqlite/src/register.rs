@@ -11,6 +11,7 @@
 //! Trusted for: what [`store::register`] promises, on a disk that obeys `fdatasync`. One machine's file is one witness:
 //! whoever puts back file *and* database together is not noticed. Keep them on different disks, under different hands.
 
+use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -34,9 +35,16 @@ const CHECKSUM_BYTES: usize = 4;
 #[derive(Debug)]
 pub struct FileRegister {
     directory: PathBuf,
-    /// One write at a time.
-    turn: Mutex<()>,
+    /// Where each tenant's file ends; held by whoever writes.
+    ends: Mutex<HashMap<TenantId, End>>,
     _lock: FileLock,
+}
+
+/// Where a file ends: its newest step, and up to which byte it is whole.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    counter: u64,
+    good: u64,
 }
 
 impl FileRegister {
@@ -57,7 +65,7 @@ impl FileRegister {
         })?;
         Ok(Self {
             directory,
-            turn: Mutex::default(),
+            ends: Mutex::default(),
             _lock: lock,
         })
     }
@@ -85,31 +93,54 @@ impl FileRegister {
         if let Err(error) = check_steps(after, steps) {
             return Appended::Refused(error);
         }
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let (kept, good) = match self.read(tenant) {
-            Ok(read) => read,
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = match self.end(&ends, tenant) {
+            Ok(end) => end,
             Err(error) => return Appended::Refused(error),
         };
-        let newest = kept.last().map_or(0, |step| step.head.counter);
-        if newest != after {
-            return Appended::Elsewhere(newest);
+        if end.counter != after {
+            return Appended::Elsewhere(end.counter);
         }
-        if forget || good == 0 {
-            self.write_anew(tenant, steps)
+        let bytes = encode(steps);
+        let (outcome, from) = if forget || end.good == 0 {
+            (self.write_anew(tenant, &bytes), MAGIC.len() + tenant.as_bytes().len())
         } else {
-            append_at(&self.path(tenant), good, steps)
+            let from = usize::try_from(end.good).unwrap_or(usize::MAX);
+            (append_at(&self.path(tenant), end.good, &bytes), from)
+        };
+        match (&outcome, steps.last()) {
+            (Appended::Acknowledged, Some(last)) => {
+                let counter = last.head.counter;
+                let good = from.saturating_add(bytes.len()) as u64;
+                ends.insert(tenant, End { counter, good });
+            }
+            _ => drop(ends.remove(&tenant)),
         }
+        outcome
+    }
+
+    /// Where the file ends: as it was left, while it is as long as then; else it is read. Nobody else writes it while it is locked, and a step is
+    /// taken for every failed login: reading them all each time would be a gift to whoever fails on purpose.
+    fn end(&self, ends: &HashMap<TenantId, End>, tenant: TenantId) -> Result<End, RegisterError> {
+        if let Some(end) = ends.get(&tenant)
+            && fs::metadata(self.path(tenant)).is_ok_and(|file| file.len() == end.good)
+        {
+            return Ok(*end);
+        }
+        let (kept, good) = self.read(tenant)?;
+        let counter = kept.last().map_or(0, |step| step.head.counter);
+        Ok(End { counter, good })
     }
 
     /// A file beside the old one takes its name when it is complete.
-    fn write_anew(&self, tenant: TenantId, steps: &[Step]) -> Appended {
+    fn write_anew(&self, tenant: TenantId, steps: &[u8]) -> Appended {
         let path = self.path(tenant);
         let beside = path.with_extension("new");
         let prepare = || -> io::Result<()> {
             let mut file = private(OpenOptions::new().write(true).create(true).truncate(true)).open(&beside)?;
             file.write_all(MAGIC)?;
             file.write_all(tenant.as_bytes())?;
-            file.write_all(&encode(steps))?;
+            file.write_all(steps)?;
             file.sync_all()
         };
         if let Err(error) = prepare() {
@@ -127,7 +158,7 @@ impl FileRegister {
 }
 
 /// Cuts off what was never acknowledged, and writes behind it.
-fn append_at(path: &Path, good: u64, steps: &[Step]) -> Appended {
+fn append_at(path: &Path, good: u64, steps: &[u8]) -> Appended {
     let open = || -> io::Result<File> {
         let mut file = private(OpenOptions::new().write(true)).open(path)?;
         file.set_len(good)?;
@@ -138,7 +169,7 @@ fn append_at(path: &Path, good: u64, steps: &[Step]) -> Appended {
         Ok(file) => file,
         Err(error) => return Appended::Refused(unreachable(error)),
     };
-    match file.write_all(&encode(steps)).and_then(|()| file.sync_data()) {
+    match file.write_all(steps).and_then(|()| file.sync_data()) {
         Ok(()) => Appended::Acknowledged,
         // Whatever arrived on the disk may be complete.
         Err(_) => Appended::Unknown,
@@ -231,7 +262,14 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 impl FreshnessRegister for FileRegister {
     fn steps(&self, tenant: TenantId) -> BoxFuture<'_, Result<Vec<Step>, RegisterError>> {
-        Box::pin(async move { self.read(tenant).map(|(steps, _)| steps) })
+        Box::pin(async move {
+            let read = self.read(tenant);
+            if read.is_err() {
+                let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+                ends.remove(&tenant);
+            }
+            read.map(|(steps, _)| steps)
+        })
     }
 
     fn append(&self, tenant: TenantId, after: u64, steps: &[Step]) -> BoxFuture<'_, Appended> {
@@ -275,6 +313,31 @@ mod tests {
             drop(register);
             make()
         });
+    }
+
+    #[test]
+    fn a_file_that_somebody_shortened_or_removed_meanwhile_is_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let register = FileRegister::open(directory.path()).unwrap();
+        for counter in 1..=3 {
+            let appended = block_on(register.append(tenant(), counter - 1, &[step(counter)]));
+            assert_eq!(appended, Appended::Acknowledged);
+        }
+        let path = register.path(tenant());
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        let appended = block_on(register.append(tenant(), 3, &[step(4)]));
+        assert_eq!(appended, Appended::Elsewhere(2));
+        assert_eq!(
+            block_on(register.append(tenant(), 2, &[step(3)])),
+            Appended::Acknowledged
+        );
+        assert_eq!(block_on(register.steps(tenant())).unwrap().len(), 3);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(
+            block_on(register.append(tenant(), 3, &[step(4)])),
+            Appended::Elsewhere(0)
+        );
     }
 
     #[test]
