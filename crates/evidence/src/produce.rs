@@ -73,19 +73,12 @@ impl PlatformPaths {
 /// The producer for what is there: SGX before TDX and SEV-SNP before a TPM.
 ///
 /// A directory of Gramine without a usable attestation type is an error, not a reason to look further: whoever starts
-/// the enclave in the wrong mode must not end up with weaker evidence instead.
+/// the enclave in the wrong mode must not end up with weaker evidence instead. A TPM hands out these DER certificates,
+/// its attestation key's first ([`TpmProducer::with_certificates`]).
 ///
 /// # Errors
 /// [`ProduceError::NothingFound`] where no interface exists; else what the one that exists answered.
-pub fn detect(paths: &PlatformPaths) -> Result<Box<dyn Producer>, ProduceError> {
-    detect_with(paths, Vec::new())
-}
-
-/// As [`detect`]; a TPM hands out these DER certificates, its attestation key's first ([`TpmProducer::with_certificates`]).
-///
-/// # Errors
-/// As [`detect`].
-pub fn detect_with(paths: &PlatformPaths, tpm_certificates: Vec<Vec<u8>>) -> Result<Box<dyn Producer>, ProduceError> {
+pub fn detect(paths: &PlatformPaths, tpm_certificates: Vec<Vec<u8>>) -> Result<Box<dyn Producer>, ProduceError> {
     if paths.attestation.exists() {
         return Ok(Box::new(GramineProducer::open(&paths.attestation)?));
     }

@@ -16,7 +16,7 @@ use evidence::{
         ManifestError,
     },
     platform::{Evidence, MAX_COLLATERAL_BYTES, Platform},
-    produce::{PlatformPaths, ProduceError, Producer, ReportData, TpmEndpoint, TpmProducer, detect_with},
+    produce::{PlatformPaths, ProduceError, Producer, ReportData, TpmEndpoint, TpmProducer, detect},
     profile::HardeningProfile,
     verdict::{Pins, PinsError},
     verify::{VerificationTime, verify},
@@ -347,7 +347,7 @@ fn find_platform(config: &EvidenceConfig) -> Result<Box<dyn Producer>, InstanceE
         let producer = TpmProducer::open(endpoint, Path::new("/nonexistent"))?;
         return Ok(Box::new(producer.with_certificates(certificates)));
     }
-    detect_with(&paths, certificates).map_err(|error| match error {
+    detect(&paths, certificates).map_err(|error| match error {
         ProduceError::NothingFound => InstanceError::NoPlatform(paths),
         error => error.into(),
     })

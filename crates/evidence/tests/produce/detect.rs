@@ -16,7 +16,7 @@ fn nothing_there_is_an_error_and_never_simulated_evidence() {
         tpm: nothing(&empty),
         event_log: nothing(&empty),
     };
-    assert_eq!(detect(&paths).unwrap_err().code(), "produce.nothing_found");
+    assert_eq!(detect(&paths, Vec::new()).unwrap_err().code(), "produce.nothing_found");
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn an_enclave_comes_before_everything_else() {
         tpm: other.path().join("tpm"),
         event_log: nothing(&other),
     };
-    assert_eq!(detect(&paths).unwrap().platform(), Platform::Sgx);
+    assert_eq!(detect(&paths, Vec::new()).unwrap().platform(), Platform::Sgx);
 }
 
 #[test]
@@ -42,5 +42,8 @@ fn an_enclave_started_in_the_wrong_mode_does_not_fall_back_to_weaker_evidence() 
         tpm: other.path().join("tpm"),
         event_log: nothing(&other),
     };
-    assert_eq!(detect(&paths).unwrap_err().code(), "produce.no_attestation_type");
+    assert_eq!(
+        detect(&paths, Vec::new()).unwrap_err().code(),
+        "produce.no_attestation_type"
+    );
 }
