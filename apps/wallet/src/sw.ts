@@ -1,0 +1,75 @@
+/**
+ * The service worker: the shell of the wallet works without network. It caches the files of one build, and `config.json`; never an
+ * answer of the provider, and nothing about a person.
+ */
+
+/** Filled in by the build. */
+const SHELL: { version: string; files: string[] } = JSON.parse('__SHELL__');
+
+export type Extendable = Event & { waitUntil(promise: Promise<unknown>): void };
+type Fetching = Extendable & { request: Request; respondWith(response: Promise<Response>): void };
+type ServiceWorkerScope = {
+  registration: { scope: string };
+  skipWaiting(): Promise<void>;
+  clients: { claim(): Promise<void> };
+  addEventListener(type: 'install' | 'activate', listener: (event: Extendable) => void): void;
+  addEventListener(type: 'fetch', listener: (event: Fetching) => void): void;
+  addEventListener(type: 'message', listener: (event: MessageEvent) => void): void;
+};
+const worker = globalThis as unknown as ServiceWorkerScope;
+
+/** Other insurers' wallets may live at the same origin: each has caches of its own. */
+const SCOPE = worker.registration.scope;
+const CACHE = `${SCOPE}|${SHELL.version}`;
+const CONFIG = new URL('config.json', SCOPE).href;
+const FILES = new Set(SHELL.files.map((file) => new URL(file, SCOPE).href));
+
+worker.addEventListener('install', (event) => event.waitUntil(keepShell()));
+worker.addEventListener('activate', (event) => event.waitUntil(forgetOlder()));
+worker.addEventListener('message', (event) => {
+  if (event.data === 'change-over') void worker.skipWaiting();
+});
+worker.addEventListener('fetch', (event) => {
+  const { request } = event;
+  if (request.method !== 'GET') return;
+  const url = new URL(request.url);
+  if (url.href === CONFIG) return event.respondWith(config(request));
+  if (request.mode === 'navigate' && `${url.origin}${url.pathname}` === SCOPE) return event.respondWith(kept(SCOPE, request));
+  if (FILES.has(url.href)) return event.respondWith(kept(url.href, request));
+});
+
+async function keepShell(): Promise<void> {
+  const cache = await caches.open(CACHE);
+  await cache.addAll([...FILES].map((file) => new Request(file, { cache: 'no-cache' })));
+  await keep(cache, new Request(CONFIG)).catch(() => undefined);
+}
+
+async function forgetOlder(): Promise<void> {
+  for (const name of await caches.keys()) {
+    if (name.startsWith(`${SCOPE}|`) && name !== CACHE) await caches.delete(name);
+  }
+  await worker.clients.claim();
+}
+
+async function kept(address: string, request: Request): Promise<Response> {
+  const cache = await caches.open(CACHE);
+  return (await cache.match(address)) ?? fetch(request);
+}
+
+/** The newest, or the last one seen. */
+async function config(request: Request): Promise<Response> {
+  const cache = await caches.open(CACHE);
+  try {
+    return await keep(cache, request);
+  } catch (error) {
+    const last = await cache.match(CONFIG);
+    if (last) return last;
+    throw error;
+  }
+}
+
+async function keep(cache: Cache, request: Request): Promise<Response> {
+  const answer = await fetch(request, { cache: 'no-cache' });
+  if (answer.ok) await cache.put(CONFIG, answer.clone());
+  return answer;
+}
