@@ -240,6 +240,24 @@ impl Cards {
         Ok(())
     }
 
+    /// Restores a card's tries with the PUK its holder typed, which is counted as on a real card.
+    ///
+    /// # Errors
+    /// [`UseError`].
+    pub fn unblock_with(&self, word: &str, puk: &str) -> Result<(), UseError> {
+        let _one_at_a_time = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut card = self.card(word)?;
+        if !card.checks_pin() {
+            return Ok(());
+        }
+        let before = card.state();
+        let outcome = card.unblock(puk);
+        if card.state() != before {
+            self.keep(word, card.state())?;
+        }
+        Ok(outcome?)
+    }
+
     /// A card for somebody who is not in the register, with the default PIN.
     ///
     /// # Errors

@@ -18,6 +18,8 @@ pub struct Description {
     pub version: String,
     /// Where a person begins.
     pub portal: String,
+    /// Base of the card terminal's HTTP API (`/terminal/cards` and so on): the virtual cards, for web wallets of the insurers.
+    pub card_terminal: String,
     /// The Federation Master's entity identifier.
     pub master: String,
     /// Its public keys, to be pinned as trust anchor.

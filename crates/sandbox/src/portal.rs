@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `/` | what this is, where to click, who is there |
 //! | `/card` | the authenticator: choose a card, type its PIN; unblock it |
+//! | `/terminal/…` | the same cards, for the web wallet of an insurer |
 //! | `/statement?entity_id=…` | a participant's entity statement, taken apart |
 //! | `/register` | a service of one's own |
 //! | `/sandbox.json`, `/ca.pem` | for tools |
@@ -18,6 +19,7 @@ mod register;
 mod rehearsal;
 mod start;
 mod statement;
+mod terminal;
 mod texts;
 
 use std::sync::Arc;
@@ -65,6 +67,12 @@ pub(crate) fn router(portal: Portal) -> Router {
         .route("/", get(start::start))
         .route("/card", get(card::choose).post(card::log_in))
         .route("/card/unblock", post(card::unblock))
+        .route("/terminal/cards", get(terminal::cards).options(terminal::preflight))
+        .route("/terminal/sign", post(terminal::sign).options(terminal::preflight))
+        .route(
+            "/terminal/unblock",
+            post(terminal::unblock).options(terminal::preflight),
+        )
         .route("/statement", get(statement::show))
         .route("/register", get(register::show).post(register::register))
         .route("/sandbox.json", get(description))

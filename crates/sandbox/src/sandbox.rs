@@ -290,6 +290,7 @@ async fn start(options: SandboxOptions) -> Result<RunningSandbox, StartError> {
     let description = Description {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         portal: addresses.portal.clone(),
+        card_terminal: addresses.portal.clone(),
         master: addresses.master.clone(),
         master_keys: anchor.keys.clone(),
         insurers: Description::insurers_of(&addresses),

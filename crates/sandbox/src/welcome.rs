@@ -105,6 +105,7 @@ mod tests {
         Description {
             version: "1.2.3".into(),
             portal: addresses.portal.clone(),
+            card_terminal: addresses.portal.clone(),
             master: addresses.master.clone(),
             master_keys: jose::jwk::JwkSet::default(),
             insurers: Description::insurers_of(&addresses),

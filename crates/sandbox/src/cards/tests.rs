@@ -92,3 +92,22 @@ fn a_card_made_on_the_fly_is_stable_and_unlike_every_other() {
     );
     assert_ne!(card.certificate(), cards.card("lena").unwrap().certificate());
 }
+
+#[test]
+fn a_typed_puk_is_counted_and_the_button_restores_its_uses() {
+    let (identity, data) = data();
+    let cards = Cards::open(&identity, data, &ForeignCards::default()).unwrap();
+    assert!(cards.verify_pin("lena", "000000").is_err());
+    let malformed = cards.unblock_with("lena", "1234").unwrap_err();
+    assert!(matches!(malformed, UseError::Puk(PukError::Malformed)));
+    for uses_left in (0..wallet::card::PUK_USES).rev() {
+        let wrong = cards.unblock_with("lena", "00000000").unwrap_err();
+        assert!(matches!(wrong, UseError::Puk(PukError::WrongPuk { uses_left: left }) if left == uses_left));
+    }
+    let used_up = cards.unblock_with("lena", PUK).unwrap_err();
+    assert!(matches!(used_up, UseError::Puk(PukError::UsedUp)));
+    assert_eq!(tries_left(&cards, "lena"), Some(2));
+    cards.unblock("lena").unwrap();
+    cards.unblock_with("lena", PUK).unwrap();
+    assert_eq!(tries_left(&cards, "lena"), Some(3));
+}
