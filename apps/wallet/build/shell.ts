@@ -1,8 +1,9 @@
 /** Finishes the build: the service worker learns which files make the shell, and the provider gets a table of everything it serves. */
 
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type { Plugin } from 'vite';
 
 const MARK = '__SHELL__';
@@ -21,11 +22,23 @@ function mediaType(name: string): string {
   return found;
 }
 
-/** Rust that embeds the files: `(path, media type, whether its name holds its hash, bytes)`. */
+/** Worth compressing: text that is not tiny. */
+function isPacked(name: string): boolean {
+  return /\.(html|js|css|svg)$/.test(name) && name !== 'icon.svg';
+}
+
+/** Rust that embeds the files: a list of `File`. */
 function table(names: string[]): string {
   const rows = names.map((name) => {
-    const hashed = name.startsWith('assets/') ? 'true' : 'false';
-    return `    ("${name}", "${mediaType(name)}", ${hashed}, include_bytes!("${name}")),\n`;
+    const gzip = isPacked(name) ? `Some(include_bytes!("${name}.gz"))` : 'None';
+    return `    File {
+        path: "${name}",
+        media_type: "${mediaType(name)}",
+        hashed: ${name.startsWith('assets/')},
+        bytes: include_bytes!("${name}"),
+        gzip: ${gzip},
+    },
+`;
   });
   return `// Written by the build of apps/wallet.\n&[\n${rows.join('')}]\n`;
 }
@@ -56,6 +69,13 @@ export function shell(): Plugin {
         worker.code = worker.code.replace(MARK, JSON.stringify({ version, files }).replaceAll('"', '\\"'));
         this.emitFile({ type: 'asset', fileName: 'files.rs', source: table(names) });
       },
+    },
+    writeBundle(options) {
+      // After everything: what is compressed is what was written.
+      const dir = options.dir ?? 'dist';
+      for (const name of readdirSync(dir, { recursive: true, encoding: 'utf8' })) {
+        if (isPacked(name)) writeFileSync(join(dir, `${name}.gz`), gzipSync(readFileSync(join(dir, name)), { level: 9 }));
+      }
     },
   };
 }

@@ -45,6 +45,7 @@ pub fn provider(world: &World, store: Arc<dyn Store>, register: &Path, limits: L
             browser_base: issuer(tenant),
             mtls_base: format!("https://mtls.idp.bench.example/{tenant}"),
             authenticator_url: None,
+            wallet: None,
             contacts: vec![],
             policy: AuthenticationPolicy::default(),
             card_trust: Arc::clone(&card_trust),

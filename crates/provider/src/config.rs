@@ -15,7 +15,7 @@ use authenticator::{
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::{LimitSettings, certificates::CertificatesConfig};
+use crate::{LimitSettings, WalletSettings, certificates::CertificatesConfig};
 
 mod evidence;
 mod files;
@@ -165,6 +165,9 @@ pub struct TenantConfig {
     /// App link of the insurer's authenticator.
     #[serde(default)]
     pub authenticator_url: Option<String>,
+    /// The web wallet below `browser_base`; not served where left out.
+    #[serde(default)]
+    pub wallet: Option<WalletSettings>,
     /// Mail addresses of the insurer's support.
     #[serde(default)]
     pub contacts: Vec<String>,

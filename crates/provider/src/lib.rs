@@ -40,6 +40,7 @@ mod support;
 pub mod telemetry;
 mod tenant;
 mod token;
+mod wallet_files;
 
 use std::sync::{Arc, OnceLock};
 
@@ -76,6 +77,7 @@ pub use relying_parties::{FAILURE_KEPT_SECONDS, RELOAD_PAUSE_SECONDS};
 pub use reseal::{Rotated, Rotation, rotate_all};
 pub use support::Problem;
 pub use tenant::{Tenant, TenantError, TenantSettings, Tenants};
+pub use wallet_files::{Support as WalletSupport, WalletSettings, WalletSettingsError};
 
 /// What a provider is made of.
 pub struct ProviderParts {

@@ -26,7 +26,7 @@ use crate::{
     statement,
     support::Problem,
     tenant::Tenant,
-    token,
+    token, wallet_files,
 };
 
 /// What every handler gets.
@@ -51,6 +51,9 @@ pub(crate) fn public(core: Arc<Core>) -> Router {
             ("/account", get(show_account)),
             ("/account/revoke", post(revoke)),
             ("/account/overview", post(overview)),
+            ("/wallet", get(wallet_folder)),
+            ("/wallet/", get(wallet_page)),
+            ("/wallet/{*file}", get(wallet_file)),
         ],
     )
     .layer(axum::middleware::from_fn(pages::switch))
@@ -169,6 +172,31 @@ async fn logo(AtTenant(tenant): AtTenant) -> Response {
         ),
     ];
     (StatusCode::OK, headers, tenant.settings.logo.clone()).into_response()
+}
+
+async fn wallet_folder(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    wallet_files::folder(&tenant, query.as_deref()).unwrap_or_else(|| unknown_path(&core, &headers))
+}
+
+async fn wallet_page(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap) -> Response {
+    wallet_files::file(&tenant, "", &headers, core.invented_people).unwrap_or_else(|| unknown_path(&core, &headers))
+}
+
+async fn wallet_file(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    path: RawPathParams,
+    headers: HeaderMap,
+) -> Response {
+    let named = path.iter().find(|(name, _)| *name == "file").map(|(_, file)| file);
+    named
+        .and_then(|file| wallet_files::file(&tenant, file, &headers, core.invented_people))
+        .unwrap_or_else(|| unknown_path(&core, &headers))
 }
 
 async fn style() -> Response {

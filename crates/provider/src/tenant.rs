@@ -14,7 +14,7 @@ use store::TenantId;
 use thiserror::Error;
 use url::Url;
 
-use crate::keys::TenantKeys;
+use crate::{keys::TenantKeys, wallet_files::WalletSettings};
 
 /// Longest tenant path segment.
 const MAX_PATH_BYTES: usize = 64;
@@ -36,6 +36,8 @@ pub struct TenantSettings {
     pub mtls_base: String,
     /// Page or app link that holds the person's authenticator; `None`: the page explains how to open the insurer's app.
     pub authenticator_url: Option<String>,
+    /// The web wallet; `None`: it is not served.
+    pub wallet: Option<WalletSettings>,
     /// Mail addresses of the insurer's support, published in the statement.
     pub contacts: Vec<String>,
     /// Levels, methods, device classes, intervals, single sign-on.

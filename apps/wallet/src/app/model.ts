@@ -32,7 +32,7 @@ export type Config = {
   languages: Language[];
 };
 
-export type DeviceClass = { name: string; level: string; reconfirm_after_seconds: number };
+export type DeviceClass = { name: string; level: string; reconfirm_after_seconds: number; evidence: string };
 export type Support = { phone: string | null; mail: string | null; url: string | null };
 
 /** Where the person is. In the address as `#/word`. */
@@ -164,6 +164,7 @@ export type OwnReason =
   | 'pin-blocked'
   | 'pin-malformed'
   | 'puk-wrong'
+  | 'puk-used-up'
   | 'card-gone'
   | 'no-card-reader'
   | 'reader-unreachable'
@@ -238,10 +239,13 @@ export type ReadableCard = {
   id: string;
   /** Name printed on it. */
   name: string;
-  insurer: string;
+  /** `null`: unknown before it is read. */
+  insurer: string | null;
   issuedByText: string | null;
   /** What is special about a card of the sandbox ("expired", ...), in words. */
   special: string | null;
+  /** The PIN, as it would never stand on a real card: only where everybody is invented. */
+  pinHint: string | null;
   /** `null`: the reader cannot tell before it is tried. */
   triesLeft: number | null;
 };

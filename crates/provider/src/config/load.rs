@@ -426,14 +426,21 @@ fn settings(
     })?;
     federation::metadata::check_organization_name(&tenant.organization_name)
         .map_err(value("tenant.organization_name"))?;
+    let browser_base = tenant.browser_base.clone().unwrap_or_else(|| tenant.issuer.clone());
+    if let Some(wallet) = &tenant.wallet {
+        wallet.check().map_err(value("tenant.wallet"))?;
+    }
+    // An insurer with a web wallet and no app of its own sends people to the wallet.
+    let own_wallet = || tenant.wallet.as_ref().map(|_| format!("{browser_base}/wallet/"));
     Ok(TenantSettings {
         issuer: tenant.issuer.clone(),
         iks: tenant.iks.iter().map(|ik| ik.0).collect(),
         organization_name: tenant.organization_name.clone(),
         logo: Bytes::from(read("tenant.logo", &tenant.logo)?),
-        browser_base: tenant.browser_base.clone().unwrap_or_else(|| tenant.issuer.clone()),
         mtls_base: tenant.mtls_base.clone(),
-        authenticator_url: tenant.authenticator_url.clone(),
+        authenticator_url: tenant.authenticator_url.clone().or_else(own_wallet),
+        wallet: tenant.wallet.clone(),
+        browser_base,
         contacts: tenant.contacts.clone(),
         policy: tenant.policy.clone(),
         card_trust: Arc::clone(card_trust),

@@ -23,7 +23,7 @@ use authenticator::{
     policy::{AuthenticationPolicy, DeviceClassRule, DeviceEvidence},
 };
 use axum::Router;
-use provider::{LimitSettings, Provider, ProviderParts, TenantSettings, clock::Clock};
+use provider::{LimitSettings, Provider, ProviderParts, TenantSettings, WalletSettings, clock::Clock};
 use store::{
     Key, Kind, Row, Store,
     memory::MemoryStore,
@@ -84,6 +84,7 @@ pub struct Setup {
     pub limits: LimitSettings,
     pub policy: AuthenticationPolicy,
     pub authenticator_url: Option<String>,
+    pub wallet: Option<WalletSettings>,
     /// Whether token keys are certified when they are made.
     pub certified: bool,
     pub clock: Arc<FrozenClock>,
@@ -106,6 +107,7 @@ impl Setup {
             limits: LimitSettings::default(),
             policy: policy(),
             authenticator_url: Some("https://wallet.example/card".to_owned()),
+            wallet: None,
             certified: true,
             federation: FakeFederation::new(Arc::clone(&clock)),
             clock,
@@ -336,6 +338,7 @@ pub fn settings(insurer: &Insurer, name: &str, setup: &Setup) -> TenantSettings 
         browser_base: insurer.issuer.clone(),
         mtls_base: insurer.mtls.clone(),
         authenticator_url: setup.authenticator_url.clone(),
+        wallet: setup.wallet.clone(),
         contacts: vec!["support@kasse.example".to_owned()],
         policy: setup.policy.clone(),
         card_trust: pki::card_trust(),

@@ -26,3 +26,4 @@ mod sso;
 mod statement;
 mod steps;
 mod tenants;
+mod wallet_files;

@@ -11,7 +11,7 @@ use fedmaster::registration::{ParticipantType, RegistrationForm};
 use fedmaster::{Clock, FederationMaster};
 use jose::UnixTime;
 use jose::jwk::P256PublicKey;
-use provider::{Provider, TenantSettings, TokenCertificates};
+use provider::{Provider, TenantSettings, TokenCertificates, WalletSettings};
 use relying_party::client::{Connections, KeyPublication, RelyingParty, RelyingPartyConfig};
 use relying_party::demo::{DemoService, DemoServiceConfig};
 use tokio::task::JoinSet;
@@ -81,6 +81,10 @@ pub(super) fn tenants(
             browser_base: own.pages.clone(),
             mtls_base: own.mtls.clone(),
             authenticator_url: Some(format!("{}/card", addresses.portal)),
+            wallet: Some(WalletSettings {
+                card_terminal: Some(addresses.portal.clone()),
+                support: None,
+            }),
             contacts: vec![insurer.contact().to_owned()],
             policy: policy.clone(),
             card_trust: Arc::clone(&card_trust),

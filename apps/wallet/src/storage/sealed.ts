@@ -1,0 +1,59 @@
+/**
+ * Records of the wallet, sealed (AES-256-GCM) under a key that never leaves the browser: what lies in the profile's files is of no use in
+ * another profile. Whoever runs script at this origin can still open them; that is what the page's policy is against.
+ */
+
+import { Trouble } from '../app/problem.ts';
+import { parse } from '../core/shape.ts';
+import type { Database } from './database.ts';
+
+const KEY = 'sealing';
+const ALGORITHM = { name: 'AES-GCM', length: 256 };
+
+type SealedRecord = { iv: Uint8Array<ArrayBuffer>; bytes: ArrayBuffer };
+
+export class Records {
+  private constructor(
+    private readonly database: Database,
+    private readonly key: CryptoKey,
+  ) {}
+
+  /** With the key that is there, or a new one. Two tabs that begin at once end with the same key: `alone` lets one after the other in. */
+  static async open(database: Database, alone: <T>(work: () => Promise<T>) => Promise<T>): Promise<Records> {
+    const key = await alone(async () => {
+      const kept = await database.read('keys', KEY);
+      if (kept instanceof CryptoKey) return kept;
+      const made = await crypto.subtle.generateKey(ALGORITHM, false, ['encrypt', 'decrypt']);
+      await database.write('keys', KEY, made);
+      return made;
+    });
+    return new Records(database, key);
+  }
+
+  /** A record; `undefined` where there is none. One that does not open is `storage-lost`. */
+  async read(name: string): Promise<unknown> {
+    const sealed = (await this.database.read('sealed', name)) as SealedRecord | undefined;
+    if (sealed === undefined) return undefined;
+    try {
+      const bytes = await crypto.subtle.decrypt(parameters(name, sealed.iv), this.key, sealed.bytes);
+      return parse(new TextDecoder().decode(bytes));
+    } catch {
+      throw new Trouble('storage-lost');
+    }
+  }
+
+  async write(name: string, value: unknown): Promise<void> {
+    const iv = crypto.getRandomValues(new Uint8Array(12));
+    const bytes = await crypto.subtle.encrypt(parameters(name, iv), this.key, new TextEncoder().encode(JSON.stringify(value)));
+    await this.database.write('sealed', name, { iv, bytes } satisfies SealedRecord);
+  }
+
+  remove(name: string): Promise<void> {
+    return this.database.remove('sealed', name);
+  }
+}
+
+/** A record opens at its own place only. */
+function parameters(name: string, iv: Uint8Array<ArrayBuffer>): AesGcmParams {
+  return { name: 'AES-GCM', iv, additionalData: new TextEncoder().encode(`healthid-wallet/v1/${name}`) };
+}
