@@ -67,7 +67,7 @@ class App:
         """A real app makes it in secure hardware, locked to PIN or biometry."""
         self.key = ec.generate_private_key(ec.SECP256R1())
         public = self.key.public_key().public_numbers()
-        return core.Told.KEY_MADE(base64url(public.x.to_bytes(32, "big")), base64url(public.y.to_bytes(32, "big")))
+        return core.Told.KEY_MADE(base64url(public.x.to_bytes(32, "big")), base64url(public.y.to_bytes(32, "big")), None)
 
     def keep(self, record: core.DeviceRecord) -> None:
         """A real app writes it down before it goes on."""
@@ -118,7 +118,7 @@ class App:
         want = login.want()
         while not isinstance(want, core.Want.DECIDE):
             want = login.tell(self.do(want), int(time.time()))
-        binding = core.Binding.begin(login, name, device_class, True)
+        binding = core.Binding.begin(login, name, device_class, True, None)
         want = binding.want()
         while not isinstance(want, core.Want.KEEP):
             want = binding.tell(self.do(want))

@@ -92,7 +92,7 @@ class TheApp(unittest.TestCase):
                 login.tell(told, 0)
             self.assertEqual(login.want(), wanted)
         with self.assertRaises(core.WalletError.Again):
-            core.Binding.begin(login, "Handy", "software", True)
+            core.Binding.begin(login, "Handy", "software", True, None)
         with self.assertRaises(core.WalletError.Over):
             core.Login.open(self.insurer["issuer"], "https://example.org/")
 

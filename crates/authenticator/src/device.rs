@@ -10,6 +10,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::digest;
 use jose::json::{self, Limits};
 use jose::jwk::P256PublicKey;
 use jose::{UnixTime, base64url, jws};
@@ -33,6 +34,8 @@ pub const LIMITS: Limits = Limits {
 pub const MAX_NAME_CHARS: usize = 64;
 /// How far the device's clock may be off, in seconds, either way.
 pub const CLOCK_SKEW_SECONDS: u64 = 300;
+/// Sets the challenge of key attestations apart from every other use of a login's identifier.
+const ATTESTATION_DOMAIN: &[u8] = b"healthid/device-attestation/v1\0";
 /// How long after a card login a device may be bound to it, in seconds.
 pub const BINDING_WINDOW_SECONDS: u64 = 600;
 
@@ -196,6 +199,17 @@ pub enum DeviceError {
     /// The class reaches substantial only, and the person has not consented to that.
     #[error("device: logins below high need the person's consent")]
     ConsentMissing,
+}
+
+/// What a new key is attested over: SHA-256 of a domain and the login's identifier, so that a statement is good in one login.
+#[must_use]
+pub fn attestation_challenge(login_id: &[u8; 16]) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(ATTESTATION_DOMAIN);
+    context.update(login_id);
+    let mut challenge = [0; 32];
+    challenge.copy_from_slice(context.finish().as_ref());
+    challenge
 }
 
 /// Binds a key to the person of a card login.

@@ -155,6 +155,7 @@ async fn bind(options: Bind) -> Result<()> {
         name: &options.name,
         class: options.class.as_deref().unwrap_or(person.device_class),
         consent_to_substantial: true,
+        hardware: None,
     };
     let insurer = options.who.insurer()?;
     check_provider(&place.headless, insurer).await?;

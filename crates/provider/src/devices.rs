@@ -44,6 +44,18 @@ struct Bound {
     device: String,
     /// Until then it logs in without the card, in seconds since 1970.
     valid_until: u64,
+    /// The class it was bound in.
+    class: String,
+    /// Why it reached no stronger class, where it was attested.
+    findings: Vec<Finding>,
+}
+
+/// A check of the device that failed.
+#[derive(Serialize)]
+struct Finding {
+    check: &'static str,
+    outcome: &'static str,
+    class: Option<String>,
 }
 
 /// Binds one device.
@@ -105,6 +117,8 @@ async fn try_bind(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &By
             Ok(Bound {
                 device: people::device_handle(person, &device.device_id),
                 valid_until: valid_until.0,
+                class: device.class,
+                findings: Vec::new(),
             })
         }
         Committed::Conflict(_) => Err(StepProblem::Unavailable(

@@ -261,6 +261,7 @@ fn a_bound_phone_logs_in_without_the_card_until_it_is_taken_back() {
             name: "Emmas Handy",
             class: emma.device_class,
             consent_to_substantial: false,
+            hardware: None,
         };
         let mut device = headless.bind(emma.insurer, emma.word, emma.pin, &wish).await.unwrap();
         let options = Headless::options(Service::Record, None);
@@ -315,6 +316,7 @@ fn an_old_phone_reaches_substantial_only_and_a_service_that_insists_on_high_is_t
             name: "Altes Telefon",
             class: stefan.device_class,
             consent_to_substantial: true,
+            hardware: None,
         };
         let mut device = headless
             .bind(stefan.insurer, stefan.word, stefan.pin, &wish)

@@ -41,6 +41,7 @@ fn people_devices_pseudonyms_and_authorities_survive_a_restart() {
             name: "Handy",
             class: lena.device_class,
             consent_to_substantial: false,
+            hardware: None,
         };
         let mut device = headless.bind(lena.insurer, lena.word, lena.pin, &wish).await.unwrap();
         let wrong = Means::Person {

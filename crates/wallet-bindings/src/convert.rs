@@ -1,9 +1,9 @@
 //! Between the types of the core and those that cross the border.
 
-use jose::UnixTime;
+use jose::{UnixTime, base64url};
 use wallet::flow::{self, FlowError, Method};
 
-use crate::{Consent, DeviceRecord, Request, Told, WalletError, Want};
+use crate::{Attestation, Consent, DeviceRecord, Finding, Request, Told, WalletError, Want};
 
 impl From<flow::Want> for Want {
     fn from(want: flow::Want) -> Self {
@@ -35,7 +35,11 @@ impl From<flow::Want> for Want {
                 consent: consent.into(),
             },
             flow::Want::GoBack { address } => Self::GoBack { address },
-            flow::Want::Keep(record) => Self::Keep { record: record.into() },
+            flow::Want::Keep(bound) => Self::Keep {
+                record: bound.record.into(),
+                class: bound.class,
+                findings: bound.findings.into_iter().map(Into::into).collect(),
+            },
         }
     }
 }
@@ -48,10 +52,34 @@ impl From<Told> for flow::Told {
             Told::WithDevice { record } => Self::WithDevice(record.into()),
             Told::CardAnswered { response } => Self::CardAnswered { response },
             Told::Signed { signature } => Self::Signed { signature },
-            Told::KeyMade { x, y } => Self::KeyMade { x, y },
+            Told::KeyMade { x, y, attestation } => Self::KeyMade {
+                x,
+                y,
+                attestation: attestation.map(Into::into),
+            },
             Told::Approve { voluntary, remember } => Self::Approve { voluntary, remember },
             Told::Decline => Self::Decline,
         }
+    }
+}
+
+impl From<Attestation> for flow::Attestation {
+    fn from(attestation: Attestation) -> Self {
+        match attestation {
+            Attestation::AndroidKey { chain } => Self::AndroidKey {
+                chain: chain.iter().map(|certificate| base64url::encode(certificate)).collect(),
+            },
+            Attestation::AppleAppAttest { object } => Self::AppleAppAttest {
+                object: base64url::encode(&object),
+            },
+        }
+    }
+}
+
+impl From<flow::Finding> for Finding {
+    fn from(finding: flow::Finding) -> Self {
+        let flow::Finding { check, outcome, class } = finding;
+        Self { check, outcome, class }
     }
 }
 

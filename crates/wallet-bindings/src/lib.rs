@@ -9,7 +9,7 @@ mod convert;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jose::UnixTime;
+use jose::{UnixTime, base64url};
 use wallet::flow;
 
 uniffi::setup_scaffolding!();
@@ -65,10 +65,14 @@ pub enum Want {
         /// The service's, or the browser page's.
         address: String,
     },
-    /// The device is bound: keep its record.
+    /// The device is bound: keep its record, and show what it is good for.
     Keep {
         /// To be kept beside the key.
         record: DeviceRecord,
+        /// Its class: what the attestation reached, which may be less than was wished for.
+        class: String,
+        /// Why it reached no stronger class, where it was attested.
+        findings: Vec<Finding>,
     },
 }
 
@@ -104,6 +108,32 @@ pub struct Consent {
     pub voluntary: Vec<String>,
     /// Whether she answered the same question before and asked to remember it.
     pub remembered: bool,
+}
+
+/// A check of the phone that failed.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Finding {
+    /// Which, by its code.
+    pub check: String,
+    /// What came of it: `failed`.
+    pub outcome: String,
+    /// The device class it was asked for; none where the attestation itself failed.
+    pub class: Option<String>,
+}
+
+/// What the phone's maker says about a key.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
+pub enum Attestation {
+    /// Android Key Attestation.
+    AndroidKey {
+        /// The key's certificate chain as the key store gives it, leaf first, DER.
+        chain: Vec<Vec<u8>>,
+    },
+    /// Apple App Attest.
+    AppleAppAttest {
+        /// The attestation object. Its client data hash is the SHA-256 of the challenge and the new key's uncompressed point (97 bytes).
+        object: Vec<u8>,
+    },
 }
 
 /// What an app keeps of a bound device, beside its key.
@@ -154,6 +184,8 @@ pub enum Told {
         x: String,
         /// Public coordinate, 32 bytes in base64url.
         y: String,
+        /// What the phone's maker says about the key, where the class needs it.
+        attestation: Option<Attestation>,
     },
     /// She releases what is required and these voluntary claims.
     Approve {
@@ -259,7 +291,8 @@ pub struct Binding(Mutex<Step<flow::Binding>>);
 #[uniffi::export]
 impl Binding {
     /// In a login that the person's card answered. `class`: a name of the insurer's policy. `consent_to_substantial`: whether she consents,
-    /// informed, to logins below the level high with this device.
+    /// informed, to logins below the level high with this device. `hardware`: the app's own mark of this phone, 32 bytes, kept where it
+    /// survives a new installation; a device bound with it before is replaced.
     ///
     /// # Errors
     /// [`WalletError::Again`] before the provider knows who she is.
@@ -269,11 +302,14 @@ impl Binding {
         name: &str,
         class: &str,
         consent_to_substantial: bool,
+        hardware: Option<Vec<u8>>,
     ) -> Result<Arc<Self>, WalletError> {
+        let hardware = hardware.map(|mark| base64url::encode(&mark));
         let wish = flow::BindingWish {
             name,
             class,
             consent_to_substantial,
+            hardware: hardware.as_deref(),
         };
         let (machine, want) = flow::Binding::begin(&login.step().machine, &wish)?;
         let want = want.into();

@@ -31,7 +31,7 @@ mod wire;
 
 use serde::{Deserialize, Serialize};
 
-pub use binding::{Binding, BindingWish, DeviceRecord};
+pub use binding::{Attestation, Binding, BindingWish, Bound, DeviceRecord, Finding};
 pub use card::{card_message, card_response};
 pub use error::FlowError;
 pub use login::{Login, LoginAddress, MAX_ADDRESS_CHARACTERS};
@@ -77,8 +77,8 @@ pub enum Want {
         /// The service's, or the browser page's.
         address: String,
     },
-    /// The device is bound: keep its record.
-    Keep(DeviceRecord),
+    /// The device is bound: keep its record, and show what it is good for.
+    Keep(Bound),
 }
 
 /// A request to the provider.
@@ -146,6 +146,9 @@ pub enum Told {
         x: String,
         /// Public coordinate, 32 bytes in base64url.
         y: String,
+        /// What the phone's maker says about the key, where the class needs it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attestation: Option<Attestation>,
     },
     /// She releases what is required and these voluntary claims.
     Approve {

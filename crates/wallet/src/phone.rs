@@ -261,7 +261,7 @@ impl<'p> AnsweredLogin<'p> {
             return Err(PhoneError::OutOfStep);
         };
         match binding.tell(self.phone.send(&request).await?)? {
-            Want::Keep(record) => Ok(BoundDevice::new(record, key)),
+            Want::Keep(bound) => Ok(BoundDevice::new(bound.record, key)),
             _ => Err(PhoneError::OutOfStep),
         }
     }

@@ -1,7 +1,7 @@
 /** The provider's answers, read. */
 
 import { members, parse, text, texts, whole, type Members } from './shape.ts';
-import { FlowError, type ClaimNames, type Consent, type Requested, type Service, type Told } from './types.ts';
+import { FlowError, type ClaimNames, type Consent, type Finding, type Requested, type Service, type Told } from './types.ts';
 
 export type ChallengeAnswer = { login: string; challenge: string; service: Service; requested: Requested };
 export type LoginAnswer = { login: string; consent: Consent };
@@ -63,9 +63,22 @@ export function decisionAnswer(found: Members): string | undefined {
   return text(found['redirect']);
 }
 
-export function bindingAnswer(found: Members): { device: string; valid_until: number } | undefined {
+export type BindingAnswer = { device: string; valid_until: number; class: string; findings: Finding[] };
+
+export function bindingAnswer(found: Members): BindingAnswer | undefined {
   const [device, valid_until] = [text(found['device']), whole(found['valid_until'])];
-  return device === undefined || valid_until === undefined ? undefined : { device, valid_until };
+  const [name, list] = [text(found['class']), found['findings']];
+  const findings = Array.isArray(list) ? list.map(finding) : [undefined];
+  if (device === undefined || valid_until === undefined || name === undefined) return undefined;
+  if (!findings.every((one) => one !== undefined)) return undefined;
+  return { device, valid_until, class: name, findings };
+}
+
+function finding(value: unknown): Finding | undefined {
+  const found = members(value);
+  const [check, outcome, name] = [text(found?.['check']), text(found?.['outcome']), found?.['class'] ?? null];
+  if (check === undefined || outcome === undefined || (name !== null && typeof name !== 'string')) return undefined;
+  return { check, outcome, class: name };
 }
 
 export function keys(told: Told): Members[] {

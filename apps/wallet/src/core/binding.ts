@@ -5,14 +5,24 @@ import { outOfOrder } from './answers.ts';
 import * as base64url from './base64url.ts';
 import { post, type Login } from './login.ts';
 import * as signing from './signing.ts';
-import { FlowError, type Told, type Want } from './types.ts';
+import { FlowError, type Attestation, type Told, type Want } from './types.ts';
 
 /** Sets this use of a login's identifier apart from every other. */
 const ATTESTATION_DOMAIN = new TextEncoder().encode('healthid/device-attestation/v1\0');
 
-export type BindingWish = { name: string; class: string; consent_to_substantial: boolean };
+export type BindingWish = {
+  name: string;
+  class: string;
+  consent_to_substantial: boolean;
+  /** The app's own mark of this phone, 32 bytes in base64url, kept where it survives a new installation. A device bound with it before is replaced. */
+  hardware?: string;
+};
 
-type State = { at: 'key' } | { at: 'proof'; key: Key; message: string } | { at: 'sent' } | { at: 'over' };
+type State =
+  | { at: 'key' }
+  | { at: 'proof'; key: Key; attestation: Attestation | undefined; message: string }
+  | { at: 'sent' }
+  | { at: 'over' };
 type Key = { kty: 'EC'; crv: 'P-256'; use: 'sig'; alg: 'ES256'; x: string; y: string };
 
 export class Binding {
@@ -42,19 +52,20 @@ export class Binding {
       this.#state = { at: 'over' };
       const key = await publicKey(told.x, told.y);
       const message = signing.message('healthid-device-binding+jwt', { challenge_id: this.challengeId });
-      this.#state = { at: 'proof', key, message };
+      this.#state = { at: 'proof', key, attestation: told.attestation, message };
       return { want: 'sign-with-new-key', message };
     }
     if (state.at === 'proof' && told.told === 'signed') {
       this.#state = { at: 'over' };
       const proof = signing.token(state.message, told.signature);
       this.#state = { at: 'sent' };
-      return post(this.issuer, 'devices', { ...this.body, public_key: state.key, proof });
+      const attested = state.attestation && { attestation: state.attestation };
+      return post(this.issuer, 'devices', { ...this.body, public_key: state.key, ...attested, proof });
     }
     if (state.at === 'sent') {
       this.#state = { at: 'over' };
-      const { device, valid_until } = answers.answer(told, 'devices', answers.bindingAnswer);
-      return { want: 'keep', issuer: this.issuer, device, name: this.name, valid_until, counter: 0 };
+      const bound = answers.answer(told, 'devices', answers.bindingAnswer);
+      return { want: 'keep', issuer: this.issuer, name: this.name, counter: 0, ...bound };
     }
     throw outOfOrder(told);
   }

@@ -9,6 +9,15 @@ export type Consent = ClaimNames & { service: Service; remembered: boolean };
 /** What is kept of a bound device, beside its key. */
 export type DeviceRecord = { issuer: string; device: string; name: string; valid_until: number; counter: number };
 
+/** What the phone's maker says about a key: Android's certificate chain (DER in base64url, leaf first), or Apple's attestation object (base64url). */
+export type Attestation = { format: 'android-key'; chain: string[] } | { format: 'apple-app-attest'; object: string };
+
+/** A check of the phone that failed, and the device class it was asked for; none where the attestation itself failed. */
+export type Finding = { check: string; outcome: string; class: string | null };
+
+/** A device that was bound: to be kept, and what it is good for. The class may be less than was wished for; the findings say why. */
+export type Bound = DeviceRecord & { class: string; findings: Finding[] };
+
 export type Send = { want: 'send'; method: 'GET' | 'POST'; url: string; body: unknown };
 
 export type Want =
@@ -20,7 +29,7 @@ export type Want =
   | { want: 'sign-with-new-key'; message: string }
   | ({ want: 'decide' } & Consent)
   | { want: 'go-back'; address: string }
-  | ({ want: 'keep' } & DeviceRecord);
+  | ({ want: 'keep' } & Bound);
 
 export type Told =
   | { told: 'answer'; status: number; body: string }
@@ -28,7 +37,7 @@ export type Told =
   | ({ told: 'with-device' } & DeviceRecord)
   | { told: 'card-answered'; response: string }
   | { told: 'signed'; signature: string }
-  | { told: 'key-made'; x: string; y: string }
+  | { told: 'key-made'; x: string; y: string; attestation?: Attestation }
   | { told: 'approve'; voluntary: string[]; remember: boolean }
   | { told: 'decline' };
 

@@ -70,7 +70,7 @@ impl Harness {
         let mut device = Device::unbound();
         let body = device.binding(&challenged, &answered, class);
         let bound = wire::json(&self.api(insurer, "/devices", &body).await, 201);
-        assert_eq!(members(&bound), ["device", "valid_until"]);
+        assert_eq!(members(&bound), ["class", "device", "findings", "valid_until"]);
         device.handle = self.secret(bound["device"].as_str().unwrap());
         device
     }

@@ -1,18 +1,14 @@
 //! Binding a device's key to the person of a card login, so that later logins need no card for a while.
 
-use authenticator::device::{BINDING_TYP, BindingClaims};
+use authenticator::device::{BINDING_TYP, BindingClaims, attestation_challenge};
 use jose::jwk::P256PublicKey;
 use jose::{UnixTime, base64url};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::login::{out_of_order, post, read};
 use super::wire::BindingAnswer;
 use super::{FlowError, Login, Told, Want, signing};
-
-/// Sets this use of a login's identifier apart from every other.
-const ATTESTATION_DOMAIN: &[u8] = b"healthid/device-attestation/v1\0";
 
 /// What the person wants of the binding.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +19,50 @@ pub struct BindingWish<'a> {
     pub class: &'a str,
     /// Whether she consents, informed, to logins below the level high with it.
     pub consent_to_substantial: bool,
+    /// The app's own mark of this phone, 32 bytes in base64url, drawn once and kept where it survives a new installation of the app (the
+    /// keychain, an account's backup of this phone). A device bound with the same mark before is replaced.
+    pub hardware: Option<&'a str>,
+}
+
+/// What the phone's maker says about a key: the formats the provider reads (`authenticator::attestation`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "format", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Attestation {
+    /// Android Key Attestation.
+    AndroidKey {
+        /// The key's certificate chain as the key store gives it, leaf first: DER in base64url.
+        chain: Vec<String>,
+    },
+    /// Apple App Attest.
+    AppleAppAttest {
+        /// The attestation object, base64url. Its client data hash is the SHA-256 of the challenge and the new key's uncompressed point
+        /// (97 bytes).
+        object: String,
+    },
+}
+
+/// A check of the phone that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Which: a code of `authenticator::attestation::policy::Check`.
+    pub check: String,
+    /// What came of it: `failed`.
+    pub outcome: String,
+    /// The device class it was asked for; absent where the attestation itself failed.
+    #[serde(default)]
+    pub class: Option<String>,
+}
+
+/// A device that was bound.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bound {
+    /// To be kept.
+    #[serde(flatten)]
+    pub record: DeviceRecord,
+    /// Its class: what the attestation reached, which may be less than was wished for.
+    pub class: String,
+    /// Why it reached no stronger class, where it was attested.
+    pub findings: Vec<Finding>,
 }
 
 /// What an app keeps of a bound device, beside its key.
@@ -53,7 +93,11 @@ pub struct Binding {
 #[derive(Debug)]
 enum State {
     Key,
-    Proof { public_key: Value, message: String },
+    Proof {
+        public_key: Value,
+        attestation: Option<Attestation>,
+        message: String,
+    },
     Sent,
     Over,
 }
@@ -67,23 +111,24 @@ impl Binding {
         let (Some(sealed), Some(login_id)) = (login.sealed(), login.login_id()) else {
             return Err(FlowError::OutOfOrder { told: "bind" });
         };
-        let mut hash = Sha256::new();
-        hash.update(ATTESTATION_DOMAIN);
-        hash.update(login_id);
+        let mut body = json!({
+            "client_id": login.client_id(),
+            "login": sealed,
+            "name": wish.name,
+            "class": wish.class,
+            "consent_to_substantial": wish.consent_to_substantial,
+        });
+        if let Some(hardware) = wish.hardware {
+            body["hardware"] = Value::from(hardware);
+        }
         let binding = Self {
             issuer: login.issuer().to_owned(),
-            body: json!({
-                "client_id": login.client_id(),
-                "login": sealed,
-                "name": wish.name,
-                "class": wish.class,
-                "consent_to_substantial": wish.consent_to_substantial,
-            }),
+            body,
             name: wish.name.to_owned(),
             challenge_id: base64url::encode(login_id),
             state: State::Key,
         };
-        let challenge = base64url::encode(&hash.finalize());
+        let challenge = base64url::encode(&attestation_challenge(login_id));
         Ok((binding, Want::MakeKey { challenge }))
     }
 
@@ -93,7 +138,7 @@ impl Binding {
     /// [`FlowError`].
     pub fn tell(&mut self, told: Told) -> Result<Want, FlowError> {
         match (std::mem::replace(&mut self.state, State::Over), told) {
-            (State::Key, Told::KeyMade { x, y }) => {
+            (State::Key, Told::KeyMade { x, y, attestation }) => {
                 let public_key = public_key(&x, &y)?;
                 let claims = BindingClaims {
                     challenge_id: self.challenge_id.clone(),
@@ -101,25 +146,41 @@ impl Binding {
                 let message = signing::message(BINDING_TYP, &claims);
                 self.state = State::Proof {
                     public_key,
+                    attestation,
                     message: message.clone(),
                 };
                 Ok(Want::SignWithNewKey { message })
             }
-            (State::Proof { public_key, message }, Told::Signed { signature }) => {
+            (
+                State::Proof {
+                    public_key,
+                    attestation,
+                    message,
+                },
+                Told::Signed { signature },
+            ) => {
                 let mut body = self.body.clone();
                 body["public_key"] = public_key;
+                if let Some(attestation) = attestation {
+                    body["attestation"] = json!(attestation);
+                }
                 body["proof"] = Value::String(signing::token(&message, &signature).ok_or(FlowError::DeviceKey)?);
                 self.state = State::Sent;
                 Ok(post(&self.issuer, "devices", body))
             }
             (State::Sent, told) => {
                 let answer: BindingAnswer = read(told, "devices")?;
-                Ok(Want::Keep(DeviceRecord {
+                let record = DeviceRecord {
                     issuer: self.issuer.clone(),
                     device: answer.device,
                     name: self.name.clone(),
                     valid_until: answer.valid_until,
                     counter: 0,
+                };
+                Ok(Want::Keep(Bound {
+                    record,
+                    class: answer.class,
+                    findings: answer.findings,
                 }))
             }
             (state, told) => {

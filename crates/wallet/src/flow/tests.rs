@@ -293,6 +293,7 @@ fn what_was_not_wanted_changes_nothing() {
             Told::KeyMade {
                 x: String::new(),
                 y: String::new(),
+                attestation: None,
             },
             Told::Approve {
                 voluntary: Vec::new(),
@@ -370,6 +371,7 @@ fn a_key_is_bound_to_the_person_who_just_said_who_she_is() {
         name: "Handy",
         class: "software",
         consent_to_substantial: true,
+        hardware: None,
     };
     let (mut binding, want) = Binding::begin(&login, &wish).unwrap();
     let Want::MakeKey { challenge } = want else {
@@ -381,6 +383,7 @@ fn a_key_is_bound_to_the_person_who_just_said_who_she_is() {
     let made = Told::KeyMade {
         x: base64url::encode(x),
         y: base64url::encode(y),
+        attestation: None,
     };
     let Want::SignWithNewKey { message } = binding.tell(made).unwrap() else {
         panic!("no signature wanted");
@@ -392,12 +395,15 @@ fn a_key_is_bound_to_the_person_who_just_said_who_she_is() {
     let proof = jose::jws::parse(body["proof"].as_str().unwrap(), &json::DEFAULT).unwrap();
     assert!(proof.verify(key.public_key()).is_ok());
     let kept = binding
-        .tell(answer(&json!({ "device": "handle", "valid_until": 5 })))
+        .tell(answer(
+            &json!({ "device": "handle", "valid_until": 5, "class": "software", "findings": [] }),
+        ))
         .unwrap();
-    let Want::Keep(record) = kept else {
+    let Want::Keep(bound) = kept else {
         panic!("nothing to keep");
     };
-    assert_eq!((record.counter, record.valid_until), (0, UnixTime(5)));
+    assert_eq!((bound.record.counter, bound.record.valid_until), (0, UnixTime(5)));
+    assert_eq!((bound.class.as_str(), bound.findings.len()), ("software", 0));
 }
 
 #[test]
@@ -406,6 +412,7 @@ fn nothing_is_bound_before_the_provider_knows_who_it_is_or_to_what_is_no_key() {
         name: "Handy",
         class: "software",
         consent_to_substantial: true,
+        hardware: None,
     };
     assert!(Binding::begin(&opened(&Provider::new()), &wish).is_err());
     let login = answered(&Provider::new());
@@ -415,6 +422,7 @@ fn nothing_is_bound_before_the_provider_knows_who_it_is_or_to_what_is_no_key() {
         let made = Told::KeyMade {
             x: x.to_owned(),
             y: y.to_owned(),
+            attestation: None,
         };
         assert_eq!(binding.tell(made), Err(FlowError::DeviceKey));
     }

@@ -11,7 +11,7 @@ use jose::{SoftwareKey, UnixTime, base64url};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Binding, BindingWish, DeviceRecord, FlowError, Login, Told, Want};
+use super::{Attestation, Binding, BindingWish, DeviceRecord, FlowError, Login, Told, Want};
 
 const ISSUER: &str = "https://idp.example/109900019";
 const SERVICE: &str = "https://epa.example";
@@ -56,6 +56,8 @@ struct Bound {
     name: String,
     class: String,
     consent_to_substantial: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hardware: Option<String>,
     said: Said,
     steps: Vec<Step>,
 }
@@ -136,6 +138,7 @@ fn bind(login: &Login, wish: &BindingWish<'_>, told: Vec<Told>) -> Bound {
         name: wish.name.to_owned(),
         class: wish.class.to_owned(),
         consent_to_substantial: wish.consent_to_substantial,
+        hardware: wish.hardware.map(str::to_owned),
         said: said(first),
         steps,
     }
@@ -163,6 +166,7 @@ fn the_machines_play_what_was_recorded() {
             name: &recorded.name,
             class: &recorded.class,
             consent_to_substantial: recorded.consent_to_substantial,
+            hardware: recorded.hardware.as_deref(),
         };
         let again = bind(
             &login,
@@ -487,6 +491,7 @@ impl Recorder {
             name: "Handy",
             class: "software",
             consent_to_substantial: true,
+            hardware: None,
         };
         let begin = || Begin::Account {
             issuer: ISSUER.to_owned(),
@@ -495,10 +500,12 @@ impl Recorder {
         let made = Told::KeyMade {
             x: base64url::encode(key.x()),
             y: base64url::encode(key.y()),
+            attestation: None,
         };
         let no_point = Told::KeyMade {
             x: base64url::encode(&[0; 32]),
             y: base64url::encode(&[0; 32]),
+            attestation: None,
         };
         let opened = [self.account_challenge(), self.keys()];
         let known: Vec<Told> = opened
@@ -507,8 +514,24 @@ impl Recorder {
             .cloned()
             .chain([known()])
             .collect();
-        let bound = answer(201, &json!({ "device": "handle", "valid_until": NOW + 86_400 }));
+        let sound = json!({ "device": "handle", "valid_until": NOW + 86_400, "class": "software", "findings": [] });
+        let bound = answer(201, &sound);
         vec![
+            self.attested_binding(&known, &sound),
+            self.attested_binding_on_another_platform(&known, &sound),
+            play(
+                "an answer that names no class is no answer",
+                begin(),
+                at(known.clone()),
+                Some((
+                    &wish,
+                    vec![
+                        made.clone(),
+                        signature(),
+                        answer(201, &json!({ "device": "handle", "valid_until": NOW + 86_400 })),
+                    ],
+                )),
+            ),
             play(
                 "a device is bound",
                 begin(),
@@ -534,6 +557,73 @@ impl Recorder {
                 Some((&wish, vec![made])),
             ),
         ]
+    }
+
+    /// A phone that shows less than was wished for, and replaces what was bound on it before.
+    fn attested_binding(&self, known: &[Told], sound: &Value) -> Play {
+        let mark = base64url::encode(&[7; 32]);
+        let wish = BindingWish {
+            name: "Handy",
+            class: "secure-element",
+            consent_to_substantial: true,
+            hardware: Some(&mark),
+        };
+        let attestation = Attestation::AndroidKey {
+            chain: vec!["MAAwAA".to_owned(), "MAA".to_owned()],
+        };
+        let mut bound = sound.clone();
+        bound["class"] = json!("hardware-keystore");
+        bound["findings"] =
+            json!([{ "check": "device-security-level", "outcome": "failed", "class": "secure-element" }]);
+        self.play_of_attestation(
+            "a device is bound by what its maker says of it",
+            known,
+            &wish,
+            attestation,
+            &bound,
+        )
+    }
+
+    fn attested_binding_on_another_platform(&self, known: &[Told], sound: &Value) -> Play {
+        let wish = BindingWish {
+            name: "Handy",
+            class: "hardware-keystore",
+            consent_to_substantial: true,
+            hardware: None,
+        };
+        let attestation = Attestation::AppleAppAttest {
+            object: "o2NmbXQ".to_owned(),
+        };
+        let mut bound = sound.clone();
+        bound["findings"] = json!([{ "check": "device-maker", "outcome": "failed" }]);
+        self.play_of_attestation(
+            "a device nobody vouches for is bound as such",
+            known,
+            &wish,
+            attestation,
+            &bound,
+        )
+    }
+
+    fn play_of_attestation(
+        &self,
+        name: &str,
+        known: &[Told],
+        wish: &BindingWish<'_>,
+        attestation: Attestation,
+        bound: &Value,
+    ) -> Play {
+        let key = self.stranger.public_key();
+        let made = Told::KeyMade {
+            x: base64url::encode(key.x()),
+            y: base64url::encode(key.y()),
+            attestation: Some(attestation),
+        };
+        let begin = Begin::Account {
+            issuer: ISSUER.to_owned(),
+        };
+        let told = vec![made, signature(), answer(201, bound)];
+        play(name, begin, at(known.to_vec()), Some((wish, told)))
     }
 }
 

@@ -66,4 +66,6 @@ pub(super) struct DecisionAnswer {
 pub(super) struct BindingAnswer {
     pub device: String,
     pub valid_until: jose::UnixTime,
+    pub class: String,
+    pub findings: Vec<super::Finding>,
 }

@@ -43,6 +43,8 @@ pub(super) fn key_made(key: &SoftwareKey) -> Told {
     Told::KeyMade {
         x: base64url::encode(public.x()),
         y: base64url::encode(public.y()),
+        // A key in memory has no maker who vouches for it.
+        attestation: None,
     }
 }
 

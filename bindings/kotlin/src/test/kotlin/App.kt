@@ -65,7 +65,7 @@ class App(private val issuer: String, tls: SSLContext, private val card: Card) {
         val made = generator.generateKeyPair()
         key = made
         val point = (made.public as ECPublicKey).w
-        return Told.KeyMade(base64url(point.affineX.coordinate()), base64url(point.affineY.coordinate()))
+        return Told.KeyMade(base64url(point.affineX.coordinate()), base64url(point.affineY.coordinate()), null)
     }
 
     private fun sign(message: String): Told {
@@ -119,7 +119,7 @@ class App(private val issuer: String, tls: SSLContext, private val card: Card) {
     fun enrol(name: String, deviceClass: String) = Login.account(issuer).use { login ->
         var want = login.want()
         while (want !is Want.Decide) want = login.tell(perform(want), now())
-        Binding.begin(login, name, deviceClass, true).use { binding ->
+        Binding.begin(login, name, deviceClass, true, null).use { binding ->
             var next = binding.want()
             while (next !is Want.Keep) next = binding.tell(perform(next))
             keep(next.record)
