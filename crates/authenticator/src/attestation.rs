@@ -28,10 +28,10 @@
 
 pub mod android;
 pub mod apple;
-mod cbor;
+pub(crate) mod cbor;
 pub mod policy;
 mod roots;
-mod x509;
+pub(crate) mod x509;
 
 use jose::UnixTime;
 use jose::jwk::P256PublicKey;
@@ -186,4 +186,4 @@ pub fn verify(
 }
 
 #[cfg(test)]
-mod test_pki;
+pub(crate) mod test_pki;

@@ -18,8 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::challenge::VerifiedChallenge;
 use crate::level::{Acr, Method};
+use crate::passkey::RegistrationRequest;
 use crate::person::{AuthenticatedPerson, Subject};
-use crate::policy::{AuthenticationPolicy, DeviceEvidence, Performed, Session};
+use crate::policy::{AuthenticationPolicy, DeviceClassRule, DeviceEvidence, Performed, Session};
 
 /// JOSE header member `typ` of an assertion.
 pub const ASSERTION_TYP: &str = "healthid-device-assertion+jwt";
@@ -61,6 +62,19 @@ pub struct DeviceKey {
     pub consented_to_substantial: bool,
     /// The last counter seen; the next assertion's must be greater.
     pub counter: u64,
+    /// Where the key is a passkey's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    passkey: Option<PasskeyRecord>,
+}
+
+/// What is kept of a passkey beside its key.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasskeyRecord {
+    /// SHA-256 of the credential's identifier, base64url: an identifier may have a thousand bytes, a record has room for fewer.
+    pub(crate) credential: String,
+    /// Whether the key may be copied by its authenticator's maker. It never changes (Web Authentication, §6.1.3).
+    pub(crate) backup_eligible: bool,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -101,6 +115,9 @@ pub enum BindingError {
     /// The class demands an attestation.
     #[error("device: this class demands a key attestation")]
     EvidenceMissing,
+    /// The class is for passkeys.
+    #[error("device: this class is for passkeys")]
+    PasskeyClass,
     /// A class below high is useless without the consent.
     #[error("device: this class reaches substantial only, which needs consent_to_substantial")]
     ConsentMissing,
@@ -193,6 +210,9 @@ pub enum DeviceError {
     /// The class is not admitted any more.
     #[error("device: its class is no longer admitted by the insurer's policy")]
     ClassNotAdmitted,
+    /// Its class is good for the insurer's own pages only, and a service asks.
+    #[error("device: it serves the insurer's own pages only, not other services")]
+    OwnPagesOnly,
     /// The card is due.
     #[error("device: a card login is due to confirm it again")]
     ReconfirmationDue,
@@ -224,24 +244,14 @@ pub fn bind(
     policy: &AuthenticationPolicy,
     now: UnixTime,
 ) -> Result<DeviceKey, BindingError> {
-    let by_card = matches!(performed.method, Method::HealthCard | Method::IdentityCard);
-    if !by_card || performed.session != Session::Fresh {
-        return Err(BindingError::CardLoginNeeded);
-    }
-    if now < performed.auth_time || now.seconds_since(performed.auth_time) > BINDING_WINDOW_SECONDS {
-        return Err(BindingError::TooLate);
-    }
-    let name_fits = (1..=MAX_NAME_CHARS).contains(&request.name.chars().count());
-    if !name_fits || request.name.chars().any(char::is_control) {
-        return Err(BindingError::Name);
-    }
+    check_occasion(&request.name, performed, now)?;
     let class = policy.device_class(&request.class).ok_or(BindingError::Class)?;
-    if class.evidence == DeviceEvidence::Attested {
-        return Err(BindingError::EvidenceMissing);
+    match class.evidence {
+        DeviceEvidence::Claimed => {}
+        DeviceEvidence::Attested => return Err(BindingError::EvidenceMissing),
+        DeviceEvidence::Passkey | DeviceEvidence::AttestedPasskey => return Err(BindingError::PasskeyClass),
     }
-    if class.level == Acr::Substantial && !request.consented_to_substantial {
-        return Err(BindingError::ConsentMissing);
-    }
+    check_consent(class, request.consented_to_substantial)?;
     check_proof(proof, login_id, &request.public_key)?;
     Ok(DeviceKey {
         device_id: request.device_id,
@@ -253,7 +263,32 @@ pub fn bind(
         confirmed_at: performed.auth_time,
         consented_to_substantial: request.consented_to_substantial,
         counter: 0,
+        passkey: None,
     })
+}
+
+/// What every binding needs, whatever is bound: a fresh login by card, not long ago, and a name.
+pub(crate) fn check_occasion(name: &str, performed: &Performed, now: UnixTime) -> Result<(), BindingError> {
+    let by_card = matches!(performed.method, Method::HealthCard | Method::IdentityCard);
+    if !by_card || performed.session != Session::Fresh {
+        return Err(BindingError::CardLoginNeeded);
+    }
+    if now < performed.auth_time || now.seconds_since(performed.auth_time) > BINDING_WINDOW_SECONDS {
+        return Err(BindingError::TooLate);
+    }
+    let name_fits = (1..=MAX_NAME_CHARS).contains(&name.chars().count());
+    if !name_fits || name.chars().any(char::is_control) {
+        return Err(BindingError::Name);
+    }
+    Ok(())
+}
+
+/// A class below high is useless without the consent to it.
+pub(crate) fn check_consent(class: &DeviceClassRule, consented_to_substantial: bool) -> Result<(), BindingError> {
+    if class.level == Acr::Substantial && !consented_to_substantial {
+        return Err(BindingError::ConsentMissing);
+    }
+    Ok(())
 }
 
 fn check_proof(proof: &str, login_id: &[u8; 16], key: &P256PublicKey) -> Result<(), BindingError> {
@@ -313,6 +348,10 @@ pub fn verify(
         .jws
         .verify(&device.key.0)
         .map_err(|_| DeviceError::Signature)?;
+    // A passkey's key answers as a passkey.
+    if device.passkey.is_some() {
+        return Err(DeviceError::Signature);
+    }
     if claims.counter <= device.counter {
         return Err(DeviceError::Counter);
     }
@@ -322,24 +361,7 @@ pub fn verify(
     if claims.decision == Decision::Decline {
         return Err(DeviceError::Declined);
     }
-    let class = policy
-        .device_class(&device.class)
-        .ok_or(DeviceError::ClassNotAdmitted)?;
-    let bound = policy
-        .level_of(Method::DeviceKey)
-        .ok_or(DeviceError::ClassNotAdmitted)?;
-    if now > device.valid_until(policy).ok_or(DeviceError::ClassNotAdmitted)? {
-        return Err(DeviceError::ReconfirmationDue);
-    }
-    let level = class.level.min(bound);
-    if level == Acr::Substantial && !device.consented_to_substantial {
-        return Err(DeviceError::ConsentMissing);
-    }
-    let subject = Subject::Registered {
-        person_id: device.person_id,
-    };
-    let consented = device.consented_to_substantial;
-    let person = AuthenticatedPerson::new(subject, Method::DeviceKey, level, now, consented);
+    let person = device.admit(challenge, policy, now)?;
     Ok(VerifiedAssertion {
         person,
         counter: claims.counter,
@@ -351,6 +373,75 @@ impl DeviceKey {
     #[must_use]
     pub fn public_key(&self) -> &P256PublicKey {
         &self.key.0
+    }
+
+    /// What is kept of a passkey; `None` where the key is not one's.
+    pub(crate) fn passkey(&self) -> Option<&PasskeyRecord> {
+        self.passkey.as_ref()
+    }
+
+    /// Whether it is a passkey.
+    #[must_use]
+    pub fn is_passkey(&self) -> bool {
+        self.passkey.is_some()
+    }
+
+    /// A passkey that was verified.
+    pub(crate) fn of_passkey(
+        request: &RegistrationRequest,
+        class: &DeviceClassRule,
+        key: &P256PublicKey,
+        record: PasskeyRecord,
+        counter: u32,
+        performed: &Performed,
+        now: UnixTime,
+    ) -> Self {
+        Self {
+            device_id: request.device_id,
+            person_id: request.person_id,
+            key: StoredKey(key.clone()),
+            name: request.name.clone(),
+            class: class.name.clone(),
+            bound_at: now,
+            confirmed_at: performed.auth_time,
+            consented_to_substantial: request.consented_to_substantial,
+            counter: counter.into(),
+            passkey: Some(record),
+        }
+    }
+
+    /// Whether this device, whose key just signed, may enter: what every login with a device needs, whatever signed.
+    pub(crate) fn admit(
+        &self,
+        challenge: &VerifiedChallenge,
+        policy: &AuthenticationPolicy,
+        now: UnixTime,
+    ) -> Result<AuthenticatedPerson, DeviceError> {
+        let class = policy.device_class(&self.class).ok_or(DeviceError::ClassNotAdmitted)?;
+        let bound = policy
+            .level_of(Method::DeviceKey)
+            .ok_or(DeviceError::ClassNotAdmitted)?;
+        if !class.admits(challenge.challenge().purpose) {
+            return Err(DeviceError::OwnPagesOnly);
+        }
+        if now > self.valid_until(policy).ok_or(DeviceError::ClassNotAdmitted)? {
+            return Err(DeviceError::ReconfirmationDue);
+        }
+        let level = class.level.min(bound);
+        if level == Acr::Substantial && !self.consented_to_substantial {
+            return Err(DeviceError::ConsentMissing);
+        }
+        let subject = Subject::Registered {
+            person_id: self.person_id,
+        };
+        let consented = self.consented_to_substantial;
+        Ok(AuthenticatedPerson::new(
+            subject,
+            Method::DeviceKey,
+            level,
+            now,
+            consented,
+        ))
     }
 
     /// Last second in which the device logs in without the card; `None` where its class is not admitted any more.

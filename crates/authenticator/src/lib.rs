@@ -1,5 +1,5 @@
-//! How a person proves who she is: health card and PIN, device keys and what their makers
-//! attest about them, levels and the policy that rules them.
+//! How a person proves who she is: health card and PIN, device keys, passkeys and what their
+//! makers attest about them, levels and the policy that rules them.
 //!
 //! Trusted for: an [`AuthenticatedPerson`] exists only after a signature was verified here, over a challenge this
 //! provider issued, with a key that a trusted authority or an earlier card login vouches for.
@@ -13,6 +13,7 @@ pub mod device;
 pub mod health_card;
 pub mod identifier;
 pub mod level;
+pub mod passkey;
 mod person;
 pub mod policy;
 

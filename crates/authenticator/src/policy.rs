@@ -7,7 +7,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::challenge::Purpose;
 use crate::level::{Acr, Method};
+use crate::passkey::{PasskeyPolicy, PasskeyPolicyError};
 
 pub mod decision;
 
@@ -38,6 +40,8 @@ pub struct AuthenticationPolicy {
     pub methods: Vec<MethodRule>,
     /// Device classes that may be bound. Default: see [`DeviceClassRule::defaults`].
     pub device_classes: Vec<DeviceClassRule>,
+    /// Which authenticators' attestations of passkeys are believed. Default: none.
+    pub passkeys: PasskeyPolicy,
     /// Single sign-on. Default: for no service at all.
     pub sso: SsoRule,
 }
@@ -65,6 +69,9 @@ pub struct DeviceClassRule {
     pub reconfirm_after_seconds: u64,
     /// What must show that the device is of this class.
     pub evidence: DeviceEvidence,
+    /// Whether such devices enter the insurer's own pages only, and no service. Default: no; with evidence `passkey` it must be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_pages_only: bool,
 }
 
 /// What must show that a device is of the class it claims.
@@ -75,11 +82,16 @@ pub enum DeviceEvidence {
     Claimed,
     /// A verified key attestation of the platform.
     Attested,
+    /// A verified registration as a passkey, whoever made the authenticator and wherever its keys are copied to.
+    Passkey,
+    /// The same, of a key that cannot leave its authenticator, attested to by a maker and model of [`PasskeyPolicy`].
+    AttestedPasskey,
 }
 
 impl DeviceClassRule {
     /// The default classes, the strongest first: `secure-element` (high, 184 days, attested), `hardware-keystore`
-    /// (substantial, 30 days, attested), `software` (substantial, 24 hours, claimed).
+    /// (substantial, 30 days, attested), `software` (substantial, 24 hours, claimed), `passkey` (substantial, 30 days, an attested
+    /// passkey), `passkey-own-pages` (30 days, any passkey, the insurer's own pages only).
     ///
     /// The published frame is "24 hours to six months, by class"; the values between are our choice
     /// (`docs/deviations.md`).
@@ -90,12 +102,24 @@ impl DeviceClassRule {
             level,
             reconfirm_after_seconds: days * 24 * 3600,
             evidence,
+            own_pages_only: evidence == DeviceEvidence::Passkey,
         };
         vec![
             class("secure-element", Acr::High, 184, DeviceEvidence::Attested),
             class("hardware-keystore", Acr::Substantial, 30, DeviceEvidence::Attested),
             class("software", Acr::Substantial, 1, DeviceEvidence::Claimed),
+            class("passkey", Acr::Substantial, 30, DeviceEvidence::AttestedPasskey),
+            class("passkey-own-pages", Acr::Substantial, 30, DeviceEvidence::Passkey),
         ]
+    }
+
+    /// Whether a device of this class may log in for this purpose.
+    #[must_use]
+    pub fn admits(&self, purpose: Purpose) -> bool {
+        match purpose {
+            Purpose::Account => true,
+            Purpose::Login => !self.own_pages_only,
+        }
     }
 }
 
@@ -133,6 +157,7 @@ impl Default for AuthenticationPolicy {
                 high(Method::DeviceKey),
             ],
             device_classes: DeviceClassRule::defaults(),
+            passkeys: PasskeyPolicy::default(),
             sso: SsoRule::default(),
         }
     }
@@ -155,6 +180,12 @@ pub enum PolicyError {
         "device_classes: reconfirm_after_seconds of {0:?} must be between {MIN_RECONFIRM_SECONDS} and {MAX_RECONFIRM_SECONDS}"
     )]
     Interval(String),
+    /// A passkey that may be copied anywhere, for services.
+    #[error("device_classes: {0:?} has evidence passkey, so own_pages_only must be true")]
+    PasskeyForServices(String),
+    /// The authenticators.
+    #[error(transparent)]
+    Passkeys(#[from] PasskeyPolicyError),
     /// The session age is out of range.
     #[error("sso: max_age_seconds must be at most {MAX_SSO_AGE_SECONDS}")]
     SsoAge,
@@ -197,7 +228,11 @@ impl AuthenticationPolicy {
             if !(MIN_RECONFIRM_SECONDS..=MAX_RECONFIRM_SECONDS).contains(&class.reconfirm_after_seconds) {
                 return Err(PolicyError::Interval(class.name.clone()));
             }
+            if class.evidence == DeviceEvidence::Passkey && !class.own_pages_only {
+                return Err(PolicyError::PasskeyForServices(class.name.clone()));
+            }
         }
+        self.passkeys.check()?;
         if self.sso.max_age_seconds > MAX_SSO_AGE_SECONDS {
             return Err(PolicyError::SsoAge);
         }
@@ -211,6 +246,21 @@ impl AuthenticationPolicy {
             .iter()
             .find(|rule| rule.method == method)
             .map(|rule| rule.level)
+    }
+
+    /// The class a passkey becomes; `None` where the policy has none for it. `attested`: its key cannot leave its authenticator, and a maker
+    /// and model of [`PasskeyPolicy`] say so.
+    #[must_use]
+    pub fn passkey_class(&self, attested: bool) -> Option<&DeviceClassRule> {
+        let of = |evidence| self.device_classes.iter().find(move |class| class.evidence == evidence);
+        let strong = attested.then(|| of(DeviceEvidence::AttestedPasskey)).flatten();
+        strong.or_else(|| of(DeviceEvidence::Passkey))
+    }
+
+    /// Whether passkeys are offered at all.
+    #[must_use]
+    pub fn offers_passkeys(&self) -> bool {
+        self.level_of(Method::DeviceKey).is_some() && self.passkey_class(true).is_some()
     }
 
     /// The class of this name; `None` where it is not admitted (any more).
@@ -266,11 +316,46 @@ mod tests {
             with(|p| p.device_classes[2].reconfirm_after_seconds = u64::MAX),
             Err(PolicyError::Interval("software".into()))
         );
+        assert_eq!(
+            with(|p| p.device_classes[4].own_pages_only = false),
+            Err(PolicyError::PasskeyForServices("passkey-own-pages".into()))
+        );
         assert_eq!(with(|p| p.sso.max_age_seconds = 43_201), Err(PolicyError::SsoAge));
         assert_eq!(
             with(|p| p.sso.allowed_clients = vec![String::new(); 257]),
             Err(PolicyError::TooManyEntries)
         );
+    }
+
+    #[test]
+    fn a_class_for_own_pages_admits_to_no_service() {
+        for class in DeviceClassRule::defaults() {
+            assert!(class.admits(Purpose::Account));
+            assert_eq!(
+                class.admits(Purpose::Login),
+                class.name != "passkey-own-pages",
+                "{}",
+                class.name
+            );
+        }
+    }
+
+    #[test]
+    fn a_passkey_gets_the_class_its_evidence_is_good_for() {
+        let mut policy = AuthenticationPolicy::default();
+        let class =
+            |policy: &AuthenticationPolicy, attested| policy.passkey_class(attested).map(|class| class.name.clone());
+        assert_eq!(class(&policy, true).as_deref(), Some("passkey"));
+        assert_eq!(class(&policy, false).as_deref(), Some("passkey-own-pages"));
+        policy
+            .device_classes
+            .retain(|class| class.evidence != DeviceEvidence::AttestedPasskey);
+        assert_eq!(class(&policy, true).as_deref(), Some("passkey-own-pages"));
+        assert!(policy.offers_passkeys());
+        policy
+            .device_classes
+            .retain(|class| class.evidence != DeviceEvidence::Passkey);
+        assert!(class(&policy, true).is_none() && !policy.offers_passkeys());
     }
 
     #[test]

@@ -169,6 +169,7 @@ pub fn verify_attestation_chain(
     now: UnixTime,
 ) -> Result<VerifiedChain, AndroidError> {
     let rules = ChainRules {
+        least_length: 2,
         leaf_dates: false,
         without_authority: 2,
         understood: &[NAME_CONSTRAINTS],

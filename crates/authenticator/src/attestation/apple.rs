@@ -146,6 +146,7 @@ pub fn verify_object(
     let object = Item::parse(object).ok_or(AppleError::Shape)?;
     let (chain, authenticator_data) = members(&object)?;
     let rules = ChainRules {
+        least_length: 2,
         leaf_dates: true,
         without_authority: 1,
         understood: &[],

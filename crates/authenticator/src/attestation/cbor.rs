@@ -30,16 +30,31 @@ pub(crate) enum Item<'a> {
 impl<'a> Item<'a> {
     /// Reads one item that fills `bytes`. Total; `None` for anything else.
     pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let (item, rest) = Self::parse_first(bytes)?;
+        rest.is_empty().then_some(item)
+    }
+
+    /// Reads the item `bytes` begin with, and what is behind it. Total; `None` for anything else.
+    pub(crate) fn parse_first(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let mut reader = Reader { rest: bytes, items: 0 };
         let item = reader.item(0)?;
-        reader.rest.is_empty().then_some(item)
+        Some((item, reader.rest))
     }
 
     /// The member of a map with this text as its key.
     pub(crate) fn member(&self, name: &str) -> Option<&Self> {
+        self.value_of(&Item::Text(name))
+    }
+
+    /// The member of a map with this number as its key, as COSE has them (RFC 9052 §1.4).
+    pub(crate) fn numbered(&self, label: i128) -> Option<&Self> {
+        self.value_of(&Item::Integer(label))
+    }
+
+    fn value_of(&self, key: &Item<'_>) -> Option<&Self> {
         self.map()?
             .iter()
-            .find_map(|(key, value)| (*key == Item::Text(name)).then_some(value))
+            .find_map(|(known, value)| (known == key).then_some(value))
     }
 
     pub(crate) fn map(&self) -> Option<&[(Self, Self)]> {
@@ -157,6 +172,15 @@ mod tests {
         assert_eq!(Item::parse(b"\xf6"), Some(Item::Null));
         let greatest = [&[0x1b][..], &[0xff; 8]].concat();
         assert_eq!(Item::parse(&greatest), Some(Item::Integer(i128::from(u64::MAX))));
+    }
+
+    #[test]
+    fn an_item_ends_where_it_ends_and_numbers_are_keys_too() {
+        let (item, rest) = Item::parse_first(b"\xa2\x01\x02\x20\x41xrest").unwrap();
+        assert_eq!((item.numbered(1), rest), (Some(&Item::Integer(2)), &b"rest"[..]));
+        assert_eq!(item.numbered(-1).unwrap().bytes(), Some(&b"x"[..]));
+        assert_eq!((item.numbered(2), Item::Null.numbered(1)), (None, None));
+        assert!(Item::parse_first(b"\xa1\x01").is_none());
     }
 
     #[test]

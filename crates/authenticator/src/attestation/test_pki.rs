@@ -3,32 +3,32 @@
 
 use jose::{SoftwareKey, UnixTime};
 
-pub(super) use crate::certificate_writer as writer;
-pub(super) use writer::{IssuerKey, Template, element, sequence};
+pub(crate) use crate::certificate_writer as writer;
+pub(crate) use writer::{IssuerKey, Template, element, sequence};
 
-pub(super) const NOW: UnixTime = UnixTime(1_800_000_000);
-pub(super) const DAY: u64 = 86_400;
+pub(crate) const NOW: UnixTime = UnixTime(1_800_000_000);
+pub(crate) const DAY: u64 = 86_400;
 const TITLE: der::asn1::ObjectIdentifier = der::asn1::ObjectIdentifier::new_unwrap("2.5.4.12");
 
-pub(super) fn key(number: u8) -> SoftwareKey {
+pub(crate) fn key(number: u8) -> SoftwareKey {
     SoftwareKey::from_scalar("test", &[number; 32]).unwrap()
 }
 
-pub(super) fn issuer(number: u8) -> IssuerKey {
+pub(crate) fn issuer(number: u8) -> IssuerKey {
     IssuerKey::P256(Box::new(key(number)))
 }
 
-pub(super) fn name(text: &str) -> Vec<u8> {
+pub(crate) fn name(text: &str) -> Vec<u8> {
     writer::name(&[(writer::COMMON_NAME, text)])
 }
 
 /// A name with a title, as attestation keys have it.
-pub(super) fn titled(text: &str, title: &str) -> Vec<u8> {
+pub(crate) fn titled(text: &str, title: &str) -> Vec<u8> {
     writer::name(&[(TITLE, title), (writer::COMMON_NAME, text)])
 }
 
 /// A certificate authority's certificate for key `subject_key`, without limit of path length.
-pub(super) fn authority(subject: &[u8], subject_key: u8, issuer_name: &[u8]) -> Template {
+pub(crate) fn authority(subject: &[u8], subject_key: u8, issuer_name: &[u8]) -> Template {
     Template {
         extensions: vec![
             writer::extension("2.5.29.19", true, &sequence(&[&element(0x01, &[0xff])])),
@@ -39,7 +39,7 @@ pub(super) fn authority(subject: &[u8], subject_key: u8, issuer_name: &[u8]) -> 
 }
 
 /// A certificate for key `subject_key` without extensions.
-pub(super) fn end_entity(subject: &[u8], subject_key: u8, issuer_name: &[u8]) -> Template {
+pub(crate) fn end_entity(subject: &[u8], subject_key: u8, issuer_name: &[u8]) -> Template {
     Template {
         serial: vec![subject_key],
         issuer: issuer_name.to_vec(),
@@ -51,12 +51,12 @@ pub(super) fn end_entity(subject: &[u8], subject_key: u8, issuer_name: &[u8]) ->
     }
 }
 
-pub(super) fn signed(template: &Template, by: u8) -> Vec<u8> {
+pub(crate) fn signed(template: &Template, by: u8) -> Vec<u8> {
     writer::certificate(template, &issuer(by)).unwrap()
 }
 
 /// An explicit context-specific tag of any number.
-pub(super) fn tagged(number: u32, content: &[u8]) -> Vec<u8> {
+pub(crate) fn tagged(number: u32, content: &[u8]) -> Vec<u8> {
     if number < 31 {
         return element(0xa0 | u8::try_from(number).unwrap(), content);
     }
@@ -70,7 +70,7 @@ pub(super) fn tagged(number: u32, content: &[u8]) -> Vec<u8> {
     [&[0xbf][..], &digits, &body[1..]].concat()
 }
 
-pub(super) fn integer(number: u64) -> Vec<u8> {
+pub(crate) fn integer(number: u64) -> Vec<u8> {
     let bytes = number.to_be_bytes();
     let digits = bytes.iter().skip_while(|byte| **byte == 0).copied();
     let mut digits: Vec<u8> = digits.collect();
@@ -80,12 +80,12 @@ pub(super) fn integer(number: u64) -> Vec<u8> {
     element(0x02, &digits)
 }
 
-pub(super) fn octets(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn octets(bytes: &[u8]) -> Vec<u8> {
     element(0x04, bytes)
 }
 
-pub(super) fn set(members: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn set(members: &[Vec<u8>]) -> Vec<u8> {
     element(0x31, &members.concat())
 }
 
-pub(super) const NULL: &[u8] = &[0x05, 0x00];
+pub(crate) const NULL: &[u8] = &[0x05, 0x00];

@@ -155,6 +155,8 @@ pub(crate) struct Certificate {
     not_after: UnixTime,
     /// Titles and organizations in the subject.
     roles: Vec<String>,
+    /// Country, organization, unit and common name of the subject, in this order, each as often as it stands there.
+    subject_attributes: Vec<(ObjectIdentifier, String)>,
     /// `None` where basicConstraints are absent.
     is_authority: Option<bool>,
     path_length: Option<u8>,
@@ -201,6 +203,18 @@ impl Certificate {
                 .into_iter()
                 .flat_map(|id| x509::attributes(body.subject(), id))
                 .collect(),
+            subject_attributes: [
+                x509::COUNTRY,
+                x509::ORGANIZATION,
+                x509::ORGANIZATIONAL_UNIT,
+                x509::COMMON_NAME,
+            ]
+            .into_iter()
+            .flat_map(|id| {
+                let values = x509::attributes(body.subject(), id);
+                values.into_iter().map(move |value| (id, value))
+            })
+            .collect(),
             path_length: constraints
                 .as_ref()
                 .and_then(|constraints| constraints.path_len_constraint),
@@ -213,6 +227,24 @@ impl Certificate {
     /// The content of an extension.
     pub(crate) fn extension(&self, id: ObjectIdentifier) -> Option<&[u8]> {
         self.extensions.get(&id).map(|(_, value)| value.as_slice())
+    }
+
+    /// As [`Self::extension`], with whether it is critical.
+    pub(crate) fn extension_with_criticality(&self, id: ObjectIdentifier) -> Option<(bool, &[u8])> {
+        self.extensions
+            .get(&id)
+            .map(|(critical, value)| (*critical, value.as_slice()))
+    }
+
+    /// Country, organization, unit or common name of the subject.
+    pub(crate) fn subject_attributes(&self, id: ObjectIdentifier) -> Vec<&str> {
+        let named = self.subject_attributes.iter().filter(|(known, _)| *known == id);
+        named.map(|(_, value)| value.as_str()).collect()
+    }
+
+    /// What basicConstraints say; `None` where they are absent.
+    pub(crate) const fn is_authority(&self) -> Option<bool> {
+        self.is_authority
     }
 
     /// Titles and organizations in the subject.
@@ -271,6 +303,8 @@ impl Certificate {
 
 /// How strictly a platform's chain is read.
 pub(crate) struct ChainRules<'a> {
+    /// How many certificates there are at least.
+    pub(crate) least_length: usize,
     /// Whether the leaf's dates count.
     pub(crate) leaf_dates: bool,
     /// How many of the certificates, from the leaf, need not say that they may issue. 1: only the leaf.
@@ -296,7 +330,7 @@ pub(crate) fn verify_chain(
     rules: &ChainRules<'_>,
     now: UnixTime,
 ) -> Result<AnchoredChain, ChainError> {
-    if !(2..=MAX_CERTIFICATES).contains(&chain.len()) {
+    if !(rules.least_length..=MAX_CERTIFICATES).contains(&chain.len()) {
         return Err(ChainError::Length);
     }
     let mut certificates = Vec::with_capacity(chain.len());
@@ -304,9 +338,11 @@ pub(crate) fn verify_chain(
         certificates.push(Certificate::parse(der.as_ref()).ok_or(ChainError::Malformed { index })?);
     }
     let serials_above = certificates.iter().skip(1).map(|above| above.serial.clone()).collect();
-    if certificates
-        .last()
-        .is_some_and(|last| roots.0.iter().any(|anchor| anchor.is_same_authority(last)))
+    // A leaf that is its own anchor stays: its signature is looked at.
+    if certificates.len() > 1
+        && certificates
+            .last()
+            .is_some_and(|last| roots.0.iter().any(|anchor| anchor.is_same_authority(last)))
     {
         certificates.pop();
     }

@@ -246,6 +246,7 @@ fn a_class_of_the_high_level_reaches_high_without_consent() {
         level: Acr::High,
         reconfirm_after_seconds: DAY,
         evidence: DeviceEvidence::Claimed,
+        own_pages_only: false,
     };
     login.policy.device_classes.push(high);
     login.device.class = "sandbox".into();

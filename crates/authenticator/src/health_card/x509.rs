@@ -19,6 +19,8 @@ pub(crate) type BrainpoolSignature = bp256::r1::ecdsa::Signature;
 
 /// `ecdsa-with-SHA256` (RFC 5758 §3.2).
 pub(crate) const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
+/// `countryName`.
+pub(crate) const COUNTRY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.6");
 /// `organizationName`.
 pub(crate) const ORGANIZATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.10");
 /// `organizationalUnitName`.

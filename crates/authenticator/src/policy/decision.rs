@@ -9,6 +9,7 @@ use jose::UnixTime;
 use serde::{Deserialize, Serialize};
 
 use super::AuthenticationPolicy;
+use crate::challenge::Purpose;
 use crate::level::{Acr, Amr, IdTokenVersion, Method};
 
 /// How strongly a service asks for a level or a method.
@@ -188,6 +189,7 @@ impl AuthenticationPolicy {
                     Method::DeviceKey => self
                         .device_classes
                         .iter()
+                        .filter(|class| class.admits(Purpose::Login))
                         .map(|class| class.level.min(rule.level))
                         .collect(),
                     Method::HealthCard | Method::GuestHealthCard | Method::IdentityCard => {

@@ -123,6 +123,7 @@ pub fn policy() -> AuthenticationPolicy {
         level: Acr::High,
         reconfirm_after_seconds: 30 * 86_400,
         evidence: DeviceEvidence::Claimed,
+        own_pages_only: false,
     });
     policy
 }

@@ -98,7 +98,9 @@ pub(super) fn tenants(
 fn device_classes() -> Vec<DeviceClassRule> {
     let mut classes = DeviceClassRule::defaults();
     for class in &mut classes {
-        class.evidence = DeviceEvidence::Claimed;
+        if class.evidence == DeviceEvidence::Attested {
+            class.evidence = DeviceEvidence::Claimed;
+        }
     }
     debug_assert!(classes.iter().any(|class| class.level == Acr::High));
     classes

@@ -1,0 +1,157 @@
+//! Registration (§7.1): from what `navigator.credentials.create()` made to a bound device.
+
+use jose::UnixTime;
+use jose::base64url;
+use serde::Serialize;
+
+use super::authenticator_data::AuthenticatorData;
+use super::client_data::{self, Ceremony};
+use super::error::Disbelief;
+use super::statement::Statement;
+use super::{MAX_ATTESTATION_OBJECT_BYTES, Party, PasskeyError, hash, registration_challenge, user_handle};
+use crate::attestation::cbor::Item;
+use crate::device::{self, DeviceKey, PasskeyRecord};
+use crate::policy::{AuthenticationPolicy, Performed};
+
+/// What the person wants bound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistrationRequest {
+    /// Handle the provider drew for the device, with the options.
+    pub device_id: [u8; 16],
+    /// The person who just logged in by card.
+    pub person_id: [u8; 16],
+    /// What the person calls the device, at most [`device::MAX_NAME_CHARS`] characters.
+    pub name: String,
+    /// Whether she consents to logins below high.
+    pub consented_to_substantial: bool,
+}
+
+/// What the authenticator made, as received.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// The credential's identifier.
+    pub credential_id: Vec<u8>,
+    /// `clientDataJSON`, exactly as received.
+    pub client_data: Vec<u8>,
+    /// The attestation object, CBOR.
+    pub attestation_object: Vec<u8>,
+}
+
+/// Prints the type only: the identifier names a person's device.
+impl std::fmt::Debug for Registration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Registration")
+    }
+}
+
+/// A passkey, bound.
+#[derive(Debug)]
+pub struct Registered {
+    /// To be stored.
+    pub device: DeviceKey,
+    /// Why it is of its class: every check, with its outcome.
+    pub findings: Vec<Finding>,
+}
+
+/// What decides about the class of a passkey.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Check {
+    /// The key cannot leave its authenticator (backup-eligible is off).
+    DeviceBound,
+    /// There is an attestation in a format that is read here.
+    AttestationFormat,
+    /// The policy names the authenticator's model.
+    AuthenticatorModel,
+    /// The attestation's chain ends at the model's roots.
+    AttestationChain,
+}
+
+/// A check and its outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Which.
+    pub check: Check,
+    /// `passed`, `failed`, `not-reached`, or what is wrong with the chain.
+    pub outcome: &'static str,
+}
+
+/// Binds a passkey to the person of a card login.
+///
+/// # Errors
+/// [`PasskeyError`], the first check that fails.
+pub fn register(
+    request: &RegistrationRequest,
+    registration: &Registration,
+    party: &Party,
+    login_id: &[u8; 16],
+    performed: &Performed,
+    policy: &AuthenticationPolicy,
+    now: UnixTime,
+) -> Result<Registered, PasskeyError> {
+    device::check_occasion(&request.name, performed, now)?;
+    let handle = user_handle(&request.person_id, &request.device_id);
+    let challenge = registration_challenge(login_id, &handle);
+    client_data::check(
+        &registration.client_data,
+        Ceremony::Registration,
+        &challenge,
+        party.origin(),
+    )?;
+    if registration.attestation_object.len() > MAX_ATTESTATION_OBJECT_BYTES {
+        return Err(PasskeyError::AttestationObject);
+    }
+    let object = Item::parse(&registration.attestation_object).ok_or(PasskeyError::AttestationObject)?;
+    let (format, statement, bytes) = members(&object).ok_or(PasskeyError::AttestationObject)?;
+    let data = AuthenticatorData::parse(bytes)?;
+    data.check(party.rp_id())?;
+    let credential = data.attested.as_ref().ok_or(PasskeyError::AuthenticatorData)?;
+    if credential.id != registration.credential_id {
+        return Err(PasskeyError::CredentialId);
+    }
+    let signed = [bytes, &hash(&[&registration.client_data])].concat();
+    let statement = Statement::verify(format, statement, &signed, credential)?;
+    let believed = statement.believe(&credential.aaguid, |aaguid| policy.passkeys.roots_of(aaguid), now);
+    let findings = findings(&data, believed);
+    let attested = findings.iter().all(|finding| finding.outcome == PASSED);
+    let class = policy.passkey_class(attested).ok_or(PasskeyError::NotAdmitted)?;
+    device::check_consent(class, request.consented_to_substantial)?;
+    let record = PasskeyRecord {
+        credential: base64url::encode(&hash(&[credential.id])),
+        backup_eligible: data.is_backup_eligible(),
+    };
+    Ok(Registered {
+        device: DeviceKey::of_passkey(request, class, &credential.key, record, data.counter, performed, now),
+        findings,
+    })
+}
+
+const PASSED: &str = "passed";
+
+fn members<'a, 'b>(object: &'b Item<'a>) -> Option<(&'a str, &'b Item<'a>, &'a [u8])> {
+    let Item::Text(format) = object.member("fmt")? else {
+        return None;
+    };
+    let data = object.member("authData")?.bytes()?;
+    Some((*format, object.member("attStmt")?, data)).filter(|_| object.map().is_some_and(|map| map.len() == 3))
+}
+
+fn findings(data: &AuthenticatorData<'_>, believed: Result<(), Disbelief>) -> Vec<Finding> {
+    const FAILED: &str = "failed";
+    const NOT_REACHED: &str = "not-reached";
+    let bound = if data.is_backup_eligible() { FAILED } else { PASSED };
+    let (format, model, chain) = match believed {
+        Ok(()) => (PASSED, PASSED, PASSED),
+        Err(Disbelief::Format) => (FAILED, NOT_REACHED, NOT_REACHED),
+        Err(Disbelief::Model) => (PASSED, FAILED, NOT_REACHED),
+        Err(Disbelief::Chain(error)) => (PASSED, PASSED, error.code()),
+    };
+    [
+        (Check::DeviceBound, bound),
+        (Check::AttestationFormat, format),
+        (Check::AuthenticatorModel, model),
+        (Check::AttestationChain, chain),
+    ]
+    .map(|(check, outcome)| Finding { check, outcome })
+    .into()
+}
