@@ -1,11 +1,11 @@
 // Written by the build of apps/wallet.
 &[
     File {
-        path: "assets/index-Cg_bRFY2.js",
+        path: "assets/index-C9xsZQIe.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/index-Cg_bRFY2.js"),
-        gzip: Some(include_bytes!("assets/index-Cg_bRFY2.js.gz")),
+        bytes: include_bytes!("assets/index-C9xsZQIe.js"),
+        gzip: Some(include_bytes!("assets/index-C9xsZQIe.js.gz")),
     },
     File {
         path: "assets/index-DIOzGmZP.css",

@@ -1,13 +1,160 @@
-/** Starts the wallet. */
+/** Starts the wallet in a browser's page. */
 
-import { load } from '../texts/index.ts';
-import type { Translate } from '../texts/index.ts';
-import type { Actions, State } from './model.ts';
+import { readerOf } from '../card/reader.ts';
+import { open } from '../storage/database.ts';
+import { OwnKey } from '../storage/device.ts';
+import { alone } from '../storage/locks.ts';
+import { Records } from '../storage/sealed.ts';
+import { load, type Translate } from '../texts/index.ts';
+import { Provider, exchange } from '../transport/provider.ts';
+import { preferred, readConfig } from './config.ts';
 import { initial } from './initial.ts';
+import { Kept } from './kept.ts';
+import type { Actions, Language, Route, State } from './model.ts';
+import { Trouble, problemOf } from './problem.ts';
+import { hashOf, linkOf, routeOf } from './route.ts';
+import { Store } from './store.ts';
+import { Surroundings } from './surroundings.ts';
+import type { Tools } from './tools.ts';
+import { recall, wallet, type Surface, type Wallet } from './wallet.ts';
 
 export type Shown = { state: State; act: Actions; t: Translate };
 
+const CONFIG_LIMIT_MILLISECONDS = 10_000;
+const MINUTE_MILLISECONDS = 60_000;
+
+const now = () => Math.floor(Date.now() / 1000);
+const fetched = (input: string, init: RequestInit) => fetch(input, init);
+
+/** Shows the wallet, and goes on showing it. */
 export async function begin(show: (shown: Shown) => void): Promise<void> {
-  const state = initial();
-  show({ state, act: {} as Actions, t: await load(state.language) });
+  const store = new Store({ ...initial(), language: preferred(navigator.languages, ['de', 'en']), route: routeOf(location.hash), now: now() });
+  const surroundings = new Surroundings(store);
+  let t = await load(store.state.language);
+  let act = {} as Actions;
+  const render = () => show({ state: store.state, act, t });
+  const speak = async (language: Language) => {
+    t = await load(language);
+    document.documentElement.lang = language.slice(0, 2);
+    store.set({ language });
+  };
+  store.listen(render);
+  surroundings.begin();
+  const started = await start(store, surroundings, speak).catch((error: unknown) => {
+    store.set({ phase: 'stopped', busy: null, problem: problemOf(error) });
+  });
+  if (!started) return render();
+  act = started.act;
+  store.set({ phase: 'ready', busy: null });
+  follow(store);
+  await enter(store, started);
+  await surroundings.offline();
+}
+
+async function start(store: Store, surroundings: Surroundings, speak: (language: Language) => Promise<void>): Promise<Wallet> {
+  if (!globalThis.crypto?.subtle || !navigator.locks || !globalThis.indexedDB) throw new Trouble('browser-too-old');
+  const here = new URL('./', location.href);
+  const config = readConfig((await exchange(fetched, CONFIG_LIMIT_MILLISECONDS, new URL('config.json', here).href, {})).body);
+  if (!config) throw new Trouble('unavailable');
+  const oneTab = alone(`healthid-wallet ${here.pathname}`, navigator.locks);
+  const database = await open(`healthid-wallet ${here.pathname}`);
+  const records = await Records.open(database, (work) => oneTab('sealing', work));
+  const kept = new Kept(records, now);
+  const reader = readerOf(window.healthidCardReader, config.card_terminal, fetched);
+  const tools: Tools = {
+    store,
+    provider: new Provider(config.issuer, new URL('..', here).href.replace(/\/$/, ''), fetched),
+    key: new OwnKey(database, records, oneTab),
+    kept,
+    alone: oneTab,
+    reader,
+    now,
+    leave: (address) => location.assign(address),
+    tab: tab(here.pathname),
+  };
+  store.set({ config, reader: reader?.kind ?? 'none' });
+  await speak((await kept.language()) ?? preferred(navigator.languages, config.languages));
+  // What does not open any more is said; everything else goes on.
+  await recall(tools).catch((error: unknown) => store.set({ problem: problemOf(error) }));
+  const surface: Surface = {
+    go: (route) => void (location.hash = hashOf(route)),
+    setLanguage: (language) => void speak(language).then(() => kept.setLanguage(language)),
+    install: () => void surroundings.install(),
+    update: () => surroundings.update(),
+    persist: () => void surroundings.persist(),
+    save,
+    forget: () => records.forget(),
+    deviceName: deviceName(navigator.userAgent),
+  };
+  return wallet(tools, surface);
+}
+
+/** A link of the provider's page; else what this tab showed before. */
+async function enter(store: Store, { requests }: Wallet): Promise<void> {
+  const link = linkOf(location.search);
+  if (link === undefined) return requests.resume();
+  // The address holds the login no longer than needed: not in the history, not in a bookmark.
+  history.replaceState(null, '', `${location.pathname}${hashOf('request')}`);
+  store.set({ route: 'request' });
+  await requests.open(link);
+}
+
+/** Address, clock. */
+function follow(store: Store): void {
+  addEventListener('hashchange', () => store.set({ route: routeOf(location.hash) as Route, problem: null, done: null }));
+  const tick = () => store.set({ now: now() });
+  setInterval(tick, MINUTE_MILLISECONDS);
+  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && tick());
+}
+
+/** Which request this tab shows. Without session storage a reload begins at the start page, where it can be taken up. */
+function tab(scope: string): Tools['tab'] {
+  const name = `healthid-wallet ${scope} request`;
+  return {
+    get: () => {
+      try {
+        return sessionStorage.getItem(name);
+      } catch {
+        return null;
+      }
+    },
+    set: (id) => {
+      try {
+        if (id === null) sessionStorage.removeItem(name);
+        else sessionStorage.setItem(name, id);
+      } catch {
+        // As above.
+      }
+    },
+  };
+}
+
+function save(name: string, json: object): void {
+  const address = URL.createObjectURL(new Blob([JSON.stringify(json, null, 2)], { type: 'application/json' }));
+  const link = document.createElement('a');
+  link.href = address;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), MINUTE_MILLISECONDS);
+}
+
+/** "Firefox, Android": she may give it a better one. */
+function deviceName(agent: string): string {
+  const first = (table: [RegExp, string][]) => table.find(([pattern]) => pattern.test(agent))?.[1];
+  const browser = first([
+    [/Edg\//, 'Edge'],
+    [/Firefox\/|FxiOS/, 'Firefox'],
+    [/SamsungBrowser/, 'Samsung Internet'],
+    [/Chrome\/|CriOS/, 'Chrome'],
+    [/Safari\//, 'Safari'],
+  ]);
+  const system = first([
+    [/Android/, 'Android'],
+    [/iPhone/, 'iPhone'],
+    [/iPad/, 'iPad'],
+    [/Windows/, 'Windows'],
+    [/Mac OS/, 'Mac'],
+    [/Linux/, 'Linux'],
+  ]);
+  return [browser ?? 'Browser', system].filter(Boolean).join(', ');
 }

@@ -45,6 +45,7 @@ export function initial(): State {
     waiting: [],
     card: null,
     account: closedAccount(),
+    snapshot: null,
     reader: 'none',
     passkeys: { available: false, offered: false },
     install: 'no',

@@ -77,6 +77,8 @@ export type State = {
   /** A card step: part of an enrolment, a request, or an action that needs the card. `null`: no card is asked for. */
   card: CardStep | null;
   account: Account;
+  /** What was seen of the account last, for when there is no network. `null`: nothing yet. */
+  snapshot: Snapshot | null;
   /** How a card is read here. `none`: neither a terminal nor a surrounding app; enrolment says what to do instead. */
   reader: 'terminal' | 'shell' | 'none';
   passkeys: PasskeySupport;
@@ -302,6 +304,9 @@ export type Account = {
   erased: Erased | null;
   problem: Problem | null;
 };
+
+/** Kept on this device, sealed: her cards, as the insurer has them. */
+export type Snapshot = { at: number; cards: CardEntry[]; blockCodeSetAt: number | null };
 
 export type ConsentEntry = { id: string; clientId: string; service: string; shared: string[]; decidedAt: number };
 

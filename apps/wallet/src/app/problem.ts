@@ -43,7 +43,11 @@ export class Trouble extends Error {
 
   constructor(reason: Reason, more: Partial<Omit<Problem, 'reason'>> = {}) {
     super(reason);
-    this.problem = { reason, supportCode: null, retryAfter: null, triesLeft: null, ...more };
+    this.problem = { supportCode: null, retryAfter: null, triesLeft: null, ...more, reason };
+  }
+
+  static of(problem: Problem): Trouble {
+    return new Trouble(problem.reason, problem);
   }
 }
 

@@ -15,19 +15,22 @@ type SealedRecord = { iv: Uint8Array<ArrayBuffer>; bytes: ArrayBuffer };
 export class Records {
   private constructor(
     private readonly database: Database,
-    private readonly key: CryptoKey,
+    private key: CryptoKey,
   ) {}
 
   /** With the key that is there, or a new one. Two tabs that begin at once end with the same key: `alone` lets one after the other in. */
   static async open(database: Database, alone: <T>(work: () => Promise<T>) => Promise<T>): Promise<Records> {
     const key = await alone(async () => {
       const kept = await database.read('keys', KEY);
-      if (kept instanceof CryptoKey) return kept;
-      const made = await crypto.subtle.generateKey(ALGORITHM, false, ['encrypt', 'decrypt']);
-      await database.write('keys', KEY, made);
-      return made;
+      return kept instanceof CryptoKey ? kept : fresh(database);
     });
     return new Records(database, key);
+  }
+
+  /** Forgets everything, keys included, and begins with a new one. */
+  async forget(): Promise<void> {
+    await this.database.clear();
+    this.key = await fresh(this.database);
   }
 
   /** A record; `undefined` where there is none. One that does not open is `storage-lost`. */
@@ -51,6 +54,12 @@ export class Records {
   remove(name: string): Promise<void> {
     return this.database.remove('sealed', name);
   }
+}
+
+async function fresh(database: Database): Promise<CryptoKey> {
+  const made = await crypto.subtle.generateKey(ALGORITHM, false, ['encrypt', 'decrypt']);
+  await database.write('keys', KEY, made);
+  return made;
 }
 
 /** A record opens at its own place only. */

@@ -41,7 +41,7 @@ export class Provider {
   /** A request of the account. The answer, where the provider does what it is asked. */
   async post(path: string, body: object): Promise<Members> {
     const answer = await this.#exchange('POST', `/${path}`, body);
-    if (answer.status < 200 || answer.status >= 300) throw new Trouble('internal', refusal(answer.status, answer.body));
+    if (answer.status < 200 || answer.status >= 300) throw Trouble.of(refusal(answer.status, answer.body));
     const said = members(parse(answer.body));
     if (!said) throw new Trouble('answer-not-genuine');
     return said;

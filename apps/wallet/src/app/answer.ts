@@ -1,0 +1,69 @@
+/** Answering a login: with the device of this browser, or with a card. */
+
+import type { DeviceRecord } from '../core/types.ts';
+import type { OwnDevice } from './model.ts';
+import type { KeptDevice } from '../storage/device.ts';
+import { Login } from '../core/login.ts';
+import { Run } from './run.ts';
+import { Trouble } from './problem.ts';
+import type { Tools } from './tools.ts';
+
+export type CardAnswer = { card: string; pin: string };
+
+/** Up to the question what to share. One tab at a time, so that counters are used in their order. */
+export async function withDevice({ key }: Tools, run: Run): Promise<void> {
+  await key.with(async (device) => {
+    await run.tell({ told: 'with-device', ...record(device) });
+    const { counter, message } = run.expect('sign-with-device');
+    await run.tell({ told: 'signed', signature: await key.sign(device, counter, message) });
+  });
+  run.expect('decide');
+}
+
+/** Up to the question what to share. A card that does not sign leaves the login at its first question. */
+export async function withCard({ reader }: Tools, run: Run, { card, pin }: CardAnswer): Promise<void> {
+  if (!reader) throw new Trouble('no-card-reader');
+  await run.tell({ told: 'with-card' });
+  const { challenge } = run.expect('sign-with-card');
+  let response: string;
+  try {
+    response = await reader.sign(card, pin, challenge);
+  } catch (error) {
+    await run.tell({ told: 'decline' });
+    throw error;
+  }
+  await run.tell({ told: 'card-answered', response });
+  run.expect('decide');
+}
+
+/** Opens the person's account. The sealed login in the answer opens its pages until it is ten minutes old. */
+export async function account(tools: Tools, by: 'device' | CardAnswer): Promise<Run> {
+  const run = new Run(tools.provider, tools.now, Login.account(tools.provider.issuer));
+  await run.advance();
+  run.expect('choose');
+  await (by === 'device' ? withDevice(tools, run) : withCard(tools, run, by));
+  return run;
+}
+
+/** The sealed login of a run that was answered. */
+export function sealed(run: Run): string {
+  const answered = run.login.answered;
+  if (!answered) throw new Trouble('unexpected');
+  return answered.login;
+}
+
+function record({ issuer, device, name, valid_until, counter }: KeptDevice): DeviceRecord {
+  return { issuer, device, name, valid_until, counter };
+}
+
+/** As the screens see it. */
+export function shown(device: KeptDevice): OwnDevice {
+  return {
+    device: device.device,
+    name: device.name,
+    kind: device.kind,
+    class: device.class,
+    validUntil: device.valid_until,
+    boundAt: device.bound_at,
+  };
+}

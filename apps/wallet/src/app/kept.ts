@@ -1,0 +1,102 @@
+/** What the wallet keeps between visits, beside the device: an enrolment begun, requests not yet answered, what was seen of the account. */
+
+import { members, text, whole, type Members } from '../core/shape.ts';
+import type { Records } from '../storage/sealed.ts';
+import type { CardEntry, Enrolment, Language, Snapshot } from './model.ts';
+
+/** After so long an enrolment that was begun is begun anew. */
+export const ENROLMENT_KEPT_SECONDS = 60 * 86_400;
+/** A sealed login cannot be gone on with after that (`oidc::login_state::PENDING_LIFETIME_SECONDS`). */
+export const REQUEST_KEPT_SECONDS = 900;
+
+export type KeptRequest = { id: string; clientId: string; login: string; service: string | null; startedAt: number };
+
+export class Kept {
+  constructor(
+    private readonly records: Records,
+    private readonly now: () => number,
+  ) {}
+
+  async language(): Promise<Language | undefined> {
+    const found = await this.records.read('language');
+    return found === 'de' || found === 'de-simple' || found === 'en' ? found : undefined;
+  }
+
+  setLanguage(language: Language): Promise<void> {
+    return this.records.write('language', language);
+  }
+
+  async enrolment(): Promise<Enrolment | undefined> {
+    const found = members(await this.records.read('enrolment'));
+    const [name, startedAt, kind, step] = [text(found?.['name']), whole(found?.['startedAt']), found?.['kind'], found?.['step']];
+    if (!found || name === undefined || startedAt === undefined || startedAt + ENROLMENT_KEPT_SECONDS < this.now()) return undefined;
+    return {
+      // The card is asked for again: neither its answer nor the PIN is kept.
+      step: step === 'prepare' ? 'prepare' : 'name',
+      name,
+      kind: kind === 'passkey' ? 'passkey' : 'device-key',
+      consentToSubstantial: found['consentToSubstantial'] === true,
+      startedAt,
+      resumed: true,
+      problem: null,
+    };
+  }
+
+  keepEnrolment({ step, name, kind, consentToSubstantial, startedAt }: Enrolment): Promise<void> {
+    return this.records.write('enrolment', { step, name, kind, consentToSubstantial, startedAt });
+  }
+
+  dropEnrolment(): Promise<void> {
+    return this.records.remove('enrolment');
+  }
+
+  /** Requests that can still be answered, oldest first. */
+  async requests(): Promise<KeptRequest[]> {
+    const found = await this.records.read('requests');
+    const list = Array.isArray(found) ? found.map(members).map(request) : [];
+    return list.filter((kept) => kept !== undefined).filter((kept) => kept.startedAt + REQUEST_KEPT_SECONDS > this.now());
+  }
+
+  /** Only while no other tab does: callers hold the lock `requests`. */
+  async keepRequest(kept: KeptRequest): Promise<void> {
+    const others = (await this.requests()).filter((other) => other.id !== kept.id);
+    await this.records.write('requests', [...others, kept].slice(-MAX_REQUESTS));
+  }
+
+  async dropRequest(id: string): Promise<void> {
+    await this.records.write(
+      'requests',
+      (await this.requests()).filter((other) => other.id !== id),
+    );
+  }
+
+  async snapshot(): Promise<Snapshot | null> {
+    const found = members(await this.records.read('snapshot'));
+    const at = whole(found?.['at']);
+    if (!found || at === undefined || !Array.isArray(found['cards'])) return null;
+    return { at, cards: found['cards'] as CardEntry[], blockCodeSetAt: whole(found['blockCodeSetAt']) ?? null };
+  }
+
+  keepSnapshot(snapshot: Snapshot): Promise<void> {
+    return this.records.write('snapshot', snapshot);
+  }
+
+  /** The app's own mark of this browser: a device bound again replaces its older entry instead of standing beside it. */
+  async mark(): Promise<Uint8Array<ArrayBuffer>> {
+    const kept = await this.records.read('mark');
+    if (Array.isArray(kept) && kept.length === 32) return Uint8Array.from(kept as number[]);
+    const made = crypto.getRandomValues(new Uint8Array(32));
+    await this.records.write('mark', [...made]);
+    return made;
+  }
+}
+
+const MAX_REQUESTS = 16;
+
+function request(found: Members | undefined): KeptRequest | undefined {
+  const [id, clientId, login] = [text(found?.['id']), text(found?.['clientId']), text(found?.['login'])];
+  const startedAt = whole(found?.['startedAt']);
+  if (!found || id === undefined || clientId === undefined || login === undefined || startedAt === undefined) return undefined;
+  return { id, clientId, login, startedAt, service: text(found['service']) ?? null };
+}
+

@@ -1,0 +1,280 @@
+/**
+ * Requests of services. One is shown in a tab; each is kept until it is answered or over, so that a closed tab loses nothing: its sealed login
+ * is gone on with from the beginning, since who she is was only known to the tab.
+ */
+
+import { Login } from '../core/login.ts';
+import { sealed, withCard, withDevice } from './answer.ts';
+import type { CardSteps } from './card-step.ts';
+import type { KeptRequest } from './kept.ts';
+import type { AskedRequest, Problem, Reason } from './model.ts';
+import { Trouble } from './problem.ts';
+import type { Link } from './route.ts';
+import { Run } from './run.ts';
+import type { Tools } from './tools.ts';
+
+/** A question this close to its end is asked anew before anything signs for it. */
+const MARGIN_SECONDS = 10;
+
+/** After these there is nothing left to answer: begin again at the service. */
+const ENDING: ReadonlySet<Reason> = new Set<Reason>([
+  'login-unknown',
+  'login-expired',
+  'login-over',
+  'aborted',
+  'other-browser',
+  'cooling-off',
+  'answer-not-genuine',
+  'link-broken',
+  'foreign-insurer',
+  'malformed',
+  'not-found',
+]);
+
+export class Requests {
+  #run: Run | undefined;
+  #kept: KeptRequest | undefined;
+
+  constructor(
+    private readonly tools: Tools,
+    private readonly cards: CardSteps,
+  ) {}
+
+  /** From a link. Ends in a question, or in a problem of the request. */
+  async open(link: Link | null): Promise<void> {
+    const { provider, kept, now, alone, store, tab } = this.tools;
+    const id = crypto.randomUUID();
+    store.set({ request: loading(id, link?.clientId ?? '') });
+    const work = async () => {
+      if (!link) throw new Trouble('link-broken');
+      if (link.issuer !== provider.issuer) throw new Trouble('foreign-insurer');
+      if (this.#kept?.id !== id) {
+        const keep = { id, clientId: link.clientId, login: link.login, service: null, startedAt: now() };
+        await alone('requests', () => kept.keepRequest(keep));
+        this.#kept = keep;
+        tab.set(id);
+      }
+      await this.#ask();
+    };
+    await store.run('loading-request', work, (problem) => this.#failed(problem, 'loading'));
+  }
+
+  /** One that was begun before. */
+  async takeUp(id: string): Promise<void> {
+    const { store, kept, tab } = this.tools;
+    const work = async () => {
+      const found = (await kept.requests()).find((request) => request.id === id);
+      store.set({ request: loading(id, found?.clientId ?? '') });
+      if (!found) throw new Trouble('login-expired');
+      this.#run = undefined;
+      this.#kept = found;
+      tab.set(id);
+      await this.#ask();
+    };
+    await store.run('loading-request', work, (problem) => this.#failed(problem, 'loading'));
+  }
+
+  /** After a reload: the one this tab showed, unless its time is over. */
+  async resume(): Promise<void> {
+    const { tab, kept } = this.tools;
+    const id = tab.get();
+    if (id !== null && (await kept.requests()).some((request) => request.id === id)) await this.takeUp(id);
+    else tab.set(null);
+    await this.waiting();
+  }
+
+  async #ask(): Promise<void> {
+    await this.#fresh();
+    this.#change({ step: 'ask', problem: null });
+    await this.waiting();
+  }
+
+  /** A question that can be answered: the one there is, or a new one of the same login. */
+  async #fresh(): Promise<Run> {
+    const { provider, now, kept, alone } = this.tools;
+    const [run, request] = [this.#run, this.#kept];
+    if (!request) throw new Trouble('login-unknown');
+    if (run && !run.over && run.want.want === 'choose' && run.want.expires_at - MARGIN_SECONDS > now()) return run;
+    const next = new Run(provider, now, Login.resume(provider.issuer, request.clientId, request.login));
+    this.#run = undefined;
+    await next.advance();
+    const { service, requested, expires_at } = next.expect('choose');
+    this.#run = next;
+    this.#change({ service, acr: requested.acr, claims: requested.claims, expiresAt: expires_at });
+    if (request.service !== service.name) {
+      this.#kept = { ...request, service: service.name };
+      const keep = this.#kept;
+      await alone('requests', () => kept.keepRequest(keep));
+    }
+    this.refresh();
+    return next;
+  }
+
+  /** Whether the device can answer, now that something changed about it. */
+  refresh(): void {
+    const { store, now } = this.tools;
+    const { device, request } = store.state;
+    if (!request) return;
+    const answers = !device ? 'not-enrolled' : device.validUntil <= now() ? 'due' : 'yes';
+    if (request.deviceAnswers !== 'card-needed' || answers !== 'yes') this.#change({ deviceAnswers: answers });
+  }
+
+  withDevice(): void {
+    if (this.tools.store.state.request?.step !== 'ask') return;
+    const work = async () => {
+      const run = await this.#fresh();
+      this.#change({ step: 'signing', method: this.tools.store.state.device?.kind === 'passkey' ? 'passkey' : 'device', problem: null });
+      await withDevice(this.tools, run);
+      this.#decide(run);
+    };
+    void this.tools.store.run('device', work, (problem) => this.#failed(problem, 'ask'));
+  }
+
+  withCard(): void {
+    if (this.tools.store.state.request?.step !== 'ask') return;
+    const open = async () => {
+      this.#change({ step: 'card', method: 'card', problem: null });
+      await this.cards.open('request', {
+        use: async (answer) => {
+          const run = await this.#fresh();
+          await withCard(this.tools, run, answer);
+          this.#decide(run);
+        },
+        failed: (problem) => {
+          if (!ENDING.has(problem.reason)) return false;
+          this.#over(problem);
+          return true;
+        },
+        cancelled: () => this.#change({ step: 'ask', method: null }),
+      });
+    };
+    void this.tools.store.run('card', open, (problem) => this.#failed(problem, 'ask'));
+  }
+
+  #decide(run: Run): void {
+    const { essential, voluntary, remembered, service } = run.expect('decide');
+    this.#change({ step: 'decide', claims: { essential, voluntary }, remembered, service, problem: null });
+  }
+
+  approve(voluntary: string[], remember: boolean): void {
+    const run = this.#run;
+    if (this.tools.store.state.request?.step !== 'decide' || !run) return;
+    const work = async () => {
+      run.expect('decide');
+      await run.tell({ told: 'approve', voluntary, remember });
+      await this.#answered(run, 'approved');
+    };
+    void this.tools.store.run('deciding', work, (problem) => this.#failed(problem, 'decide'));
+  }
+
+  decline(): void {
+    const { store } = this.tools;
+    const step = store.state.request?.step;
+    if (step === 'card') this.cards.cancel();
+    const work = async () => {
+      const run = this.#run?.want.want === 'decide' ? this.#run : await this.#fresh();
+      await run.tell({ told: 'decline' });
+      await this.#answered(run, 'declined');
+    };
+    if (step === 'ask' || step === 'card' || step === 'decide') {
+      void store.run('declining', work, (problem) => this.#failed(problem, step === 'decide' ? 'decide' : 'ask'));
+    }
+  }
+
+  /** It is not hers, or somebody tells her on the phone what to tap: over on both sides. */
+  abort(why: 'not-me' | 'phone-call'): void {
+    const { store, provider } = this.tools;
+    const request = this.#kept;
+    if (!request || store.state.request?.step === 'done' || store.state.request?.step === 'over') return;
+    const work = async () => {
+      const login = this.#run?.login.answered ? sealed(this.#run) : request.login;
+      await provider.post('auth/abort', { client_id: request.clientId, login, why });
+      this.cards.close();
+      await this.#forget();
+      this.#change({ step: 'done', outcome: 'aborted', back: null, problem: null });
+    };
+    void store.run('declining', work, (problem) => this.#failed(problem, 'ask'));
+  }
+
+  goBack(): void {
+    const back = this.tools.store.state.request?.back;
+    if (back) this.tools.leave(back);
+  }
+
+  /** Requests of other tabs and of before. */
+  async waiting(): Promise<void> {
+    const { kept, store } = this.tools;
+    const shown = store.state.request;
+    const isShown = (id: string) => shown?.id === id && shown.step !== 'done' && shown.step !== 'over';
+    const others = (await kept.requests()).filter(({ id }) => !isShown(id));
+    store.set({ waiting: others.map(({ id, service, startedAt }) => ({ id, service, startedAt })) });
+  }
+
+  async #answered(run: Run, outcome: 'approved' | 'declined'): Promise<void> {
+    const { address } = run.expect('go-back');
+    await this.#forget();
+    this.#change({ step: 'done', outcome, back: address, problem: null });
+    // The code in the address is good for a minute: the way back is taken at once, and stays as a button.
+    this.tools.leave(address);
+  }
+
+  async #forget(): Promise<void> {
+    const { kept, alone, tab } = this.tools;
+    const id = this.#kept?.id;
+    this.#run = undefined;
+    tab.set(null);
+    if (id !== undefined) await alone('requests', () => kept.dropRequest(id));
+  }
+
+  /** A problem: the request goes on at `step`, or is over. */
+  #failed(problem: Problem, step: 'loading' | 'ask' | 'decide'): void {
+    if (ENDING.has(problem.reason)) return this.#over(problem);
+    const { store, key } = this.tools;
+    if (problem.reason === 'device-unknown' || problem.reason === 'device-removed') {
+      // The insurer does not know this device any more: what is here is of no use.
+      void key.drop().then(() => {
+        store.set({ device: null });
+        this.refresh();
+      });
+    }
+    const isRefusedLevel = problem.reason === 'level-too-low' || problem.reason === 'device-due' || problem.reason === 'device-locked';
+    // Who she is stands only in the run: only after she was asked what to share it is gone on with.
+    const goesOn = step === 'decide' && this.#run?.want.want === 'decide';
+    if (!goesOn) this.#run = undefined;
+    this.#change({
+      step: step === 'decide' && !goesOn ? 'ask' : step,
+      problem,
+      ...(isRefusedLevel ? { deviceAnswers: problem.reason === 'device-due' ? 'due' : 'card-needed' } : {}),
+    });
+  }
+
+  #over(problem: Problem): void {
+    this.cards.close();
+    void this.#forget().then(() => this.waiting());
+    this.#change({ step: 'over', problem });
+  }
+
+  #change(change: Partial<AskedRequest>): void {
+    const { store } = this.tools;
+    if (store.state.request) store.set({ request: { ...store.state.request, ...change } });
+  }
+}
+
+function loading(id: string, clientId: string): AskedRequest {
+  return {
+    id,
+    step: 'loading',
+    service: null,
+    clientId,
+    acr: null,
+    claims: null,
+    remembered: false,
+    method: null,
+    deviceAnswers: 'not-enrolled',
+    expiresAt: null,
+    otherDevice: null,
+    outcome: null,
+    back: null,
+    problem: null,
+  };
+}

@@ -1,0 +1,23 @@
+/** What every flow works with. One of each a tab; tests bring their own. */
+
+import type { CardReader } from '../card/reader.ts';
+import type { OwnKey } from '../storage/device.ts';
+import type { Alone } from '../storage/locks.ts';
+import type { Provider } from '../transport/provider.ts';
+import type { Kept } from './kept.ts';
+import type { Store } from './store.ts';
+
+export type Tools = {
+  store: Store;
+  provider: Provider;
+  key: OwnKey;
+  kept: Kept;
+  alone: Alone;
+  reader: CardReader | undefined;
+  /** Seconds since 1970. */
+  now: () => number;
+  /** Leaves the wallet for an address of a service. */
+  leave: (address: string) => void;
+  /** Which request this tab shows, so that a reload shows it again. */
+  tab: { get(): string | null; set(id: string | null): void };
+};

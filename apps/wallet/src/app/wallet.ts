@@ -1,0 +1,105 @@
+/** The whole wallet behind the screens: one action each, put together from the flows. */
+
+import { shown } from './answer.ts';
+import { AccountSession } from './account.ts';
+import { CardSteps } from './card-step.ts';
+import { Enrolling } from './enrolment.ts';
+import type { Actions } from './model.ts';
+import { problemOf } from './problem.ts';
+import { Requests } from './requests.ts';
+import type { Tools } from './tools.ts';
+import type { Members } from '../core/shape.ts';
+
+/** What only a browser can do. */
+export type Surface = {
+  go: Actions['go'];
+  setLanguage: Actions['setLanguage'];
+  install(): void;
+  update(): void;
+  persist(): void;
+  save(name: string, json: Members): void;
+  forget(): Promise<void>;
+  /** A name for this device until she gives it one. */
+  deviceName: string;
+};
+
+export type Wallet = { act: Actions; requests: Requests };
+
+export function wallet(tools: Tools, surface: Surface): Wallet {
+  const { store } = tools;
+  const cards = new CardSteps(tools);
+  const account = new AccountSession(tools, cards, surface.save);
+  const requests = new Requests(tools, cards);
+  const enrolling = new Enrolling(tools, cards, async (login) => {
+    surface.persist();
+    requests.refresh();
+    // The device is bound, whatever comes of showing the account.
+    await account.opened(login, 'card').catch((error: unknown) => account.failed(problemOf(error, tools.provider.refused)));
+  });
+  const act: Actions = {
+    go: surface.go,
+    setLanguage: surface.setLanguage,
+    dismiss: () => store.set({ problem: null, done: null }),
+    retry: () => store.again(),
+
+    beginEnrolment: () => {
+      enrolling.begin(surface.deviceName);
+      surface.go('enrol');
+    },
+    setEnrolment: (wish) => enrolling.set(wish),
+    continueEnrolment: () => enrolling.next(),
+    backInEnrolment: () => enrolling.back(),
+    dropEnrolment: () => enrolling.drop(),
+
+    chooseCard: (id) => cards.choose(id),
+    answerCard: (pin) => cards.answer(pin),
+    unblockCard: (puk) => cards.unblock(puk),
+    refreshCards: () => cards.refresh(),
+    cancelCard: () => cards.cancel(),
+
+    takeUp: (id) => {
+      surface.go('request');
+      void requests.takeUp(id);
+    },
+    answerWithDevice: () => requests.withDevice(),
+    answerWithCard: () => requests.withCard(),
+    approve: (voluntary, remember) => requests.approve(voluntary, remember),
+    decline: () => requests.decline(),
+    abort: (why) => requests.abort(why),
+    goBack: () => requests.goBack(),
+
+    openAccount: (by) => account.open(by),
+    closeAccount: () => account.close(),
+    loadHistory: (more = false) => account.loadHistory(more),
+    revokeConsent: (id) => account.revokeConsent(id),
+    renameDevice: (id, name) => account.renameDevice(id, name),
+    lockDevice: (id) => account.lockDevice(id),
+    unlockDevice: (id) => account.unlockDevice(id),
+    removeDevice: (id) => account.removeDevice(id),
+    renewDevice: () => account.renewDevice(),
+    makeBlockCode: () => account.makeBlockCode(),
+    forgetBlockCode: () => account.forgetBlockCode(),
+    block: (code) => account.block(code),
+    exportData: () => account.exportData(),
+    erase: () => account.erase(),
+
+    install: () => surface.install(),
+    update: () => surface.update(),
+    forgetEverything: () => {
+      void store.run('changing', async () => {
+        account.close();
+        await surface.forget();
+        store.set({ device: null, enrolment: null, request: null, waiting: [], snapshot: null, card: null, done: 'forgotten' });
+      });
+    },
+  };
+  return { act, requests };
+}
+
+/** Reads what was kept. */
+export async function recall(tools: Tools): Promise<void> {
+  const { store, key, kept } = tools;
+  store.set({ enrolment: (await kept.enrolment()) ?? null, snapshot: await kept.snapshot() });
+  const device = await key.kept();
+  store.set({ device: device ? shown(device) : null });
+}
