@@ -1,11 +1,11 @@
 // Written by the build of apps/wallet.
 &[
     File {
-        path: "assets/index-C9xsZQIe.js",
+        path: "assets/index-BkvDKZiP.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/index-C9xsZQIe.js"),
-        gzip: Some(include_bytes!("assets/index-C9xsZQIe.js.gz")),
+        bytes: include_bytes!("assets/index-BkvDKZiP.js"),
+        gzip: Some(include_bytes!("assets/index-BkvDKZiP.js.gz")),
     },
     File {
         path: "assets/index-DIOzGmZP.css",

@@ -91,7 +91,7 @@ export class Enrolling {
     this.#change({ step: 'binding' });
     const wish: BindingWish = { name: enrolment.name, class: found.name, consent_to_substantial: enrolment.consentToSubstantial };
     const record = await this.#keyed(run, wish);
-    const device = { ...record, kind: enrolment.kind, class: found.name, bound_at: now() };
+    const device = { ...record, kind: enrolment.kind, bound_at: now() };
     await key.keep(device);
     await kept.dropEnrolment();
     store.set({ device: shown(device), enrolment: { ...enrolment, step: 'bound', problem: null, resumed: false } });
