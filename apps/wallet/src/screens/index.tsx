@@ -1,10 +1,191 @@
 /** The whole page: frame, and the screen of the route. */
 
-import type { Actions, State } from '../app/model.ts';
-import type { Translate } from '../texts/index.ts';
+import type { ComponentChild } from 'preact';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { Block } from './block.tsx';
+import { Card } from './card.tsx';
+import { Cards } from './cards.tsx';
+import { Consents } from './consents.tsx';
+import { Data } from './data.tsx';
+import { Devices } from './devices.tsx';
+import { Enrol } from './enrol.tsx';
+import { Help } from './help.tsx';
+import { History } from './history.tsx';
+import { Button, Buttons, Title, type Props } from './parts.tsx';
+import { ProblemScreen } from './problem.tsx';
+import { Request } from './request.tsx';
+import { Settings } from './settings.tsx';
+import { Start } from './start.tsx';
+import { Timers } from './timers.tsx';
 
-export type Props = { state: State; act: Actions; t: Translate };
+export type { Props } from './parts.tsx';
 
-export function Wallet({ state, t }: Props) {
-  return <main id="main">{t(`route.${state.route}`)}</main>;
+export function Wallet(props: Props) {
+  const { state, act, t } = props;
+  useLayoutEffect(() => {
+    document.documentElement.lang = t.tag;
+  }, [t.tag]);
+  const main = useHeading(place(props), state.config.insurer);
+  return (
+    <>
+      <a
+        class="skip-link"
+        href="#main"
+        onClick={(event) => {
+          // The hash is the wallet's address; only the focus moves.
+          event.preventDefault();
+          document.getElementById('title')?.focus();
+        }}
+      >
+        {t.common.skip}
+      </a>
+      <header>
+        {state.config.invented && <p class="banner">{t.common.sandbox}</p>}
+        <div class="page site-header">
+          <p class="site-name">
+            <img src={state.config.logo} alt="" width="32" height="32" /> {state.config.insurer}
+          </p>
+          {state.route !== 'start' && state.phase === 'ready' && <HomeLink {...props} />}
+        </div>
+      </header>
+      <main class="page" id="main" ref={main} aria-busy={state.busy !== null ? 'true' : undefined}>
+        {!state.online && (
+          <p class="notice warn" role="status">
+            {t.common.offline}
+          </p>
+        )}
+        <Said {...props} />
+        {screen(props)}
+        {state.update && (
+          <div class="notice">
+            <p>{t.common.update}</p>
+            <Buttons>
+              <Button look="calm" onPress={() => act.update()}>
+                {t.common.updateNow}
+              </Button>
+            </Buttons>
+          </div>
+        )}
+      </main>
+    </>
+  );
+}
+
+/** Away from a running request or enrolment nothing is lost: it is kept, and the overview names it. */
+function HomeLink({ act, t }: Props) {
+  return (
+    <nav aria-label={t.nav.start}>
+      <a
+        class="home-link"
+        href="#/start"
+        onClick={(event) => {
+          event.preventDefault();
+          act.go('start');
+        }}
+      >
+        {t.nav.start}
+      </a>
+    </nav>
+  );
+}
+
+/** What is being done, and what was just done: always in the page, so that a screen reader hears it change. */
+function Said({ state, act, t }: Props) {
+  const doing = state.busy !== null && state.phase === 'ready' ? t.doing[state.busy] : '';
+  const done = state.busy === null && state.done !== null ? t.done[state.done] : '';
+  return (
+    <>
+      <div role="status" class={doing || done ? 'said' : undefined}>
+        {doing && <p class="doing">{doing}</p>}
+        {done && <p class="notice good">{done}</p>}
+      </div>
+      {done && (
+        <p class="said-close">
+          <Button look="calm" onPress={() => act.dismiss()}>
+            {t.common.close}
+          </Button>
+        </p>
+      )}
+    </>
+  );
+}
+
+function screen(props: Props): ComponentChild {
+  const { state, t } = props;
+  if (state.problem && state.route !== 'block' && state.route !== 'help') return <ProblemScreen {...props} problem={state.problem} />;
+  if (state.phase !== 'ready') return <Title>{t.doing.starting}</Title>;
+  if (state.card) return <Card {...props} step={state.card} />;
+  switch (state.route) {
+    case 'start':
+      return <Start {...props} />;
+    case 'enrol':
+      return state.enrolment ? <Enrol {...props} /> : <Start {...props} />;
+    case 'request':
+      return state.request ? <Request {...props} /> : <Start {...props} />;
+    case 'cards':
+      return <Cards {...props} />;
+    case 'history':
+      return <History {...props} />;
+    case 'devices':
+      return <Devices {...props} />;
+    case 'consents':
+      return <Consents {...props} />;
+    case 'timers':
+      return <Timers {...props} />;
+    case 'block':
+      return <Block {...props} />;
+    case 'data':
+      return <Data {...props} />;
+    case 'settings':
+      return <Settings {...props} />;
+    case 'help':
+      return <Help {...props} />;
+    case 'not-found':
+      return <NotFound {...props} />;
+  }
+}
+
+function NotFound({ act, t }: Props) {
+  return (
+    <>
+      <Title>{t.notFound.title}</Title>
+      <p>{t.notFound.help}</p>
+      <Buttons>
+        <Button onPress={() => act.go('start')}>{t.steps.home}</Button>
+      </Buttons>
+    </>
+  );
+}
+
+/** Which screen is shown: when this changes, the focus goes to its heading. What changes within a screen leaves the focus alone. */
+function place({ state }: Props): string {
+  const { card, request, enrolment } = state;
+  return [
+    state.phase,
+    state.problem?.reason,
+    state.route,
+    state.account.state,
+    card && `card ${card.purpose} ${card.chosen}`,
+    state.route === 'request' && request && `${request.id} ${request.step} ${request.outcome}`,
+    state.route === 'enrol' && enrolment?.step,
+  ]
+    .filter(Boolean)
+    .join(' | ');
+}
+
+/** Moves the focus to the heading of a new screen, and names the page after it. The first screen keeps the focus where the browser put it. */
+function useHeading(key: string, insurer: string) {
+  const main = useRef<HTMLElement>(null);
+  const shown = useRef<string | null>(null);
+  useEffect(() => {
+    const title = main.current?.querySelector('h1');
+    document.title = [title?.textContent, insurer].filter(Boolean).join(' · ');
+    if (shown.current !== null && shown.current !== key && title) {
+      window.scrollTo(0, 0);
+      // A field that asks for the focus itself, after an error, keeps it.
+      if (!main.current?.querySelector('dialog[open]') && document.activeElement?.getAttribute('aria-invalid') !== 'true') title.focus();
+    }
+    shown.current = key;
+  });
+  return main;
 }

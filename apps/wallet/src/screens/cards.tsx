@@ -1,0 +1,46 @@
+/** Her cards, as the insurer's register has them. No photograph of a card: it would prove nothing and look as if it did. */
+
+import type { CardEntry, State } from '../app/model.ts';
+import type { Translate } from '../texts/index.ts';
+import { Account } from './account.tsx';
+import { Facts, Notice, type Props } from './parts.tsx';
+
+export function Cards(props: Props) {
+  const { state, t } = props;
+  return (
+    <Account {...props} title={t.cards.title}>
+      {state.account.cards.length === 0 && <p>{t.cards.none}</p>}
+      {state.account.cards.map((card) => (
+        <OneCard key={`${card.kind} ${card.kvnr}`} card={card} state={state} t={t} />
+      ))}
+      <Notice>
+        <p>{t.cards.notProof}</p>
+        <p>{t.cards.source}</p>
+      </Notice>
+      <article class="own-card not-yet" aria-labelledby="identity">
+        <h2 id="identity">{t.cards.identity}</h2>
+        <p>{t.cards.identityNotYet}</p>
+      </article>
+    </Account>
+  );
+}
+
+function OneCard({ card, state, t }: { card: CardEntry; state: State; t: Translate }) {
+  const facts: [string, string][] = [
+    [t.cards.name, card.name],
+    [t.cards.number, card.kvnr],
+    [t.cards.born, t.birthdate(card.birthdate)],
+    [t.cards.insurer, card.insurer],
+    [t.cards.insurerNumber, card.ik],
+    [t.cards.validity, t.cards.validityHelp],
+  ];
+  return (
+    <article class="own-card" aria-labelledby="health-card">
+      <header>
+        <img src={state.config.logo} alt="" width="40" height="40" />
+        <h2 id="health-card">{t.cards.health}</h2>
+      </header>
+      <Facts facts={facts} />
+    </article>
+  );
+}

@@ -1,0 +1,100 @@
+/** Every login and every other use of her data: who, when, and the names of what was shared. */
+
+import { useEffect } from 'preact/hooks';
+import type { HistoryEntry, State } from '../app/model.ts';
+import type { Translate } from '../texts/index.ts';
+import { Account } from './account.tsx';
+import { Button, Buttons, claimName, Notice, type Props } from './parts.tsx';
+
+export function History(props: Props) {
+  const { state, act, t } = props;
+  const { account } = state;
+  const missing = account.state === 'open' && account.history === null && account.problem === null && state.busy === null;
+  useEffect(() => {
+    if (missing) act.loadHistory();
+  }, [missing]);
+  return (
+    <Account {...props} title={t.history.title} intro={t.history.intro}>
+      {account.historyIsWhole === true && <p class="checked">{t.history.chainOk}</p>}
+      {account.historyIsWhole === false && (
+        <Notice look="bad" title={t.history.chainBroken}>
+          <p>{t.history.chainBrokenHelp}</p>
+        </Notice>
+      )}
+      {account.history?.length === 0 && <p>{t.history.none}</p>}
+      {account.history && account.history.length > 0 && (
+        <ol class="entries">
+          {account.history.map((entry) => (
+            <li key={entry.id}>
+              <Entry entry={entry} state={state} t={t} />
+            </li>
+          ))}
+        </ol>
+      )}
+      <Buttons>
+        {account.historyHasMore && (
+          <Button look="calm" busy={state.busy !== null} onPress={() => act.loadHistory(true)}>
+            {t.history.more}
+          </Button>
+        )}
+      </Buttons>
+      <p class="hint">{t.history.delay}</p>
+      <Notice title={t.history.notMe}>
+        <p>{t.history.notMeHelp}</p>
+        <p>
+          <a href="#/block">{t.nav.block}</a>
+        </p>
+      </Notice>
+      <p>
+        <a href="#/data">{t.data.exportTitle}</a>
+      </p>
+    </Account>
+  );
+}
+
+/** Events that went wrong or were stopped stand out by a word and a border, not by colour alone. */
+const STOPPED = ['declined', 'broken-off', 'refused', 'aborted', 'devices-blocked'];
+
+function Entry({ entry, state, t }: { entry: HistoryEntry; state: State; t: Translate }) {
+  const known = t.events as Record<string, string>;
+  const device = entry.device === null ? undefined : state.account.devices.find((one) => one.id === entry.device);
+  const what = known[entry.event] ?? t.otherEvent;
+  return (
+    <article class={STOPPED.includes(entry.event) ? 'entry stopped' : 'entry'}>
+      <h2>{entry.service ? entry.service.name : what}</h2>
+      <p>
+        {entry.service && <strong>{what}</strong>} <time dateTime={new Date(entry.at * 1000).toISOString()}>{t.dateTime(entry.at)}</time>
+      </p>
+      {entry.shared.length > 0 && (
+        <p>
+          {t.history.shared} {t.list(entry.shared.map((claim) => claimName(t, claim)))}
+        </p>
+      )}
+      {(entry.device !== null || entry.method !== null) && (
+        <p class="hint">
+          {t.history.method}: {device ? device.name : entry.device !== null ? t.history.removedDevice : methodName(entry.method, t)}
+        </p>
+      )}
+      {entry.by !== 'you' && (
+        <p class="hint">
+          {t.history.by}: {entry.by === 'insurer' ? t.history.byInsurer : t.history.byProvider}
+        </p>
+      )}
+    </article>
+  );
+}
+
+function methodName(method: string | null, t: Translate): string {
+  switch (method?.replace('urn:telematik:auth:', '')) {
+    case 'eGK':
+    case 'guest:eGK':
+    case 'card':
+      return t.history.methodCard;
+    case 'passkey':
+      return t.history.methodPasskey;
+    case 'sso':
+      return t.history.methodSession;
+    default:
+      return t.history.methodDevice;
+  }
+}

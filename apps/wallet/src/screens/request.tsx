@@ -1,0 +1,208 @@
+/** A service asks: who, for what, how; and the answer. */
+
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { AskedRequest } from '../app/model.ts';
+import type { ClaimNames, Service } from '../core/types.ts';
+import { Elsewhere, NumberField, numberOf, Origin } from './elsewhere.tsx';
+import { Button, Buttons, Check, ClaimList, claimName, Notice, Section, Title, type Props } from './parts.tsx';
+import { ProblemNotice, ProblemScreen } from './problem.tsx';
+import { Result } from './result.tsx';
+
+type Choice = { voluntary: string[]; remember: boolean };
+type Asked = Props & { request: AskedRequest; service: Service; claims: ClaimNames };
+
+export function Request(props: Props) {
+  const { request } = props.state;
+  if (!request) return null;
+  // What she chose belongs to this request only.
+  return <One key={request.id} {...props} request={request} />;
+}
+
+function One(props: Props & { request: AskedRequest }) {
+  const { state, act, t, request } = props;
+  const { service, claims } = request;
+  const [choice, setChoice] = useState<Choice>({ voluntary: [], remember: false });
+  /** What she saw when she said yes: one gesture is enough as long as nothing else is asked for afterwards. */
+  const agreed = useRef<string | null>(null);
+  const asked = JSON.stringify([service?.name, claims, request.remembered]);
+  const goesOn = request.step === 'decide' && agreed.current === asked && request.problem === null && !request.otherDevice;
+  useEffect(() => {
+    if (!goesOn || state.busy !== null) return;
+    agreed.current = null;
+    act.approve(choice.voluntary, choice.remember);
+  }, [goesOn, state.busy]);
+
+  if (request.step === 'over') return request.problem ? <ProblemScreen {...props} problem={request.problem} /> : <Result {...props} request={request} />;
+  if (request.step === 'done') return <Result {...props} request={request} />;
+  if (request.step === 'loading' || !service || !claims) {
+    if (request.problem) return <ProblemScreen {...props} problem={request.problem} />;
+    return <Title>{t.doing['loading-request']}</Title>;
+  }
+  if (request.step === 'signing' || (goesOn && request.step === 'decide')) {
+    return <Title>{t.doing[state.busy ?? 'deciding']}</Title>;
+  }
+  const more = { ...props, request, service, claims };
+  const answer = (send: () => void) => {
+    agreed.current = asked;
+    send();
+  };
+  if (request.step === 'ask' && request.otherDevice) return <Elsewhere {...more} from={request.otherDevice} how={<How {...more} />} />;
+  if (request.step === 'decide') return <Decide {...more} choice={choice} onChoice={setChoice} />;
+  const device = request.deviceAnswers === 'yes';
+  const byDevice = state.device?.kind === 'passkey' ? t.request.acceptPasskey : t.request.accept;
+  return (
+    <>
+      <Asker {...more} />
+      {request.problem && <ProblemNotice problem={request.problem} t={t} />}
+      <Items {...more} choice={choice} onChoice={setChoice} />
+      <How {...more} />
+      <Buttons>
+        {device ? (
+          <Button busy={state.busy !== null} onPress={() => answer(() => act.answerWithDevice())}>
+            {byDevice}
+          </Button>
+        ) : (
+          <Button busy={state.busy !== null} onPress={() => answer(() => act.answerWithCard())}>
+            {t.request.acceptCard}
+          </Button>
+        )}
+        <Button look="equal" busy={state.busy !== null} onPress={() => act.decline()}>
+          {t.request.decline}
+        </Button>
+        {device && (
+          <Button look="calm" busy={state.busy !== null} onPress={() => answer(() => act.answerWithCard())}>
+            {t.request.useCard}
+          </Button>
+        )}
+      </Buttons>
+      <TimeLeft {...more} />
+    </>
+  );
+}
+
+/** Who asks: the name as the provider signed it, always as text. */
+function Asker({ service, t }: Asked) {
+  return (
+    <>
+      <Title>{t.request.title(service.name)}</Title>
+      <p class="genuine">{t.request.genuine}</p>
+    </>
+  );
+}
+
+function Items({ claims, request, t, choice, onChoice }: Asked & { choice: Choice; onChoice: (choice: Choice) => void }) {
+  const { essential, voluntary } = claims;
+  const setOne = (claim: string, on: boolean) =>
+    onChoice({ ...choice, voluntary: voluntary.filter((name) => (name === claim ? on : choice.voluntary.includes(name))) });
+  return (
+    <>
+      {essential.length === 0 && voluntary.length === 0 && <Notice>{t.request.nothing}</Notice>}
+      {essential.length > 0 && (
+        <Section title={t.request.requiredTitle}>
+          <ClaimList claims={essential} t={t} />
+          <p class="hint">{t.request.requiredHelp}</p>
+        </Section>
+      )}
+      {voluntary.length > 0 && (
+        <fieldset class="group">
+          <legend>
+            <h2>{t.request.voluntaryTitle}</h2>
+          </legend>
+          <p class="hint">{t.request.voluntaryHelp}</p>
+          {voluntary.map((claim) => (
+            <Check key={claim} isSwitch label={claimName(t, claim)} checked={choice.voluntary.includes(claim)} onChange={(on) => setOne(claim, on)} />
+          ))}
+        </fieldset>
+      )}
+      {request.remembered ? (
+        <p>{t.request.remembered}</p>
+      ) : (
+        <Check
+          label={t.request.remember}
+          hint={t.request.rememberHelp}
+          checked={choice.remember}
+          onChange={(remember) => onChoice({ ...choice, remember })}
+        />
+      )}
+    </>
+  );
+}
+
+function How({ request, state, t }: Asked) {
+  const why = { yes: null, 'not-enrolled': t.request.whyCardNoDevice, 'card-needed': t.request.whyCard, due: t.reasons['device-due'].help }[
+    request.deviceAnswers
+  ];
+  const method =
+    request.deviceAnswers !== 'yes' || !state.device
+      ? t.request.methodCard
+      : state.device.kind === 'passkey'
+        ? t.request.methodPasskey
+        : t.request.methodDevice(state.device.name);
+  return (
+    <Section title={t.request.howTitle}>
+      <p>
+        <strong>{method}</strong>
+      </p>
+      {why !== null && <p>{why}</p>}
+      <p class="hint">{request.acr?.endsWith('-high') ? t.request.levelHigh : t.request.levelSubstantial}</p>
+    </Section>
+  );
+}
+
+/** Told, but no clock that runs down: a request that lapsed is asked for anew. */
+function TimeLeft({ request, t }: Asked) {
+  return request.expiresAt === null ? null : <p class="hint">{t.request.timeLeft(t.time(request.expiresAt))}</p>;
+}
+
+/** The last word: on a request from another device, and where something came up between the gesture and now. */
+function Decide(props: Asked & { choice: Choice; onChoice: (choice: Choice) => void }) {
+  const { state, act, t, request, choice } = props;
+  const [typed, setTyped] = useState('');
+  const [short, setShort] = useState(false);
+  const number = numberOf(typed);
+  const approve = () => {
+    if (state.busy !== null) return;
+    if (!request.otherDevice) act.approve(choice.voluntary, choice.remember);
+    else if (number === undefined) setShort(true);
+    else act.approve(choice.voluntary, choice.remember, number);
+  };
+  return (
+    <>
+      <Asker {...props} />
+      {request.problem && request.problem.reason !== 'number-wrong' && <ProblemNotice problem={request.problem} t={t} />}
+      <form
+        novalidate
+        onSubmit={(event) => {
+          event.preventDefault();
+          approve();
+        }}
+      >
+        <Items {...props} />
+        {request.otherDevice && (
+          <>
+            <Origin from={request.otherDevice} t={t} />
+            <NumberField
+              typed={typed}
+              error={short && number === undefined ? t.elsewhere.numberShort : request.problem?.reason === 'number-wrong' ? t.reasons['number-wrong'].title : undefined}
+              t={t}
+              onType={setTyped}
+            />
+          </>
+        )}
+        <Buttons>
+          <Button submit busy={state.busy !== null}>
+            {request.otherDevice ? t.elsewhere.accept : t.request.accept}
+          </Button>
+          <Button look="equal" busy={state.busy !== null} onPress={() => act.decline()}>
+            {t.request.decline}
+          </Button>
+          {request.otherDevice && (
+            <Button look="danger" onPress={() => act.abort('phone-call')}>
+              {t.elsewhere.phone}
+            </Button>
+          )}
+        </Buttons>
+      </form>
+    </>
+  );
+}

@@ -1,0 +1,71 @@
+/** This browser: language, installing, forgetting. */
+
+import { useState } from 'preact/hooks';
+import { LANGUAGE_NAMES, LANGUAGE_TAGS } from '../texts/format.ts';
+import { Button, Buttons, Confirm, Notice, Section, Title, type Props } from './parts.tsx';
+
+export function Settings(props: Props) {
+  const { state, act, t } = props;
+  const [asked, setAsked] = useState(false);
+  return (
+    <>
+      <Title>{t.settings.title}</Title>
+      <fieldset class="group">
+        <legend>
+          <h2>{t.settings.languageTitle}</h2>
+        </legend>
+        <p class="hint">{t.settings.languageHelp}</p>
+        <div class="choice-list">
+          {state.config.languages.map((language) => (
+            <label key={language} lang={LANGUAGE_TAGS[language]}>
+              <input type="radio" name="language" checked={language === state.language} onChange={() => act.setLanguage(language)} />
+              <span class="text">{LANGUAGE_NAMES[language]}</span>
+            </label>
+          ))}
+        </div>
+      </fieldset>
+      <Section title={t.settings.themeTitle}>
+        <p>{t.settings.themeHelp}</p>
+      </Section>
+      {state.install !== 'no' && (
+        <Section title={t.settings.installTitle}>
+          {state.install === 'installed' ? (
+            <p>{t.settings.installed}</p>
+          ) : (
+            <>
+              <p>{t.settings.installHelp}</p>
+              <Buttons>
+                <Button look="calm" onPress={() => act.install()}>
+                  {t.settings.install}
+                </Button>
+              </Buttons>
+            </>
+          )}
+        </Section>
+      )}
+      <Section title={t.settings.forgetTitle}>
+        {state.device && !state.persisted && <Notice look="warn">{t.settings.notKept}</Notice>}
+        <p>{t.settings.forgetHelp}</p>
+        <Buttons>
+          <Button look="danger" onPress={() => setAsked(true)}>
+            {t.settings.forget}
+          </Button>
+        </Buttons>
+      </Section>
+      {asked && (
+        <Confirm
+          title={t.settings.forgetConfirmTitle}
+          yes={t.settings.forgetConfirm}
+          no={t.settings.keep}
+          onNo={() => setAsked(false)}
+          onYes={() => {
+            setAsked(false);
+            act.forgetEverything();
+          }}
+        >
+          <p>{t.settings.forgetHelp}</p>
+        </Confirm>
+      )}
+    </>
+  );
+}
