@@ -1,18 +1,39 @@
 // Written by the build of apps/wallet.
 &[
     File {
-        path: "assets/index-BkvDKZiP.js",
+        path: "assets/de-ppYTL7Gb.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/index-BkvDKZiP.js"),
-        gzip: Some(include_bytes!("assets/index-BkvDKZiP.js.gz")),
+        bytes: include_bytes!("assets/de-ppYTL7Gb.js"),
+        gzip: Some(include_bytes!("assets/de-ppYTL7Gb.js.gz")),
     },
     File {
-        path: "assets/index-DIOzGmZP.css",
+        path: "assets/de-simple-DXnv29ye.js",
+        media_type: "text/javascript; charset=utf-8",
+        hashed: true,
+        bytes: include_bytes!("assets/de-simple-DXnv29ye.js"),
+        gzip: Some(include_bytes!("assets/de-simple-DXnv29ye.js.gz")),
+    },
+    File {
+        path: "assets/en-WmgqjMNk.js",
+        media_type: "text/javascript; charset=utf-8",
+        hashed: true,
+        bytes: include_bytes!("assets/en-WmgqjMNk.js"),
+        gzip: Some(include_bytes!("assets/en-WmgqjMNk.js.gz")),
+    },
+    File {
+        path: "assets/index-3nbAyKVi.js",
+        media_type: "text/javascript; charset=utf-8",
+        hashed: true,
+        bytes: include_bytes!("assets/index-3nbAyKVi.js"),
+        gzip: Some(include_bytes!("assets/index-3nbAyKVi.js.gz")),
+    },
+    File {
+        path: "assets/index-Bu8vHdPL.css",
         media_type: "text/css; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/index-DIOzGmZP.css"),
-        gzip: Some(include_bytes!("assets/index-DIOzGmZP.css.gz")),
+        bytes: include_bytes!("assets/index-Bu8vHdPL.css"),
+        gzip: Some(include_bytes!("assets/index-Bu8vHdPL.css.gz")),
     },
     File {
         path: "icon-192.png",

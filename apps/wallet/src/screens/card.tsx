@@ -89,6 +89,7 @@ function Pin({ state, act, t, step, card, other, onPinMissing }: PinProps & { on
   const left = problem?.triesLeft ?? card.triesLeft;
   const wrong = problem?.reason === 'pin-wrong' && !short && pin === '';
   const error = short ? t.enrol.pinShort : wrong ? (left === null ? t.reasons['pin-wrong'].title : t.enrol.pinWrong(left)) : undefined;
+  const about = state.config.invented ? card.pinHint !== null && t.enrol.pinSandbox(card.pinHint) : t.enrol.pinPrivate;
   const send = () => {
     if (state.busy !== null) return;
     if (!PIN.test(pin)) {
@@ -116,7 +117,7 @@ function Pin({ state, act, t, step, card, other, onPinMissing }: PinProps & { on
       <Form onSubmit={send}>
         <SecretField
           label={t.enrol.pinLabel}
-          hint={[t.enrol.pinHint, state.config.invented ? t.enrol.pinSandbox : t.enrol.pinPrivate, left !== null && left > 1 ? t.enrol.cardTries(left) + '.' : ''].join(' ')}
+          hint={[t.enrol.pinHint, about, left !== null && left > 1 && `${t.enrol.cardTries(left)}.`].filter(Boolean).join(' ')}
           error={error}
           value={pin}
           longest={8}

@@ -46,6 +46,7 @@ const NEXT: Record<Reason, Step> = {
   'pin-blocked': 'help',
   'pin-malformed': 'again',
   'puk-wrong': 'again',
+  'puk-used-up': 'help',
   'card-gone': 'again',
   'no-card-reader': 'help',
   'reader-unreachable': 'again',

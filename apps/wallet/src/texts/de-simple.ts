@@ -159,6 +159,10 @@ const reasons: ReasonTexts = {
     title: 'Die PUK war falsch',
     help: 'Die PUK hat 8 Ziffern. Sie steht im PIN-Brief. Kein Brief da? Dann rufen Sie Ihre Kasse an.',
   },
+  'puk-used-up': {
+    title: 'Die PUK geht nicht mehr',
+    help: 'Eine PUK hilft nur einige Male. Rufen Sie Ihre Kasse an. Sie bekommen eine neue PIN oder eine neue Karte.',
+  },
   'card-gone': {
     title: 'Die Karte war zu früh weg',
     help: 'Es ist kein Versuch verloren. Legen Sie die Karte noch einmal an. Halten Sie still.',
@@ -386,7 +390,7 @@ export const simple: Texts = {
     pinLabel: 'PIN von Ihrer Karte',
     pinHint: '6 bis 8 Ziffern.',
     pinPrivate: 'Nur Ihre Karte prüft die PIN. Wir sehen sie nicht.',
-    pinSandbox: 'Test-Karten haben die PIN 123456. Bei manchen steht etwas anderes.',
+    pinSandbox: (pin) => `Diese Test-Karte hat die PIN ${pin}.`,
     pinShow: 'PIN anzeigen',
     pinShort: 'Die PIN hat 6 bis 8 Ziffern. Es ist kein Versuch verloren.',
     pinWrong: (left) => (left === 1 ? 'Die PIN war falsch. Sie haben noch 1 Versuch.' : `Die PIN war falsch. Sie haben noch ${left} Versuche.`),

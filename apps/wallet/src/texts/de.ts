@@ -139,6 +139,10 @@ const reasons: ReasonTexts = {
     title: 'Dieses Gerät kennt Sie nicht mehr',
     help: 'Der Speicher dieses Geräts wurde geleert. Richten Sie es mit Ihrer Gesundheitskarte neu ein.',
   },
+  'puk-used-up': {
+    title: 'Die PUK ist verbraucht',
+    help: 'Eine PUK hilft nur einige Male. Rufen Sie Ihre Krankenkasse an und bestellen Sie eine neue PIN oder eine neue Karte.',
+  },
   'card-gone': {
     title: 'Die Karte war zu früh weg',
     help: 'Es ist kein Versuch verloren. Legen Sie die Karte noch einmal an und halten Sie sie still.',
@@ -382,7 +386,7 @@ export const de = {
     pinLabel: 'PIN Ihrer Gesundheitskarte',
     pinHint: 'Sechs bis acht Ziffern.',
     pinPrivate: 'Nur Ihre Karte prüft die PIN. Wir erfahren sie nicht.',
-    pinSandbox: 'Test-Karten haben die PIN 123456, wenn bei der Karte nichts anderes steht.',
+    pinSandbox: (pin: string) => `Diese Test-Karte hat die PIN ${pin}.`,
     pinShow: 'PIN anzeigen',
     pinShort: 'Die PIN hat sechs bis acht Ziffern. Es ist kein Versuch verloren.',
     pinWrong: (left: number) => (left === 1 ? 'Die PIN war falsch. Sie haben noch 1 Versuch.' : `Die PIN war falsch. Sie haben noch ${left} Versuche.`),

@@ -140,6 +140,10 @@ const reasons: ReasonTexts = {
     title: 'This device no longer knows you',
     help: 'The memory of this device was cleared. Set it up again with your health card.',
   },
+  'puk-used-up': {
+    title: 'The PUK is used up',
+    help: 'A PUK helps only a few times. Call your insurer and order a new PIN or a new card.',
+  },
   'card-gone': {
     title: 'The card was gone too soon',
     help: 'No try is lost. Hold the card to the device again and keep it still.',
@@ -383,7 +387,7 @@ export const en: Texts = {
     pinLabel: 'PIN of your health card',
     pinHint: 'Six to eight digits.',
     pinPrivate: 'Only your card checks the PIN. We never learn it.',
-    pinSandbox: 'Test cards have the PIN 123456, unless the card says something else.',
+    pinSandbox: (pin) => `This test card has the PIN ${pin}.`,
     pinShow: 'Show PIN',
     pinShort: 'The PIN has six to eight digits. No try is lost.',
     pinWrong: (left) => (left === 1 ? 'The PIN was wrong. You have 1 try left.' : `The PIN was wrong. You have ${left} tries left.`),
