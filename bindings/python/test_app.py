@@ -69,7 +69,8 @@ class TheApp(unittest.TestCase):
         with self.assertRaises(core.WalletError.Again) as refused:
             self.log_in()
         self.assertEqual(refused.exception.status, 403)
-        self.assertRegex(refused.exception.reason, "support code [0-9A-Z]{4}-[0-9A-Z]{4}")
+        self.assertEqual(refused.exception.reason, "device-unknown")
+        self.assertRegex(refused.exception.support_code, "^[A-Z]{4}-[A-Z]{4}$")
 
     def test_a_person_logs_in_with_her_card_and_the_service_knows_her(self):
         page = self.log_in()

@@ -16,10 +16,12 @@ pub mod level;
 pub mod passkey;
 mod person;
 pub mod policy;
+mod reason;
 
 pub use identifier::{Ik, IkError, Kvnr, KvnrError};
 pub use level::{Acr, Amr, IdTokenVersion, Method};
 pub use person::{AuthenticatedPerson, Subject};
+pub use reason::{GoesOn, Reason};
 
 // The sandbox's certificate writer, alone: it can write what is wrong in one point.
 #[cfg(test)]

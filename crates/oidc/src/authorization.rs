@@ -1,6 +1,9 @@
 //! The authorization endpoint: which login is meant, and what happens next (A_22257, A_22312-01, RFC 6749 §4.1.1, RFC 9126 §4).
 
-use authenticator::policy::{AuthenticationPolicy, Session};
+use authenticator::{
+    Reason,
+    policy::{AuthenticationPolicy, Session},
+};
 use jose::UnixTime;
 use thiserror::Error;
 
@@ -62,7 +65,17 @@ impl AuthorizationError {
             | Self::OtherClient
             | Self::UnknownLogin
             | Self::ExpiredLogin
-            | Self::OtherBrowser => Refusal::invalid_request(self),
+            | Self::OtherBrowser => Refusal::invalid_request(self).because(self.reason()),
+        }
+    }
+
+    /// As wallets are told.
+    const fn reason(&self) -> Reason {
+        match self {
+            Self::Form(_) | Self::Missing(_) | Self::TooLong(_) | Self::OtherClient => Reason::Malformed,
+            Self::UnknownRequestUri | Self::UnknownLogin => Reason::LoginUnknown,
+            Self::ExpiredRequestUri | Self::ExpiredLogin => Reason::LoginExpired,
+            Self::OtherBrowser => Reason::OtherBrowser,
         }
     }
 }

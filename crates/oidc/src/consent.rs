@@ -48,7 +48,8 @@ impl ConsentError {
     /// What the page or app is told.
     pub fn refusal(&self) -> Refusal {
         match self {
-            Self::NotRequested(_) | Self::Level(_) => Refusal::invalid_request(self),
+            Self::NotRequested(_) => Refusal::invalid_request(self),
+            Self::Level(refusal) => Refusal::invalid_request(self).because(refusal.reason()),
         }
     }
 }

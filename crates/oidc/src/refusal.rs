@@ -3,6 +3,7 @@
 //! Inside, every decision has its own error enum with what an operator needs; one exhaustive match per endpoint (`PushError::refusal`,
 //! `AuthorizationError::refusal`, `TokenError::refusal`) translates to this.
 
+use authenticator::Reason;
 use serde::Serialize;
 
 /// A registered OAuth, OpenID Connect or OpenID Federation error code.
@@ -61,6 +62,23 @@ impl ErrorCode {
             Self::UnsupportedResponseType => "unsupported_response_type",
         }
     }
+
+    /// What an authenticator is told where the decision itself names nothing nearer.
+    const fn reason(self) -> Reason {
+        match self {
+            Self::NotFound => Reason::NotFound,
+            Self::ServerError => Reason::Internal,
+            Self::TemporarilyUnavailable => Reason::Unavailable,
+            Self::InvalidClient | Self::MissingTrustAnchor | Self::UnauthorizedClient => Reason::ServiceUnknown,
+            Self::LoginRequired | Self::ConsentRequired | Self::InteractionRequired => Reason::MustNotAsk,
+            Self::AccessDenied
+            | Self::InvalidGrant
+            | Self::InvalidRequest
+            | Self::InvalidScope
+            | Self::UnsupportedGrantType
+            | Self::UnsupportedResponseType => Reason::Malformed,
+        }
+    }
 }
 
 /// What the peer is told.
@@ -72,15 +90,33 @@ pub struct Refusal {
     pub code: ErrorCode,
     /// Names the rule, the member and the expected value; printable ASCII without `"` and `\` (RFC 6749 §5.2); never holds personal data.
     pub description: String,
+    /// The same for a wallet. Only the authenticator API says it.
+    pub reason: Reason,
 }
 
-/// The error body (gematik digest 4.5, RFC 6749 §5.2): these members and no others.
+/// The error body of the endpoints other specifications name (gematik digest 4.5, RFC 6749 §5.2): these members and no others.
 #[derive(Debug, Serialize)]
 pub struct ErrorBody<'a> {
     /// Registered code.
     pub error: &'a str,
     /// The description, ending with the support code.
     pub error_description: &'a str,
+}
+
+/// The error body of the authenticator API: the members of OAuth, and what a wallet makes a sentence of.
+#[derive(Debug, Serialize)]
+pub struct AuthenticatorErrorBody<'a> {
+    /// Registered code.
+    pub error: &'a str,
+    /// The description, ending with the support code.
+    pub error_description: &'a str,
+    /// Never changes its meaning.
+    pub reason: Reason,
+    /// Stands in the provider's log too.
+    pub support_code: &'a str,
+    /// Seconds until it is worth trying again, as in the header `Retry-After`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
 }
 
 impl Refusal {
@@ -99,7 +135,15 @@ impl Refusal {
             status,
             code,
             description,
+            reason: code.reason(),
         }
+    }
+
+    /// Names the reason nearer than the code does.
+    #[must_use]
+    pub const fn because(mut self, reason: Reason) -> Self {
+        self.reason = reason;
+        self
     }
 
     /// 400 `invalid_request`.

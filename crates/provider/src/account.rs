@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use authenticator::Reason;
 use axum::{
     body::Bytes,
     http::{HeaderMap, StatusCode},
@@ -303,8 +304,8 @@ fn named(
     person: PersonId,
     revocation: &Revocation,
 ) -> Result<(Key, (FactName, u64)), StepProblem> {
-    let absent = || StepProblem::invalid("this record does not exist");
-    let foreign = || StepProblem::denied("this record does not belong to this health ID");
+    let absent = || StepProblem::invalid_because(Reason::NotFound, "this record does not exist");
+    let foreign = || StepProblem::denied(Reason::NotFound, "this record does not belong to this health ID");
     match (&revocation.consent, &revocation.device) {
         (Some(id), None) => {
             let id = base64url::decode(id).map_err(|_| absent())?;

@@ -119,7 +119,7 @@ impl Attestation {
 pub(crate) async fn evidence(core: &Core, connection: Option<ConnectionInfo>, query: &str) -> Response {
     match bundle(core, connection, query).await {
         Ok(response) => response,
-        Err(problem) => core.problem("evidence_refused", problem).into_json(),
+        Err(problem) => core.problem("evidence_refused", problem).into_oauth_json(),
     }
 }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use authenticator::{
-    AuthenticatedPerson,
+    AuthenticatedPerson, Reason,
     challenge::{self, Challenge, Purpose, VerifiedChallenge},
     device::{self, DeviceError},
     health_card,
@@ -209,7 +209,8 @@ fn recognise(
     let digest = pending.challenge_digest.ok_or_else(|| {
         StepProblem::invalid("member 'login': no challenge was issued for it; call /auth/challenge first")
     })?;
-    let verified = challenge::recognise(token, &digest, now).map_err(StepProblem::invalid)?;
+    let verified = challenge::recognise(token, &digest, now)
+        .map_err(|error| StepProblem::invalid_because(error.reason(), error))?;
     let purpose = if account::is_account(tenant, client_id) {
         Purpose::Account
     } else {
@@ -223,7 +224,7 @@ fn recognise(
             &request_hash(pending),
             purpose,
         )
-        .map_err(StepProblem::invalid)?;
+        .map_err(|error| StepProblem::invalid_because(error.reason(), error))?;
     Ok(verified)
 }
 
@@ -254,7 +255,8 @@ async fn verify_card(
     attempt.check(None).await?;
     let answer: CardAnswer = read(body)?;
     let pending = open_pending(core, tenant, &answer.client_id, &answer.login, now)?;
-    let response = health_card::parse_response(&answer.response).map_err(StepProblem::invalid)?;
+    let response = health_card::parse_response(&answer.response)
+        .map_err(|error| StepProblem::invalid_because(error.reason(), error))?;
     let challenge = recognise(tenant, &answer.client_id, &pending, response.challenge_token(), now)?;
     let settings = &tenant.settings;
     let claimed = response.certificate().organizational_units().join("\n");
@@ -262,7 +264,7 @@ async fn verify_card(
         Ok(proven) => proven,
         Err(error) => {
             return Err(attempt
-                .failed(None, claimed.as_bytes(), StepProblem::denied(error))
+                .failed(None, claimed.as_bytes(), StepProblem::denied(error.reason(), error))
                 .await);
         }
     };
@@ -304,7 +306,8 @@ async fn verify_device(
     let handle = base64url::decode_array::<32>(&answer.device).unwrap_or_default();
     attempt.check(Some((&handle, &handle[..16]))).await?;
     let pending = open_pending(core, tenant, &answer.client_id, &answer.login, now)?;
-    let assertion = device::parse_assertion(&answer.response).map_err(StepProblem::invalid)?;
+    let assertion = device::parse_assertion(&answer.response)
+        .map_err(|error| StepProblem::invalid_because(error.reason(), error))?;
     let challenge = recognise(tenant, &answer.client_id, &pending, assertion.challenge_token(), now)?;
     let named = people::device_by_handle(core, tenant, &answer.client_id, &handle).await?;
     let verified = device::verify(&assertion, &challenge, &named.key, &tenant.settings.policy, now);
@@ -376,10 +379,14 @@ impl Attempt<'_> {
                     event = "device_counter_replayed",
                     "a device shows a counter it has shown before"
                 );
-                self.failed(Some((handle, person)), person, StepProblem::denied(error))
-                    .await
+                self.failed(
+                    Some((handle, person)),
+                    person,
+                    StepProblem::denied(error.reason(), error),
+                )
+                .await
             }
-            Some(error) => StepProblem::denied(error),
+            Some(error) => StepProblem::denied(error.reason(), error),
         }
     }
 
@@ -397,6 +404,7 @@ impl Attempt<'_> {
 /// One answer for a device that is not bound and for a signature that is not its own.
 fn not_its_own() -> StepProblem {
     StepProblem::denied(
+        Reason::DeviceUnknown,
         "member 'device': not bound (any more), or 'response' does not bear its signature; log in with the health card and bind it again",
     )
 }
@@ -418,9 +426,12 @@ async fn authenticated(
         .settings
         .policy
         .decide_level(&wishes, &performed, now)
-        .map_err(StepProblem::denied)?;
+        .map_err(|refusal| StepProblem::denied(refusal.reason(), refusal))?;
     let Some(capability) = people::capability(core, tenant, proven).await? else {
-        let problem = StepProblem::denied("this insurer has no insured person with this card or device");
+        let problem = StepProblem::denied(
+            Reason::CardUnknown,
+            "this insurer has no insured person with this card or device",
+        );
         let number = proven.kvnr().map_or(&[][..], |kvnr| kvnr.as_str().as_bytes());
         return Err(attempt.failed(None, number, problem).await);
     };

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use authenticator::{device::BindingError, policy::LevelRefusal};
+use authenticator::{Reason, device::BindingError, policy::LevelRefusal};
 use federation::Schemes;
 use jose::{SignError, UnixTime};
 use oidc::{
@@ -78,13 +78,18 @@ pub(crate) enum StepProblem {
 
 impl StepProblem {
     /// 400 `invalid_request`.
-    pub(crate) fn invalid(reason: impl fmt::Display) -> Self {
-        Self::Refused(Refusal::invalid_request(reason))
+    pub(crate) fn invalid(description: impl fmt::Display) -> Self {
+        Self::Refused(Refusal::invalid_request(description))
     }
 
     /// 403 `access_denied`: well formed, but not good enough.
-    pub(crate) fn denied(reason: impl fmt::Display) -> Self {
-        Self::Refused(Refusal::new(403, ErrorCode::AccessDenied, reason))
+    pub(crate) fn denied(reason: Reason, description: impl fmt::Display) -> Self {
+        Self::Refused(Refusal::new(403, ErrorCode::AccessDenied, description).because(reason))
+    }
+
+    /// 400 `invalid_request`, for a reason a wallet can tell from an error of its own.
+    pub(crate) fn invalid_because(reason: Reason, description: impl fmt::Display) -> Self {
+        Self::Refused(Refusal::invalid_request(description).because(reason))
     }
 
     /// The hardware security module did not do it: nothing was done in its place.
@@ -131,13 +136,13 @@ impl From<TokenError> for StepProblem {
 
 impl From<LevelRefusal> for StepProblem {
     fn from(refusal: LevelRefusal) -> Self {
-        Self::denied(refusal)
+        Self::denied(refusal.reason(), refusal)
     }
 }
 
 impl From<BindingError> for StepProblem {
     fn from(error: BindingError) -> Self {
-        Self::invalid(error)
+        Self::invalid_because(error.reason(), error)
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use authenticator::device::{self, BindingRequest};
+use authenticator::{
+    Reason,
+    device::{self, BindingRequest},
+};
 use axum::{
     body::Bytes,
     http::{HeaderMap, StatusCode},
@@ -134,9 +137,10 @@ async fn check_room(core: &Core, tenant: &Tenant, person: PersonId) -> Result<()
         .list(store::Kind::Device, tenant.id(), hers.as_bytes(), MAX_DEVICES + 1)
         .await?;
     if devices.len() >= MAX_DEVICES {
-        return Err(StepProblem::invalid(format_args!(
-            "at most {MAX_DEVICES} devices can be bound; remove one first"
-        )));
+        return Err(StepProblem::invalid_because(
+            Reason::TooManyDevices,
+            format_args!("at most {MAX_DEVICES} devices can be bound; remove one first"),
+        ));
     }
     Ok(())
 }

@@ -196,7 +196,7 @@ impl Provider {
                 "the request took too long to arrive or to be decided",
             );
             core.problem("request_timeout", StepProblem::Refused(refusal))
-                .into_json_bytes()
+                .into_oauth_json_bytes()
         }
     }
 

@@ -12,6 +12,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use authenticator::Reason;
 use jose::UnixTime;
 use oidc::client::RelyingParty;
 use oidc::refusal::{ErrorCode, Refusal};
@@ -296,7 +297,8 @@ fn used_up(limit: Limit, seconds: u64) -> StepProblem {
         429,
         ErrorCode::TemporarilyUnavailable,
         format_args!("too many attempts; please try again in {seconds} seconds"),
-    );
+    )
+    .because(Reason::TooManyTries);
     StepProblem::Limited {
         limit: limit.code(),
         seconds,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use authenticator::{AuthenticatedPerson, Kvnr, device::DeviceKey};
+use authenticator::{AuthenticatedPerson, Kvnr, Reason, device::DeviceKey};
 use aws_lc_rs::digest;
 use jose::{UnixTime, base64url};
 use oidc::consent::RememberedConsent;
@@ -100,7 +100,7 @@ pub(crate) async fn identity(core: &Core, capability: &PersonCapability) -> Resu
 
 /// Somebody authenticated, and her record is gone.
 pub(crate) fn account_closed() -> StepProblem {
-    StepProblem::denied("this health ID has been closed")
+    StepProblem::denied(Reason::AccountClosed, "this health ID has been closed")
 }
 
 /// Where a person's decision about a service stands.

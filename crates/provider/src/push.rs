@@ -38,7 +38,7 @@ pub(crate) async fn push(
 ) -> Response {
     match decide(core, tenant, peer, network, body).await {
         Ok(pushed) => json_response(StatusCode::CREATED, &pushed),
-        Err(problem) => core.problem("push_refused", problem).into_json(),
+        Err(problem) => core.problem("push_refused", problem).into_oauth_json(),
     }
 }
 

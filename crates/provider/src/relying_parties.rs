@@ -86,13 +86,13 @@ impl ResolveError {
             OAuthErrorCode::InvalidClient => ErrorCode::InvalidClient,
             OAuthErrorCode::MissingTrustAnchor => ErrorCode::MissingTrustAnchor,
         };
+        let refused =
+            |code| StepProblem::Refused(Refusal::new(401, code, &self).because(authenticator::Reason::ServiceUnknown));
         match &self {
-            Self::ClientId(_) => StepProblem::Refused(Refusal::invalid_request(&self)),
-            Self::Unknown | Self::Party { .. } | Self::Keys(_) => {
-                StepProblem::Refused(Refusal::new(401, ErrorCode::InvalidClient, &self))
-            }
-            Self::Chain(error) => StepProblem::Refused(Refusal::new(401, code(error.oauth_error()), &self)),
-            Self::Metadata(error) => StepProblem::Refused(Refusal::new(401, code(error.oauth_error()), &self)),
+            Self::ClientId(_) => StepProblem::invalid(&self),
+            Self::Unknown | Self::Party { .. } | Self::Keys(_) => refused(ErrorCode::InvalidClient),
+            Self::Chain(error) => refused(code(error.oauth_error())),
+            Self::Metadata(error) => refused(code(error.oauth_error())),
             Self::FederationMaster(_) => StepProblem::Unavailable(self.to_string()),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Extension, Router,
     body::Bytes,
-    extract::{FromRequestParts, RawPathParams, RawQuery, State},
+    extract::{FromRequest, FromRequestParts, RawPathParams, RawQuery, State},
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
@@ -55,17 +55,20 @@ pub(crate) fn public(core: Arc<Core>) -> Router {
             ("/wallet/", get(wallet_page)),
             ("/wallet/{*file}", get(wallet_file)),
         ],
+        Problem::into_json,
     )
     .layer(axum::middleware::from_fn(pages::switch))
 }
 
 /// The two endpoints that ask for a client certificate.
 pub(crate) fn mtls(core: Arc<Core>) -> Router {
-    mount(core, &[("/par", post(par)), ("/token", post(token_endpoint))])
+    let routes = [("/par", post(par)), ("/token", post(token_endpoint))];
+    mount(core, &routes, Problem::into_oauth_json)
 }
 
 /// Each route twice: below a tenant's path, and at the root for tenants that own a host.
-fn mount(core: Arc<Core>, routes: &[(&str, MethodRouter<Arc<Core>>)]) -> Router {
+/// `tell`: how whoever calls these is told that a step panicked.
+fn mount(core: Arc<Core>, routes: &[(&str, MethodRouter<Arc<Core>>)], tell: fn(Problem) -> Response) -> Router {
     // Once, at the host: evidence is about the instance and the connection, not about a tenant.
     let mut router = Router::new().route(EVIDENCE_PATH, get(evidence));
     for (path, method) in routes {
@@ -78,12 +81,12 @@ fn mount(core: Arc<Core>, routes: &[(&str, MethodRouter<Arc<Core>>)]) -> Router 
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
         .with_state(core)
-        .layer(CatchPanicLayer::custom(move |_| panicked(&*rng)))
+        .layer(CatchPanicLayer::custom(move |_| tell(panicked(&*rng))))
 }
 
 /// One request's panic ends that request and nothing else. What it said is not told: it could quote anything.
-fn panicked(rng: &dyn Rng) -> Response {
-    Problem::internal("panicked", &"a step panicked", rng).into_json()
+fn panicked(rng: &dyn Rng) -> Problem {
+    Problem::internal("panicked", &"a step panicked", rng)
 }
 
 async fn evidence(
@@ -285,26 +288,18 @@ async fn par(
     State(core): Shared,
     AtTenant(tenant): AtTenant,
     connection: Option<Extension<ConnectionInfo>>,
-    headers: HeaderMap,
-    body: Body,
+    body: OauthForm,
 ) -> Response {
-    match body.form(&core, &headers) {
-        Ok(body) => push::push(&core, &tenant, &peer(&connection), network(&connection), body).await,
-        Err(response) => response,
-    }
+    push::push(&core, &tenant, &peer(&connection), network(&connection), &body.0).await
 }
 
 async fn token_endpoint(
     State(core): Shared,
     AtTenant(tenant): AtTenant,
     connection: Option<Extension<ConnectionInfo>>,
-    headers: HeaderMap,
-    body: Body,
+    body: OauthForm,
 ) -> Response {
-    match body.form(&core, &headers) {
-        Ok(body) => token::token(&core, &tenant, &peer(&connection), network(&connection), body).await,
-        Err(response) => response,
-    }
+    token::token(&core, &tenant, &peer(&connection), network(&connection), &body.0).await
 }
 
 fn peer(connection: &Option<Extension<ConnectionInfo>>) -> PeerCertificate {
@@ -318,41 +313,49 @@ fn network(connection: &Option<Extension<ConnectionInfo>>) -> Network {
 /// A request body that was read whole; too large a one is answered with 413.
 struct Body(Bytes);
 
-impl axum::extract::FromRequest<Arc<Core>> for Body {
+impl FromRequest<Arc<Core>> for Body {
     type Rejection = Response;
 
     async fn from_request(request: axum::extract::Request, core: &Arc<Core>) -> Result<Self, Response> {
-        match Bytes::from_request(request, core).await {
-            Ok(bytes) => Ok(Self(bytes)),
-            Err(rejection) => {
-                let refusal = Refusal::new(
-                    rejection.status().as_u16(),
-                    ErrorCode::InvalidRequest,
-                    "the request body could not be read, or is larger than this address accepts",
-                );
-                Err(core.problem("body_refused", StepProblem::Refused(refusal)).into_json())
-            }
-        }
+        whole(request, core).await.map(Self).map_err(Problem::into_json)
     }
+}
+
+async fn whole(request: axum::extract::Request, core: &Arc<Core>) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, core).await.map_err(|rejection| {
+        let refusal = Refusal::new(
+            rejection.status().as_u16(),
+            ErrorCode::InvalidRequest,
+            "the request body could not be read, or is larger than this address accepts",
+        );
+        core.problem("body_refused", StepProblem::Refused(refusal))
+    })
 }
 
 impl Body {
     fn is_json(&self, headers: &HeaderMap) -> bool {
         has_media_type(headers, "application/json")
     }
+}
 
-    /// RFC 6749 appendix B: parameters travel as `application/x-www-form-urlencoded`.
-    #[expect(clippy::result_large_err, reason = "the error is the response itself")]
-    fn form(&self, core: &Core, headers: &HeaderMap) -> Result<&Bytes, Response> {
-        if has_media_type(headers, "application/x-www-form-urlencoded") {
-            return Ok(&self.0);
+/// The body of a pushed or token request. RFC 6749 appendix B: parameters travel as `application/x-www-form-urlencoded`.
+struct OauthForm(Bytes);
+
+impl FromRequest<Arc<Core>> for OauthForm {
+    type Rejection = Response;
+
+    async fn from_request(request: axum::extract::Request, core: &Arc<Core>) -> Result<Self, Response> {
+        let is_form = has_media_type(request.headers(), "application/x-www-form-urlencoded");
+        let body = whole(request, core).await.map_err(Problem::into_oauth_json)?;
+        if is_form {
+            return Ok(Self(body));
         }
         let refusal = Refusal::invalid_request(
             "the Content-Type must be application/x-www-form-urlencoded (RFC 9126 section 2.1, RFC 6749 section 4.1.3)",
         );
         Err(core
             .problem("wrong_content_type", StepProblem::Refused(refusal))
-            .into_json())
+            .into_oauth_json())
     }
 }
 
@@ -383,7 +386,7 @@ mod tests {
                     }
                 }),
             )
-            .layer(CatchPanicLayer::custom(|_| panicked(&SeededRng::new(1))));
+            .layer(CatchPanicLayer::custom(|_| panicked(&SeededRng::new(1)).into_json()));
         let request = axum::extract::Request::get("/").body(axum::body::Body::empty());
         let response = router.oneshot(request.unwrap_or_default()).await.unwrap_or_default();
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);

@@ -77,7 +77,7 @@ fn answer(core: &Core, document: Result<Arc<str>, StepProblem>, media_type: &'st
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             response
         }
-        Err(problem) => core.problem("statement_failed", problem).into_json(),
+        Err(problem) => core.problem("statement_failed", problem).into_oauth_json(),
     }
 }
 

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use oidc::refusal::{ErrorBody, ErrorCode, Refusal};
+use oidc::refusal::{AuthenticatorErrorBody, ErrorBody, ErrorCode, Refusal};
 
 use crate::{
     pages::{self, Language},
@@ -122,20 +122,36 @@ impl Problem {
         format!("{} (support code {})", self.refusal.description, self.support_code)
     }
 
-    /// As JSON (gematik digest 4.5).
+    /// As JSON for an authenticator: with the reason and the support code as members of their own.
     pub fn into_json(self) -> Response {
-        self.into_json_bytes().map(Body::from)
+        let description = self.description();
+        let body = AuthenticatorErrorBody {
+            error: self.refusal.code.as_str(),
+            error_description: &description,
+            reason: self.refusal.reason,
+            support_code: &self.support_code.to_string(),
+            retry_after: self.retry_after,
+        };
+        self.with_retry_after(json_bytes(self.status(), &body)).map(Body::from)
     }
 
-    /// As JSON, for whoever answers without a router.
-    pub fn into_json_bytes(self) -> http::Response<Bytes> {
+    /// As JSON for endpoints whose members other specifications fix: OAuth's, the federation's (gematik digest 4.5).
+    pub fn into_oauth_json(self) -> Response {
+        self.into_oauth_json_bytes().map(Body::from)
+    }
+
+    /// [`Self::into_oauth_json`], for whoever answers without a router.
+    pub fn into_oauth_json_bytes(self) -> http::Response<Bytes> {
         let description = self.description();
         let body = ErrorBody {
             error: self.refusal.code.as_str(),
             error_description: &description,
         };
-        let status = StatusCode::from_u16(self.refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        self.with_retry_after(json_bytes(status, &body))
+        self.with_retry_after(json_bytes(self.status(), &body))
+    }
+
+    fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn with_retry_after<B>(&self, mut response: http::Response<B>) -> http::Response<B> {
@@ -159,7 +175,7 @@ impl Problem {
             );
             self.with_retry_after(page)
         } else {
-            self.into_json()
+            self.into_oauth_json()
         }
     }
 }
@@ -216,6 +232,8 @@ pub fn prefers_html(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use authenticator::Reason;
+
     use super::*;
     use crate::rng::SeededRng;
 
@@ -253,6 +271,31 @@ mod tests {
             code.chars().all(|c| c == '-' || ALPHABET.contains(&(c as u8))),
             "{code}"
         );
+    }
+
+    #[tokio::test]
+    async fn an_authenticator_is_told_reason_and_support_code_and_a_service_two_members() {
+        let rng = SeededRng::new(1);
+        let members = async |response: Response| -> serde_json::Value {
+            let body = axum::body::to_bytes(response.into_body(), 4096).await.unwrap();
+            serde_json::from_slice(&body).unwrap()
+        };
+        let limited = || {
+            Problem::limited(
+                "test",
+                7,
+                Refusal::invalid_request("x").because(Reason::TooManyTries),
+                &rng,
+            )
+        };
+        let told = members(limited().into_json()).await;
+        assert_eq!(told["reason"], "too-many-tries");
+        assert_eq!(told["retry_after"], 7);
+        let code = told["support_code"].as_str().unwrap();
+        assert!(told["error_description"].as_str().unwrap().contains(code));
+        let told = members(limited().into_oauth_json()).await;
+        let names: Vec<&String> = told.as_object().unwrap().keys().collect();
+        assert_eq!(names, ["error", "error_description"]);
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub(crate) async fn token(
             tracing::info!(event = "token_issued", "token issued");
             json_response(StatusCode::OK, &tokens)
         }
-        Err(problem) => core.problem("token_refused", problem).into_json(),
+        Err(problem) => core.problem("token_refused", problem).into_oauth_json(),
     }
 }
 

@@ -79,7 +79,7 @@ impl Refused {
 
     fn into_response(self, provider: &Provider) -> Response {
         match self {
-            Self::Here(refusal) => provider.problem("sandbox.shortcut_refused", refusal).into_json(),
+            Self::Here(refusal) => provider.problem("sandbox.shortcut_refused", refusal).into_oauth_json(),
             Self::ByProvider {
                 status,
                 error,
@@ -106,6 +106,7 @@ impl From<PhoneError> for Refused {
                 status,
                 error,
                 description,
+                ..
             }) => Self::ByProvider {
                 status,
                 error,

@@ -135,15 +135,27 @@ impl From<DeviceRecord> for flow::DeviceRecord {
 
 impl From<FlowError> for WalletError {
     fn from(error: FlowError) -> Self {
-        let reason = error.to_string();
+        let detail = error.to_string();
+        let reason = error.reason().map(|reason| reason.as_str().to_owned());
+        let support_code = error.support_code().map(str::to_owned);
         let status = match error {
             FlowError::Refused { status, .. } => Some(status),
             _ => None,
         };
         if error.ends() {
-            Self::Over { reason, status }
+            Self::Over {
+                reason,
+                support_code,
+                detail,
+                status,
+            }
         } else {
-            Self::Again { reason, status }
+            Self::Again {
+                reason,
+                support_code,
+                detail,
+                status,
+            }
         }
     }
 }

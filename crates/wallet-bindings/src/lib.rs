@@ -202,18 +202,26 @@ pub enum Told {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, uniffi::Error)]
 pub enum WalletError {
     /// The same step may be tried again: another card, another decision, later.
-    #[error("{reason}")]
+    #[error("{detail}")]
     Again {
-        /// Why, with the provider's support code where it has one.
-        reason: String,
+        /// The provider's word for it, where it refused: `docs/wallet-core.md` lists them.
+        reason: Option<String>,
+        /// What the person reads out to support, where the provider refused.
+        support_code: Option<String>,
+        /// A sentence for a log, never for a screen. Holds no personal data.
+        detail: String,
         /// HTTP status, where the provider refused.
         status: Option<u16>,
     },
     /// The flow is over.
-    #[error("{reason}")]
+    #[error("{detail}")]
     Over {
-        /// Why, with the provider's support code where it has one.
-        reason: String,
+        /// The provider's word for it, where it refused: `docs/wallet-core.md` lists them.
+        reason: Option<String>,
+        /// What the person reads out to support, where the provider refused.
+        support_code: Option<String>,
+        /// A sentence for a log, never for a screen. Holds no personal data.
+        detail: String,
         /// HTTP status, where the provider refused.
         status: Option<u16>,
     },

@@ -22,6 +22,8 @@ mod binding;
 mod card;
 mod error;
 mod login;
+#[cfg(test)]
+mod reasons;
 mod signing;
 #[cfg(test)]
 mod tests;

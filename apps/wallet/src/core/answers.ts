@@ -1,6 +1,7 @@
 /** The provider's answers, read. */
 
 import { members, parse, text, texts, whole, type Members } from './shape.ts';
+import { REASONS, type Reason } from './reasons.ts';
 import { FlowError, type ClaimNames, type Consent, type Finding, type Requested, type Service, type Told } from './types.ts';
 
 export type ChallengeAnswer = { login: string; challenge: string; service: Service; requested: Requested };
@@ -14,11 +15,32 @@ export function outOfOrder(told: Told): FlowError {
 export function body(told: Told): string {
   if (told.told !== 'answer') throw outOfOrder(told);
   if (told.status >= 200 && told.status < 300) return told.body;
-  const said = members(parse(told.body));
-  const error = text(said?.['error']) ?? `http_${told.status}`;
-  const description = text(said?.['error_description']) ?? 'answered without an error object';
-  throw new FlowError('refused', `the provider refused: ${error}: ${description}`, told.status);
+  const said = refusal(parse(told.body));
+  const error = said?.error ?? `http_${told.status}`;
+  const description = said ? said.description : 'answered without an error object';
+  throw new FlowError('refused', `the provider refused: ${error}: ${description}`, { ...said, status: told.status });
 }
+
+type Refusal = { error: string; description: string; reason?: Reason; supportCode?: string };
+
+/** A refusal of the authenticator API; `undefined` for anything else, as from a machine in front of the provider. */
+function refusal(value: unknown): Refusal | undefined {
+  const found = members(value);
+  const optional = (name: string): boolean => text(found?.[name]) !== undefined || (found?.[name] ?? null) === null;
+  const error = text(found?.['error']);
+  if (!found || error === undefined || !optional('reason') || !optional('support_code')) return undefined;
+  const [word, code] = [text(found['reason']), text(found['support_code'])];
+  const reason = REASONS.find((known) => known === word);
+  return {
+    error,
+    description: text(found['error_description']) ?? '',
+    ...(reason && { reason }),
+    ...(code !== undefined && SUPPORT_CODE.test(code) && { supportCode: code }),
+  };
+}
+
+/** It is shown as it came, so nothing else is taken for one. */
+const SUPPORT_CODE = /^[A-Z]{4}-[A-Z]{4}$/;
 
 /** A successful answer of a shape. */
 export function answer<T>(told: Told, path: string, read: (answer: Members) => T | undefined): T {

@@ -6,7 +6,7 @@ import { Binding, type BindingWish } from './binding.ts';
 import { Login } from './login.ts';
 import { FlowError, type Told, type Want } from './types.ts';
 
-type Said = { want: Want } | { error: { code: string; ends: boolean } };
+type Said = { want: Want } | { error: { code: string; ends: boolean; reason: string | null; support_code: string | null } };
 type Step = { now: number; told: Told; said: Said };
 type Begin =
   | { begin: 'open'; issuer: string; address: string }
@@ -32,7 +32,8 @@ async function said(act: () => Promise<Want>): Promise<Said> {
     return { want: await act() };
   } catch (error) {
     if (!(error instanceof FlowError)) throw error;
-    return { error: { code: error.code, ends: error.ends } };
+    const { code, ends, reason, supportCode } = error;
+    return { error: { code, ends, reason: reason ?? null, support_code: supportCode ?? null } };
   }
 }
 

@@ -1,5 +1,7 @@
 /** What a machine of the wallet's protocol wants and is told. The same JSON as `wallet::flow` in Rust; `docs/wallet-core.md` explains it. */
 
+import { ENDING, type Reason } from './reasons.ts';
+
 export type Service = { name: string; logo_uri: string | null };
 export type ClaimNames = { essential: string[]; voluntary: string[] };
 export type Requested = { acr: string; claims: ClaimNames };
@@ -58,18 +60,29 @@ export class FlowError extends Error {
 
   constructor(
     readonly code: FlowErrorCode,
-    readonly reason: string,
-    /** HTTP status, where the provider refused. */
-    readonly status?: number,
+    /** For a log, never for a screen. */
+    detail: string,
+    refusal: { status?: number; reason?: Reason; supportCode?: string } = {},
   ) {
-    super(reason);
+    super(detail);
+    this.status = refusal.status;
+    this.reason = refusal.reason;
+    this.supportCode = refusal.supportCode;
   }
+
+  /** HTTP status, where the provider refused. */
+  readonly status: number | undefined;
+  /** The provider's word for it, where it refused in one this version knows. */
+  readonly reason: Reason | undefined;
+  /** What the person reads out to support, where the provider gave one. */
+  readonly supportCode: string | undefined;
 
   /** Whether the flow is over. Where it is not, the machine waits for the same again: another card, another decision. */
   get ends(): boolean {
     switch (this.code) {
       case 'refused':
-        // Too many tries, or a provider in trouble: later, the same answer may do.
+        if (this.reason) return ENDING.has(this.reason);
+        // Nobody said why. Too many tries, or a provider in trouble: later, the same answer may do.
         return !(this.status === 403 || this.status === 429 || (this.status ?? 0) >= 500);
       case 'foreign-device':
       case 'card-signature':

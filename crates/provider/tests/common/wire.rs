@@ -1,5 +1,6 @@
 //! What every answer must look like, checked wherever one is read.
 
+use authenticator::Reason;
 use serde_json::Value;
 use transport::HttpResponse;
 use url::Url;
@@ -35,6 +36,8 @@ pub struct Refused {
     /// Without the support code.
     pub description: String,
     pub support_code: String,
+    /// In the authenticator API only.
+    pub reason: Option<Reason>,
 }
 
 impl Refused {
@@ -43,12 +46,23 @@ impl Refused {
     }
 }
 
-/// Reads an error and checks what holds for every one: two members and no other, JSON, not kept, and a support code that stands in the log
-/// once, in the line about this refusal.
+/// Reads an error and checks what holds for every one: OAuth's two members, and in the authenticator API reason and support code; JSON, not kept,
+/// and a support code that stands in the log once, in the line about this refusal.
 pub fn refused(response: &HttpResponse) -> Refused {
     assert!((400..600).contains(&response.status), "{}", response.status);
     let body = json(response, response.status);
-    assert_eq!(members(&body), ["error", "error_description"]);
+    let reason = body
+        .get("reason")
+        .map(|reason| Reason::parse(reason.as_str().unwrap()).unwrap());
+    match (reason, response.header("retry-after")) {
+        (None, _) => assert_eq!(members(&body), ["error", "error_description"]),
+        (Some(_), None) => assert_eq!(members(&body), ["error", "error_description", "reason", "support_code"]),
+        (Some(_), Some(seconds)) => {
+            let names = ["error", "error_description", "reason", "retry_after", "support_code"];
+            assert_eq!(members(&body), names);
+            assert_eq!(body["retry_after"].to_string(), seconds);
+        }
+    }
     let text = body["error_description"].as_str().unwrap();
     // RFC 6749 §5.2: %x20-21 / %x23-5B / %x5D-7E
     assert!(
@@ -56,11 +70,15 @@ pub fn refused(response: &HttpResponse) -> Refused {
             .all(|byte| matches!(byte, 0x20..=0x7e) && byte != b'"' && byte != b'\\')
     );
     let (description, support_code) = support_code_of(text);
+    if reason.is_some() {
+        assert_eq!(body["support_code"], support_code);
+    }
     Refused {
         status: response.status,
         error: body["error"].as_str().unwrap().to_owned(),
         description: description.to_owned(),
         support_code: support_code.to_owned(),
+        reason,
     }
 }
 
@@ -81,6 +99,13 @@ pub fn assert_stands_in_the_log(support_code: &str) {
 pub fn assert_refused(response: &HttpResponse, status: u16, error: &str) -> Refused {
     let refused = refused(response);
     assert_eq!(refused.code(), (status, error), "{}", refused.description);
+    refused
+}
+
+/// Reads an error of the authenticator API and holds it against its reason.
+pub fn assert_reason(response: &HttpResponse, reason: Reason) -> Refused {
+    let refused = refused(response);
+    assert_eq!(refused.reason, Some(reason), "{}", refused.description);
     refused
 }
 

@@ -18,6 +18,7 @@ mod login;
 mod mutual_tls;
 mod push;
 mod push_claims;
+mod reasons;
 mod records;
 mod redeem;
 mod registry;

@@ -1,6 +1,6 @@
 //! Why a flow does not go on.
 
-use authenticator::challenge::ChallengeError;
+use authenticator::{GoesOn, Reason, challenge::ChallengeError};
 use jose::json;
 use serde::Deserialize;
 
@@ -19,8 +19,12 @@ pub enum FlowError {
         status: u16,
         /// The registered error code.
         error: String,
-        /// The reason, with a support code.
+        /// A sentence for developers, with a support code.
         description: String,
+        /// What the app makes a sentence of; `None` where the answer names none this version knows.
+        reason: Option<Reason>,
+        /// What the person reads out to support.
+        support_code: Option<String>,
     },
     /// The provider's answer is not what its interface promises.
     #[error("{0}: the answer has another form than expected")]
@@ -53,6 +57,10 @@ struct ErrorBody {
     error: String,
     #[serde(default)]
     error_description: String,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    support_code: Option<String>,
 }
 
 impl FlowError {
@@ -76,10 +84,33 @@ impl FlowError {
     #[must_use]
     pub fn ends(&self) -> bool {
         match self {
-            // Too many tries, or a provider in trouble: later, the same answer may do.
-            Self::Refused { status, .. } => !(*status == 403 || *status == 429 || *status >= 500),
+            Self::Refused {
+                reason: Some(reason), ..
+            } => reason.goes_on() == GoesOn::No,
+            // Nobody said why: what is in front of a provider, or a newer one. Too many tries, or trouble there: later, the same answer may do.
+            Self::Refused {
+                reason: None, status, ..
+            } => !(*status == 403 || *status == 429 || *status >= 500),
             Self::ForeignDevice | Self::CardSignature | Self::DeviceKey | Self::OutOfOrder { .. } => false,
             Self::Address | Self::Answer(_) | Self::Challenge(_) | Self::ForeignChallenge => true,
+        }
+    }
+
+    /// Why the provider refused, where it said so in a word this version knows.
+    #[must_use]
+    pub const fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Refused { reason, .. } => *reason,
+            _ => None,
+        }
+    }
+
+    /// What the person reads out to support, where the provider gave a code.
+    #[must_use]
+    pub fn support_code(&self) -> Option<&str> {
+        match self {
+            Self::Refused { support_code, .. } => support_code.as_deref(),
+            _ => None,
         }
     }
 
@@ -89,12 +120,25 @@ impl FlowError {
                 status,
                 error: body.error,
                 description: body.error_description,
+                reason: body.reason.as_deref().and_then(Reason::parse),
+                support_code: body.support_code.filter(|code| is_support_code(code)),
             },
             Err(_) => Self::Refused {
                 status,
                 error: format!("http_{status}"),
                 description: "answered without an error object".to_owned(),
+                reason: None,
+                support_code: None,
             },
         }
     }
+}
+
+/// Four letters, a hyphen, four letters: it is shown as it came, so nothing else is taken for one.
+fn is_support_code(text: &str) -> bool {
+    let mut groups = text.split('-');
+    let four = |group: Option<&str>| {
+        group.is_some_and(|group| group.len() == 4 && group.bytes().all(|letter| letter.is_ascii_uppercase()))
+    };
+    four(groups.next()) && four(groups.next()) && groups.next().is_none()
 }

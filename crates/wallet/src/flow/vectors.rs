@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use authenticator::Reason;
 use authenticator::challenge::{self, Challenge, Purpose};
 use jose::jwk::{JwkSet, KeyUse};
 use jose::{SoftwareKey, UnixTime, base64url};
@@ -40,7 +41,13 @@ enum Begin {
 #[serde(rename_all = "kebab-case")]
 enum Said {
     Want(Want),
-    Error { code: String, ends: bool },
+    Error {
+        code: String,
+        ends: bool,
+        /// The provider's word.
+        reason: Option<String>,
+        support_code: Option<String>,
+    },
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -80,6 +87,8 @@ fn said(answer: Result<Want, FlowError>) -> Said {
         Err(error) => Said::Error {
             code: error.code().to_owned(),
             ends: error.ends(),
+            reason: error.reason().map(|reason| reason.as_str().to_owned()),
+            support_code: error.support_code().map(str::to_owned),
         },
     }
 }
@@ -224,6 +233,18 @@ fn refusal(status: u16) -> Told {
     answer(
         status,
         &json!({ "error": "access_denied", "error_description": "card: revoked (support code ABCD-EFGH)" }),
+    )
+}
+
+fn refused(status: u16, reason: &str) -> Told {
+    answer(
+        status,
+        &json!({
+            "error": "invalid_request",
+            "error_description": "for developers (support code BCDF-GHJK)",
+            "reason": reason,
+            "support_code": "BCDF-GHJK",
+        }),
     )
 }
 
@@ -435,9 +456,28 @@ impl Recorder {
         ];
         plays.extend(self.challenges());
         plays.extend(self.bindings(&with_card, &card_answered));
+        plays.extend(self.reasons(&with_card, &card_answered));
         plays.extend(broken_addresses());
         plays.extend(broken_answers());
         plays
+    }
+
+    /// A refusal for every reason, and for one of tomorrow: some end the login, some leave the choice open.
+    fn reasons(&self, with_card: &Told, card_answered: &Told) -> Vec<Play> {
+        let words = Reason::ALL.iter().map(|reason| reason.as_str());
+        words
+            .chain(["of-tomorrow"])
+            .map(|word| {
+                let told = [
+                    with_card.clone(),
+                    card_answered.clone(),
+                    refused(403, word),
+                    with_card.clone(),
+                ];
+                let name = format!("refused: {word}");
+                play(&name, good_address(), at(self.opened().into_iter().chain(told)), None)
+            })
+            .collect()
     }
 
     /// Challenges that are not answered.
@@ -655,6 +695,21 @@ fn broken_answers() -> Vec<Play> {
             play("an answer of another form", good_address(), at([told]), None)
         })
         .collect();
+    // What is no support code is not shown as one.
+    for body in [
+        json!({ "error": "x", "reason": 7 }),
+        json!({ "error": "x", "reason": "internal", "support_code": "<b>" }),
+        json!({ "error": "x", "reason": "internal", "support_code": "ABCD-EFG1" }),
+        json!({ "error": "x", "reason": "internal", "support_code": "ABCD-EFGH-IJKL" }),
+        json!({ "reason": "internal" }),
+    ] {
+        plays.push(play(
+            "a refusal of another form",
+            good_address(),
+            at([answer(503, &body)]),
+            None,
+        ));
+    }
     for status in [302, 400, 403, 429, 500, 502] {
         let told = Told::Answer {
             status,

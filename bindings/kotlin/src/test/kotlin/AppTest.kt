@@ -64,7 +64,8 @@ class AppTest {
         app.makeKey()
         val refused = assertThrows<WalletException.Again> { logIn() }
         assertEquals(403.toUShort(), refused.status)
-        assertTrue(refused.reason.contains(Regex("support code [0-9A-Z]{4}-[0-9A-Z]{4}")), refused.reason)
+        assertEquals("device-unknown", refused.reason)
+        assertTrue(refused.supportCode!!.matches(Regex("[A-Z]{4}-[A-Z]{4}")), refused.supportCode)
     }
 
     @Test

@@ -1,0 +1,57 @@
+/** Why the provider refuses, in words that never change. Written from `authenticator::Reason` in Rust, which says what each means. */
+
+export const REASONS = [
+  'login-unknown',
+  'login-expired',
+  'login-over',
+  'challenge-expired',
+  'card-unknown',
+  'card-revoked',
+  'card-expired',
+  'card-other-insurer',
+  'card-refused',
+  'device-unknown',
+  'device-locked',
+  'device-blocked',
+  'device-due',
+  'device-cloned',
+  'device-clock',
+  'device-not-admitted',
+  'consent-missing',
+  'level-too-low',
+  'attestation-refused',
+  'too-many-devices',
+  'too-many-tries',
+  'pin-locked',
+  'card-login-needed',
+  'number-wrong',
+  'aborted',
+  'cooling-off',
+  'other-browser',
+  'declined',
+  'must-not-ask',
+  'account-closed',
+  'service-unknown',
+  'not-found',
+  'malformed',
+  'unavailable',
+  'internal',
+] as const;
+
+export type Reason = (typeof REASONS)[number];
+
+/** After these the login is over. After any other the machine waits for another answer to the same question. */
+export const ENDING: ReadonlySet<Reason> = new Set<Reason>([
+  'login-unknown',
+  'login-expired',
+  'login-over',
+  'challenge-expired',
+  'number-wrong',
+  'aborted',
+  'cooling-off',
+  'other-browser',
+  'must-not-ask',
+  'service-unknown',
+  'not-found',
+  'malformed',
+]);
