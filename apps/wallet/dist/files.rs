@@ -22,18 +22,18 @@
         gzip: Some(include_bytes!("assets/en-WmgqjMNk.js.gz")),
     },
     File {
-        path: "assets/index-3nbAyKVi.js",
-        media_type: "text/javascript; charset=utf-8",
-        hashed: true,
-        bytes: include_bytes!("assets/index-3nbAyKVi.js"),
-        gzip: Some(include_bytes!("assets/index-3nbAyKVi.js.gz")),
-    },
-    File {
         path: "assets/index-Bu8vHdPL.css",
         media_type: "text/css; charset=utf-8",
         hashed: true,
         bytes: include_bytes!("assets/index-Bu8vHdPL.css"),
         gzip: Some(include_bytes!("assets/index-Bu8vHdPL.css.gz")),
+    },
+    File {
+        path: "assets/index-DsFR_cYj.js",
+        media_type: "text/javascript; charset=utf-8",
+        hashed: true,
+        bytes: include_bytes!("assets/index-DsFR_cYj.js"),
+        gzip: Some(include_bytes!("assets/index-DsFR_cYj.js.gz")),
     },
     File {
         path: "icon-192.png",

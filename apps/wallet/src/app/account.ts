@@ -180,10 +180,11 @@ export class AccountSession {
     return this.tools.store.run(doing, work, (problem) => this.failed(problem));
   }
 
-  failed(problem: Problem): void {
+  async failed(problem: Problem): Promise<void> {
     const { store, key } = this.tools;
     if (problem.reason === 'device-unknown' || problem.reason === 'device-removed') {
-      void key.drop().then(() => store.set({ device: null }));
+      await key.drop();
+      store.set({ device: null });
     }
     this.#change({ problem });
   }

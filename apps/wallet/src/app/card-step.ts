@@ -9,7 +9,7 @@ type Pending = {
   /** What the card is for. */
   use: (answer: CardAnswer) => Promise<void>;
   /** A problem that is not the card's. `true`: it has a place of its own, and the step is over. */
-  failed: (problem: Problem) => boolean;
+  failed: (problem: Problem) => boolean | Promise<boolean>;
   cancelled: () => void;
 };
 
@@ -47,8 +47,8 @@ export class CardSteps {
       await pending.use({ card, pin });
       this.close();
     };
-    const failed = (problem: Problem) => {
-      if (pending.failed(problem)) this.close();
+    const failed = async (problem: Problem) => {
+      if (await pending.failed(problem)) this.close();
       else this.#problem(problem);
       store.forgetAgain();
     };

@@ -140,9 +140,9 @@ export class Requests {
           await withCard(this.tools, run, answer);
           this.#decide(run);
         },
-        failed: (problem) => {
+        failed: async (problem) => {
           if (!ENDING.has(problem.reason)) return false;
-          this.#over(problem);
+          await this.#over(problem);
           return true;
         },
         cancelled: () => this.#change({ step: 'ask', method: null }),
@@ -227,15 +227,14 @@ export class Requests {
   }
 
   /** A problem: the request goes on at `step`, or is over. */
-  #failed(problem: Problem, step: 'loading' | 'ask' | 'decide'): void {
+  async #failed(problem: Problem, step: 'loading' | 'ask' | 'decide'): Promise<void> {
     if (ENDING.has(problem.reason)) return this.#over(problem);
     const { store, key } = this.tools;
     if (problem.reason === 'device-unknown' || problem.reason === 'device-removed') {
       // The insurer does not know this device any more: what is here is of no use.
-      void key.drop().then(() => {
-        store.set({ device: null });
-        this.refresh();
-      });
+      await key.drop();
+      store.set({ device: null });
+      this.refresh();
     }
     const isRefusedLevel = problem.reason === 'level-too-low' || problem.reason === 'device-due' || problem.reason === 'device-locked';
     // Who she is stands only in the run: only after she was asked what to share it is gone on with.
@@ -248,10 +247,11 @@ export class Requests {
     });
   }
 
-  #over(problem: Problem): void {
+  async #over(problem: Problem): Promise<void> {
     this.cards.close();
-    void this.#forget().then(() => this.waiting());
     this.#change({ step: 'over', problem });
+    await this.#forget();
+    await this.waiting();
   }
 
   #change(change: Partial<AskedRequest>): void {

@@ -29,7 +29,7 @@ export class Store {
    * Does something, while nothing else is done: a second tap is ignored. It ends in whatever `work` sets, or in `failed` with the problem.
    * `failed` left out: the problem is the page's.
    */
-  async run(doing: Doing, work: () => Promise<void>, failed: (problem: Problem) => void = (problem) => this.set({ problem })): Promise<void> {
+  async run(doing: Doing, work: () => Promise<void>, failed: (problem: Problem) => void | Promise<void> = (problem) => this.set({ problem })): Promise<void> {
     if (this.state.busy) return;
     this.set({ busy: doing, problem: null, done: null });
     try {
@@ -37,7 +37,7 @@ export class Store {
       this.#again = undefined;
     } catch (error) {
       this.#again = () => void this.run(doing, work, failed);
-      failed(problemOf(error));
+      await Promise.resolve(failed(problemOf(error))).catch((second: unknown) => this.set({ problem: problemOf(second) }));
     } finally {
       this.set({ busy: null });
     }

@@ -13,6 +13,8 @@ const ALGORITHM = { name: 'AES-GCM', length: 256 };
 type SealedRecord = { iv: Uint8Array<ArrayBuffer>; bytes: ArrayBuffer };
 
 export class Records {
+  #last: Promise<void> = Promise.resolve();
+
   private constructor(
     private readonly database: Database,
     private key: CryptoKey,
@@ -28,9 +30,11 @@ export class Records {
   }
 
   /** Forgets everything, keys included, and begins with a new one. */
-  async forget(): Promise<void> {
-    await this.database.clear();
-    this.key = await fresh(this.database);
+  forget(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.database.clear();
+      this.key = await fresh(this.database);
+    });
   }
 
   /** A record; `undefined` where there is none. One that does not open is `storage-lost`. */
@@ -45,14 +49,30 @@ export class Records {
     }
   }
 
-  async write(name: string, value: unknown): Promise<void> {
-    const iv = crypto.getRandomValues(new Uint8Array(12));
-    const bytes = await crypto.subtle.encrypt(parameters(name, iv), this.key, new TextEncoder().encode(JSON.stringify(value)));
-    await this.database.write('sealed', name, { iv, bytes } satisfies SealedRecord);
+  /** Writes of one tab happen in the order they were asked for. */
+  write(name: string, value: unknown): Promise<void> {
+    return this.#inTurn(() => this.#write(name, value));
   }
 
   remove(name: string): Promise<void> {
-    return this.database.remove('sealed', name);
+    return this.#inTurn(() => this.database.remove('sealed', name));
+  }
+
+  /** When everything asked for so far was done. */
+  settled(): Promise<void> {
+    return this.#inTurn(async () => undefined);
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #write(name: string, value: unknown): Promise<void> {
+    const iv = crypto.getRandomValues(new Uint8Array(12));
+    const bytes = await crypto.subtle.encrypt(parameters(name, iv), this.key, new TextEncoder().encode(JSON.stringify(value)));
+    await this.database.write('sealed', name, { iv, bytes } satisfies SealedRecord);
   }
 }
 

@@ -1,0 +1,450 @@
+/** What a person meets: every path ends in a state with a reason, nothing is lost by closing, and no tap counts twice. */
+
+import { expect, test } from 'vitest';
+import type { Tab } from './testing.ts';
+import { BASE, FakeInsurer, FakeReader, ISSUER, MemoryDatabase, PIN, SERVICE, browser, settled, tab } from './testing.ts';
+
+const LINK = { issuer: ISSUER, clientId: SERVICE, login: 'login-1' };
+
+/** A world with a clock. */
+function world() {
+  const clock = { now: 1_000_000 };
+  const now = () => clock.now;
+  return { clock, now, insurer: new FakeInsurer(now), reader: new FakeReader(), browser: browser() };
+}
+type World = ReturnType<typeof world>;
+
+const opened = ({ browser, insurer, reader, now }: World, session?: { id: string | null }) => tab(browser, insurer, reader, now, session);
+
+async function typed(wallet: Tab, pin: string): Promise<void> {
+  wallet.act.chooseCard('card');
+  wallet.act.answerCard(pin);
+  await settled(wallet);
+}
+
+async function toCard(wallet: Tab): Promise<void> {
+  wallet.act.beginEnrolment();
+  wallet.act.continueEnrolment();
+  wallet.act.setEnrolment({ name: 'Phone', consentToSubstantial: true });
+  wallet.act.continueEnrolment();
+  await settled(wallet);
+}
+
+async function enrolled(wallet: Tab): Promise<void> {
+  await toCard(wallet);
+  await typed(wallet, PIN);
+  expect(wallet.store.state.enrolment?.step).toBe('bound');
+}
+
+async function asked(wallet: Tab, login = 'login-1'): Promise<void> {
+  await wallet.requests.open({ ...LINK, login });
+  await settled(wallet);
+}
+
+test('a person enrols with her card and answers a request with this browser', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  expect(wallet.store.state.account.state).toBe('open');
+  await asked(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step: 'ask', deviceAnswers: 'yes', service: { name: 'Service' } });
+  wallet.act.answerWithDevice();
+  await settled(wallet);
+  expect(wallet.store.state.request?.step).toBe('decide');
+  wallet.act.approve(['b'], true);
+  await settled(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step: 'done', outcome: 'approved', back: `${SERVICE}/back?code=1` });
+  expect(wallet.left).toEqual([`${SERVICE}/back?code=1`]);
+  expect(all.insurer.decisions).toMatchObject([{ decision: 'approve', claims: ['b'], remember: true }]);
+  expect(await wallet.kept.requests()).toEqual([]);
+});
+
+test('declining before anybody is known leads back, too', async () => {
+  const wallet = await opened(world());
+  await asked(wallet);
+  wallet.act.decline();
+  await settled(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step: 'done', outcome: 'declined', back: `${SERVICE}/back?error=access_denied` });
+});
+
+test('a second tap while the first works does nothing', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  await asked(wallet);
+  const before = all.insurer.asked.length;
+  wallet.act.answerWithDevice();
+  wallet.act.answerWithDevice();
+  wallet.act.decline();
+  await settled(wallet);
+  expect(all.insurer.asked.slice(before)).toEqual(['auth/device']);
+  wallet.act.approve([], false);
+  wallet.act.approve([], false);
+  await settled(wallet);
+  expect(all.insurer.decisions).toHaveLength(1);
+});
+
+test('no tap after the answer does anything', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await asked(wallet);
+  wallet.act.decline();
+  await settled(wallet);
+  const before = all.insurer.asked.length;
+  for (const act of [wallet.act.decline, wallet.act.answerWithDevice, wallet.act.answerWithCard, () => wallet.act.approve([], false), () => wallet.act.abort('not-me')]) {
+    act();
+    await settled(wallet);
+  }
+  expect(all.insurer.asked.length).toBe(before);
+  expect(wallet.store.state.request).toMatchObject({ step: 'done', outcome: 'declined', problem: null });
+});
+
+test.each([
+  ['lost', 'offline'],
+  ['unanswered', 'offline'],
+  [{ status: 503, body: {} }, 'unavailable'],
+  [{ status: 500, body: { reason: 'internal', support_code: 'ABCD-EFGH' } }, 'internal'],
+] as const)('a decision that was %j is asked for again, and she may decide otherwise', async (fault, reason) => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  await asked(wallet);
+  wallet.act.answerWithDevice();
+  await settled(wallet);
+  all.insurer.fault('auth/consent', fault);
+  wallet.act.approve([], false);
+  await settled(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step: 'decide', problem: { reason } });
+  wallet.act.decline();
+  await settled(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step: 'done', outcome: 'declined', problem: null });
+});
+
+test.each(['auth/challenge', 'auth/jwks', 'auth/device'])('a network that fails at %s is said, and trying again goes on', async (path) => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  all.insurer.fault(path, 'unanswered');
+  await asked(wallet);
+  if (path === 'auth/device') {
+    wallet.act.answerWithDevice();
+    await settled(wallet);
+  }
+  expect(wallet.store.state.request).toMatchObject({ step: path === 'auth/device' ? 'ask' : 'loading', problem: { reason: 'offline' } });
+  wallet.act.retry();
+  await settled(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step: path === 'auth/device' ? 'decide' : 'ask', problem: null });
+});
+
+test('every signature has its own counter, whatever became of the one before', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  await asked(wallet);
+  all.insurer.fault('auth/device', 'lost', 'unanswered');
+  for (const counter of [1, 2]) {
+    wallet.act.answerWithDevice();
+    await settled(wallet);
+    expect((await wallet.tools.key.kept())?.counter).toBe(counter);
+  }
+  wallet.act.answerWithDevice();
+  await settled(wallet);
+  expect(wallet.store.state.request?.step).toBe('decide');
+  expect(all.insurer.devices[0]?.counter).toBe(3);
+});
+
+test('two tabs that sign at once use two counters, and both are answered', async () => {
+  const all = world();
+  const first = await opened(all);
+  await enrolled(first);
+  const second = await opened(all);
+  await asked(first);
+  await asked(second, 'login-2');
+  first.act.answerWithDevice();
+  second.act.answerWithDevice();
+  await Promise.all([settled(first), settled(second)]);
+  expect([first, second].map((wallet) => wallet.store.state.request?.step)).toEqual(['decide', 'decide']);
+  expect(all.insurer.devices[0]?.counter).toBe(2);
+});
+
+test('a tab closed in the middle of a request shows it again', async () => {
+  const all = world();
+  const session = { id: null };
+  const wallet = await opened(all, session);
+  await enrolled(wallet);
+  await asked(wallet);
+  wallet.act.answerWithDevice();
+  await settled(wallet);
+  const again = await opened(all, session);
+  await again.requests.resume();
+  await settled(again);
+  expect(again.store.state.request).toMatchObject({ step: 'ask', service: { name: 'Service' }, deviceAnswers: 'yes' });
+});
+
+test('another tab offers what waits, and not what it shows itself', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await asked(wallet);
+  expect(wallet.store.state.waiting).toEqual([]);
+  const other = await opened(all);
+  await other.requests.resume();
+  expect(other.store.state.waiting).toMatchObject([{ service: 'Service' }]);
+  other.act.takeUp(other.store.state.waiting[0]?.id ?? '');
+  await settled(other);
+  expect(other.store.state.request?.step).toBe('ask');
+});
+
+test('a request older than its login is not offered any more, and taking it up says so', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await asked(wallet);
+  const id = wallet.store.state.request?.id ?? '';
+  all.clock.now += 901;
+  const other = await opened(all);
+  await other.requests.resume();
+  expect(other.store.state.waiting).toEqual([]);
+  other.act.takeUp(id);
+  await settled(other);
+  expect(other.store.state.request).toMatchObject({ step: 'over', problem: { reason: 'login-expired' } });
+});
+
+test('a question that grew old while she thought is asked anew before anything signs', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  await asked(wallet);
+  all.clock.now += 175;
+  const before = all.insurer.asked.length;
+  wallet.act.answerWithDevice();
+  await settled(wallet);
+  expect(all.insurer.asked.slice(before)).toEqual(['auth/challenge', 'auth/jwks', 'auth/device']);
+  expect(wallet.store.state.request?.step).toBe('decide');
+});
+
+test.each([
+  ['login-over', 400],
+  ['login-expired', 400],
+  ['other-browser', 403],
+  ['aborted', 403],
+])('a login that is %s is over, with its support code', async (reason, status) => {
+  const all = world();
+  const wallet = await opened(all);
+  all.insurer.fault('auth/challenge', { status, body: { reason, support_code: 'ABCD-EFGH' } });
+  await asked(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step: 'over', problem: { reason, supportCode: 'ABCD-EFGH' } });
+  await settled(wallet);
+  expect(await wallet.kept.requests()).toEqual([]);
+});
+
+test('a link of another insurer, or half a link, sends nothing', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await wallet.requests.open({ ...LINK, issuer: 'https://other.example' });
+  expect(wallet.store.state.request).toMatchObject({ step: 'over', problem: { reason: 'foreign-insurer' } });
+  await wallet.requests.open(null);
+  expect(wallet.store.state.request).toMatchObject({ step: 'over', problem: { reason: 'link-broken' } });
+  expect(all.insurer.asked).toEqual([]);
+});
+
+test('a question somebody else signed is not shown', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  const other = new FakeInsurer(all.now);
+  const keys = await (await other.fetch(`${BASE}/auth/jwks`, {})).json();
+  all.insurer.fault('auth/jwks', { status: 200, body: keys });
+  await asked(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step: 'over', service: null, problem: { reason: 'answer-not-genuine' } });
+});
+
+test('a wrong PIN leaves the card step and tells the tries left; the third blocks; the PUK frees', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await toCard(wallet);
+  const cards = () => wallet.store.state.card;
+  await typed(wallet, '000000');
+  expect(cards()).toMatchObject({ problem: { reason: 'pin-wrong', triesLeft: 2 }, cards: [{ triesLeft: 2 }] });
+  await typed(wallet, '12');
+  expect(cards()?.problem?.reason).toBe('pin-malformed');
+  expect(all.reader.triesLeft).toBe(2);
+  await typed(wallet, '000000');
+  await typed(wallet, '000000');
+  expect(cards()).toMatchObject({ problem: { reason: 'pin-blocked', triesLeft: 0 } });
+  wallet.act.unblockCard('12345678');
+  await settled(wallet);
+  await typed(wallet, PIN);
+  expect(cards()).toBeNull();
+  expect(wallet.store.state.enrolment?.step).toBe('bound');
+});
+
+test('nothing types a PIN again but a person', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await toCard(wallet);
+  await typed(wallet, '000000');
+  wallet.act.retry();
+  await settled(wallet);
+  expect(all.reader.triesLeft).toBe(2);
+});
+
+test('a card the insurer refuses stays in the card step: another may be tried', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await toCard(wallet);
+  all.insurer.fault('auth/card', { status: 403, body: { reason: 'card-expired', support_code: 'ABCD-EFGH' } });
+  await typed(wallet, PIN);
+  expect(wallet.store.state.card?.problem).toMatchObject({ reason: 'card-expired', supportCode: 'ABCD-EFGH' });
+  await typed(wallet, PIN);
+  expect(wallet.store.state.enrolment?.step).toBe('bound');
+});
+
+test('without a reader the card step says so', async () => {
+  const all = world();
+  const wallet = await tab(all.browser, all.insurer, undefined, all.now);
+  await toCard(wallet);
+  expect(wallet.store.state.card?.problem?.reason).toBe('no-card-reader');
+});
+
+test('a reader that is gone is said, and can be asked again', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  all.reader.gone = true;
+  await toCard(wallet);
+  expect(wallet.store.state.card?.problem?.reason).toBe('reader-unreachable');
+  all.reader.gone = false;
+  wallet.act.refreshCards();
+  await settled(wallet);
+  expect(wallet.store.state.card).toMatchObject({ problem: null, cards: [{ id: 'card' }], chosen: 'card' });
+});
+
+test('an enrolment is taken up where it was, weeks later, without the card step', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await toCard(wallet);
+  all.clock.now += 40 * 86_400;
+  const later = await opened(all);
+  expect(later.store.state.enrolment).toMatchObject({ step: 'name', name: 'Phone', consentToSubstantial: true, resumed: true });
+  later.act.continueEnrolment();
+  await settled(later);
+  await typed(later, PIN);
+  expect(later.store.state.device).toMatchObject({ name: 'Phone', class: 'software' });
+  all.clock.now += 61 * 86_400;
+  const other = await opened(all);
+  expect(other.store.state.enrolment).toBeNull();
+  expect(other.store.state.device).not.toBeNull();
+});
+
+test('an enrolment whose last answer is lost keeps what was typed and can be repeated', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await toCard(wallet);
+  all.insurer.fault('devices', 'unanswered');
+  await typed(wallet, PIN);
+  expect(wallet.store.state).toMatchObject({ device: null, card: null, enrolment: { step: 'name', name: 'Phone', problem: { reason: 'offline' } } });
+  wallet.act.continueEnrolment();
+  await settled(wallet);
+  await typed(wallet, PIN);
+  expect(wallet.store.state.device?.device).toBe('device-2');
+});
+
+test('enrolment does not go on without a name and her consent to the level', async () => {
+  const wallet = await opened(world());
+  wallet.act.beginEnrolment();
+  wallet.act.continueEnrolment();
+  wallet.act.setEnrolment({ name: '  ', consentToSubstantial: true });
+  wallet.act.continueEnrolment();
+  expect(wallet.store.state.enrolment?.step).toBe('name');
+  wallet.act.setEnrolment({ name: 'Phone', consentToSubstantial: false });
+  wallet.act.continueEnrolment();
+  expect(wallet.store.state.enrolment?.step).toBe('name');
+});
+
+test('a device the insurer no longer knows is dropped here, and the card stays possible', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  all.insurer.devices = [];
+  await asked(wallet);
+  wallet.act.answerWithDevice();
+  await settled(wallet);
+  await settled(wallet);
+  expect(wallet.store.state).toMatchObject({ device: null, request: { step: 'ask', deviceAnswers: 'not-enrolled', problem: { reason: 'device-unknown' } } });
+  wallet.act.answerWithCard();
+  await settled(wallet);
+  await typed(wallet, PIN);
+  expect(wallet.store.state.request).toMatchObject({ step: 'decide', method: 'card' });
+});
+
+test('a device whose time is over is not offered', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  all.clock.now += 86_400;
+  await asked(wallet);
+  expect(wallet.store.state.request?.deviceAnswers).toBe('due');
+});
+
+test('an account login that is too old is done again with the device, once', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  wallet.act.closeAccount();
+  wallet.act.openAccount('device');
+  await settled(wallet);
+  expect(wallet.store.state.account).toMatchObject({ state: 'open', by: 'device', devices: [{ isThis: true }] });
+  const expired = { status: 400, body: { reason: 'login-expired' } };
+  all.insurer.fault('account/revoke', expired);
+  wallet.act.revokeConsent('x');
+  await settled(wallet);
+  expect(all.insurer.asked.filter((path) => path === 'account/revoke')).toHaveLength(2);
+  expect(wallet.store.state.account.problem).toMatchObject({ reason: 'not-found' });
+  all.insurer.fault('account/overview', expired, expired);
+  wallet.act.openAccount('device');
+  await settled(wallet);
+  expect(wallet.store.state.account.problem?.reason).toBe('login-expired');
+});
+
+test('somebody on the phone: the request is over on both sides', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await asked(wallet);
+  wallet.act.abort('phone-call');
+  await settled(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step: 'done', outcome: 'aborted', back: null });
+  await asked(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step: 'over', problem: { reason: 'login-over' } });
+});
+
+test('a record moved to another place or changed does not open', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  const { sealed } = (all.browser.database as MemoryDatabase).shelves;
+  sealed.set('device', sealed.get('language') ?? sealed.get('requests') ?? sealed.get('enrolment') ?? { iv: new Uint8Array(12), bytes: new ArrayBuffer(40) });
+  await expect(opened(all)).rejects.toMatchObject({ problem: { reason: 'storage-lost' } });
+});
+
+test('no record can be read without its key, and neither key can be taken out', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  await asked(wallet);
+  const { sealed, keys } = (all.browser.database as MemoryDatabase).shelves;
+  for (const record of sealed.values()) {
+    const bytes = new TextDecoder('latin1').decode((record as { bytes: ArrayBuffer }).bytes);
+    expect(bytes).not.toMatch(/Phone|device|login|service/i);
+  }
+  for (const key of keys.values()) expect((key as CryptoKey).extractable).toBe(false);
+  expect([...keys.keys()].sort()).toEqual(['device', 'sealing']);
+});
+
+test('forgetting everything leaves nothing, and a new beginning works', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  wallet.act.forgetEverything();
+  await settled(wallet);
+  expect(wallet.store.state).toMatchObject({ device: null, enrolment: null, done: 'forgotten' });
+  expect([...(all.browser.database as MemoryDatabase).shelves.sealed.keys()]).toEqual([]);
+  await enrolled(wallet);
+  expect((await opened(all)).store.state.device?.device).toBe('device-2');
+});

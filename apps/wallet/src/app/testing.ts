@@ -1,0 +1,254 @@
+/** For tests: an insurer in memory that speaks the protocol, a card reader, a browser's storage. Faults are switched on by path. */
+
+import * as base64url from '../core/base64url.ts';
+import { members, parse, text } from '../core/shape.ts';
+import type { CardReader } from '../card/reader.ts';
+import type { Database } from '../storage/database.ts';
+import { OwnKey } from '../storage/device.ts';
+import type { Alone } from '../storage/locks.ts';
+import { Records } from '../storage/sealed.ts';
+import { Provider } from '../transport/provider.ts';
+import { initial } from './initial.ts';
+import { Kept } from './kept.ts';
+import type { ReadableCard } from './model.ts';
+import { Trouble } from './problem.ts';
+import { Store } from './store.ts';
+import type { Tools } from './tools.ts';
+import { recall, wallet, type Wallet } from './wallet.ts';
+
+export const ISSUER = 'https://idp.insurer.example/a';
+export const BASE = 'http://localhost:1/a';
+export const SERVICE = 'https://service.example';
+export const PIN = '123456';
+
+const ES256 = { name: 'ECDSA', namedCurve: 'P-256' };
+const SIGN = { name: 'ECDSA', hash: 'SHA-256' };
+
+/** What happens to the next requests of a path: `lost` never arrives, `unanswered` arrives and the answer is lost. */
+export type Fault = 'lost' | 'unanswered' | { status: number; body: object };
+
+type Bound = { handle: string; counter: number; name: string };
+
+export class FakeInsurer {
+  readonly asked: string[] = [];
+  readonly decisions: Record<string, unknown>[] = [];
+  devices: Bound[] = [];
+  /** Logins that are over. */
+  over = new Set<string>();
+  #faults = new Map<string, Fault[]>();
+  #keys: Promise<CryptoKeyPair> = crypto.subtle.generateKey(ES256, true, ['sign', 'verify']);
+  #logins = 0;
+
+  constructor(private readonly now: () => number) {}
+
+  fault(path: string, ...faults: Fault[]): void {
+    this.#faults.set(path, faults);
+  }
+
+  readonly fetch = async (url: string, init: RequestInit): Promise<Response> => {
+    if (!url.startsWith(`${BASE}/`)) throw new TypeError(`foreign: ${url}`);
+    const path = url.slice(BASE.length + 1);
+    const fault = this.#faults.get(path)?.shift();
+    if (fault === 'lost') throw new TypeError('network');
+    this.asked.push(path);
+    if (typeof fault === 'object') return Response.json(fault.body, { status: fault.status });
+    const answer = await this.#answer(path, members(parse(String(init.body ?? '{}'))) ?? {});
+    if (fault === 'unanswered') throw new TypeError('network');
+    return answer;
+  };
+
+  async #answer(path: string, body: Record<string, unknown>): Promise<Response> {
+    switch (path) {
+      case 'auth/jwks': {
+        const { kty, crv, x, y } = await crypto.subtle.exportKey('jwk', (await this.#keys).publicKey);
+        return Response.json({ keys: [{ kty, crv, x, y, kid: '1' }] });
+      }
+      case 'auth/challenge':
+        return this.#challenge(text(body['client_id']) ?? '', text(body['login']) ?? 'account');
+      case 'auth/card':
+        return this.#known(body);
+      case 'auth/device': {
+        const device = this.devices.find(({ handle }) => handle === body['device']);
+        if (!device) return refusal(403, 'device-unknown');
+        const claims = members(parse(decoded(text(body['response'])?.split('.')[1] ?? '')));
+        const counter = Number(claims?.['counter']);
+        if (!(counter > device.counter)) return refusal(403, 'device-cloned');
+        device.counter = counter;
+        return this.#known(body);
+      }
+      case 'devices': {
+        const device = { handle: `device-${this.devices.length + 1}`, counter: 0, name: String(body['name']) };
+        this.devices.push(device);
+        return Response.json({ device: device.handle, valid_until: this.now() + 86_400, class: 'software', findings: [] }, { status: 201 });
+      }
+      case 'auth/consent':
+        this.decisions.push(body);
+        return Response.json({ redirect: `${SERVICE}/back?${body['decision'] === 'approve' ? 'code=1' : 'error=access_denied'}` });
+      case 'auth/abort':
+        this.over.add(text(body['login']) ?? '');
+        return Response.json({});
+      case 'account/overview':
+        return Response.json({
+          consents: [],
+          devices: this.devices.map(({ handle, name }) => ({ id: handle, name, class: 'software', bound_at: 1, valid_until: this.now() + 86_400 })),
+        });
+      default:
+        return refusal(404, 'not-found');
+    }
+  }
+
+  async #challenge(client_id: string, login: string): Promise<Response> {
+    if (this.over.has(login)) return refusal(400, 'login-over');
+    const name = client_id === ISSUER ? 'Insurer' : 'Service';
+    const [iat, jti] = [this.now(), base64url.encode(crypto.getRandomValues(new Uint8Array(16)))];
+    const claims = {
+      iss: ISSUER,
+      jti,
+      client_id,
+      client_name: name,
+      request_hash: 'h',
+      purpose: client_id === ISSUER ? 'account' : 'login',
+      iat,
+      exp: iat + 180,
+    };
+    const message = [{ alg: 'ES256', typ: 'healthid-challenge+jwt', kid: '1' }, claims].map((part) => base64url.encodeText(JSON.stringify(part))).join('.');
+    const signature = await crypto.subtle.sign(SIGN, (await this.#keys).privateKey, new TextEncoder().encode(message));
+    return Response.json({
+      login: `${login}.challenged`,
+      challenge: `${message}.${base64url.encode(new Uint8Array(signature))}`,
+      service: { name, logo_uri: null },
+      requested: { acr: 'gematik-ehealth-loa-substantial', claims: { essential: ['a'], voluntary: ['b'] } },
+    });
+  }
+
+  #known(body: Record<string, unknown>): Response {
+    this.#logins += 1;
+    return Response.json({
+      login: `${String(body['login'])}.known.${this.#logins}`,
+      consent: { service: { name: 'Service', logo_uri: null }, essential: ['a'], voluntary: ['b'] },
+    });
+  }
+}
+
+export function refusal(status: number, reason: string): Response {
+  return Response.json({ error: 'invalid_request', error_description: 'd', reason, support_code: 'ABCD-EFGH' }, { status });
+}
+
+function decoded(part: string): string {
+  return new TextDecoder().decode(base64url.decode(part) ?? new Uint8Array());
+}
+
+/** One card, whose PIN is {@link PIN}. */
+export class FakeReader implements CardReader {
+  readonly kind = 'terminal';
+  triesLeft = 3;
+  gone = false;
+
+  async cards(): Promise<ReadableCard[]> {
+    if (this.gone) throw new Trouble('reader-unreachable');
+    const { triesLeft } = this;
+    return [{ id: 'card', name: 'Erika', insurer: 'Insurer', issuedByText: null, special: null, pinHint: null, triesLeft }];
+  }
+
+  async sign(_card: string, pin: string): Promise<string> {
+    if (this.gone) throw new Trouble('reader-unreachable');
+    if (this.triesLeft === 0) throw new Trouble('pin-blocked', { triesLeft: 0 });
+    if (pin !== PIN) {
+      this.triesLeft -= 1;
+      throw new Trouble(this.triesLeft === 0 ? 'pin-blocked' : 'pin-wrong', { triesLeft: this.triesLeft });
+    }
+    return 'signed';
+  }
+
+  async unblock(): Promise<number> {
+    this.triesLeft = 3;
+    return 3;
+  }
+}
+
+export class MemoryDatabase implements Database {
+  readonly shelves = { keys: new Map<string, unknown>(), sealed: new Map<string, unknown>() };
+
+  async read(shelf: 'keys' | 'sealed', name: string): Promise<unknown> {
+    return this.shelves[shelf].get(name);
+  }
+  async write(shelf: 'keys' | 'sealed', name: string, value: unknown): Promise<void> {
+    this.shelves[shelf].set(name, value);
+  }
+  async remove(shelf: 'keys' | 'sealed', name: string): Promise<void> {
+    this.shelves[shelf].delete(name);
+  }
+  async clear(): Promise<void> {
+    this.shelves.keys.clear();
+    this.shelves.sealed.clear();
+  }
+}
+
+/** One after the other, as tabs of one browser. */
+export function turns(): Alone {
+  const queues = new Map<string, Promise<unknown>>();
+  return <T>(what: string, work: () => Promise<T>): Promise<T> => {
+    const turn = (queues.get(what) ?? Promise.resolve()).then(work, work);
+    queues.set(
+      what,
+      turn.catch(() => undefined),
+    );
+    return turn;
+  };
+}
+
+export type Browser = { database: MemoryDatabase; alone: Alone };
+
+export type Tab = Wallet & { store: Store; left: string[]; tools: Tools; kept: Kept; records: Records };
+
+/** A browser with nothing in it. */
+export function browser(): Browser {
+  return { database: new MemoryDatabase(), alone: turns() };
+}
+
+/** A tab of this browser. `id`: what its session storage holds. */
+export async function tab(browser: Browser, insurer: FakeInsurer, reader: CardReader | undefined, now: () => number, session: { id: string | null } = { id: null }): Promise<Tab> {
+  const store = new Store({ ...initial(), phase: 'ready', busy: null, now: now() });
+  store.set({
+    config: {
+      ...store.state.config,
+      issuer: ISSUER,
+      device_classes: [{ name: 'software', level: 'gematik-ehealth-loa-substantial', reconfirm_after_seconds: 86_400, evidence: 'claimed' }],
+    },
+  });
+  const records = await Records.open(browser.database, (work) => browser.alone('sealing', work));
+  const kept = new Kept(records, now);
+  const left: string[] = [];
+  const tools: Tools = {
+    store,
+    provider: new Provider(ISSUER, BASE, insurer.fetch),
+    key: new OwnKey(browser.database, records, browser.alone),
+    kept,
+    alone: browser.alone,
+    reader,
+    now,
+    leave: (address) => void left.push(address),
+    tab: { get: () => session.id, set: (id) => void (session.id = id) },
+  };
+  await recall(tools);
+  const surface = {
+    go: () => undefined,
+    setLanguage: () => undefined,
+    install: () => undefined,
+    update: () => undefined,
+    persist: () => undefined,
+    save: () => undefined,
+    forget: () => records.forget(),
+    deviceName: 'Browser',
+  };
+  return { ...wallet(tools, surface), store, left, tools, kept, records };
+}
+
+/** Waits until nothing runs. */
+export async function settled({ store, records }: Tab): Promise<void> {
+  for (let turn = 0; turn < 4_000; turn += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    if (!store.state.busy) return records.settled();
+  }
+  throw new Error(`still busy: ${store.state.busy}`);
+}
