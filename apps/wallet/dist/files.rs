@@ -1,25 +1,25 @@
 // Written by the build of apps/wallet.
 &[
     File {
-        path: "assets/de-ppYTL7Gb.js",
+        path: "assets/de-nxHBIsA-.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/de-ppYTL7Gb.js"),
-        gzip: Some(include_bytes!("assets/de-ppYTL7Gb.js.gz")),
+        bytes: include_bytes!("assets/de-nxHBIsA-.js"),
+        gzip: Some(include_bytes!("assets/de-nxHBIsA-.js.gz")),
     },
     File {
-        path: "assets/de-simple-DXnv29ye.js",
+        path: "assets/de-simple-CbHNn3Ca.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/de-simple-DXnv29ye.js"),
-        gzip: Some(include_bytes!("assets/de-simple-DXnv29ye.js.gz")),
+        bytes: include_bytes!("assets/de-simple-CbHNn3Ca.js"),
+        gzip: Some(include_bytes!("assets/de-simple-CbHNn3Ca.js.gz")),
     },
     File {
-        path: "assets/en-WmgqjMNk.js",
+        path: "assets/en-BY3ebZ8E.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/en-WmgqjMNk.js"),
-        gzip: Some(include_bytes!("assets/en-WmgqjMNk.js.gz")),
+        bytes: include_bytes!("assets/en-BY3ebZ8E.js"),
+        gzip: Some(include_bytes!("assets/en-BY3ebZ8E.js.gz")),
     },
     File {
         path: "assets/index-Bu8vHdPL.css",
@@ -29,11 +29,11 @@
         gzip: Some(include_bytes!("assets/index-Bu8vHdPL.css.gz")),
     },
     File {
-        path: "assets/index-DsFR_cYj.js",
+        path: "assets/index-Dx61BxxP.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/index-DsFR_cYj.js"),
-        gzip: Some(include_bytes!("assets/index-DsFR_cYj.js.gz")),
+        bytes: include_bytes!("assets/index-Dx61BxxP.js"),
+        gzip: Some(include_bytes!("assets/index-Dx61BxxP.js.gz")),
     },
     File {
         path: "icon-192.png",

@@ -182,7 +182,7 @@ export class AccountSession {
 
   async failed(problem: Problem): Promise<void> {
     const { store, key } = this.tools;
-    if (problem.reason === 'device-unknown' || problem.reason === 'device-removed') {
+    if (problem.reason === 'device-unknown') {
       await key.drop();
       store.set({ device: null });
     }

@@ -35,7 +35,6 @@ export async function begin(show: (shown: Shown) => void): Promise<void> {
   const render = () => show({ state: store.state, act, t });
   const speak = async (language: Language) => {
     t = await load(language);
-    document.documentElement.lang = language.slice(0, 2);
     store.set({ language });
   };
   store.listen(render);

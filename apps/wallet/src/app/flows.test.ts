@@ -236,6 +236,20 @@ test.each([
   expect(await wallet.kept.requests()).toEqual([]);
 });
 
+test('a challenge that the provider finds too old costs one more tap, not the login', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  await asked(wallet);
+  all.insurer.fault('auth/device', { status: 400, body: { reason: 'challenge-expired' } });
+  wallet.act.answerWithDevice();
+  await settled(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step: 'ask', problem: { reason: 'challenge-expired' } });
+  wallet.act.answerWithDevice();
+  await settled(wallet);
+  expect(wallet.store.state.request?.step).toBe('decide');
+});
+
 test('a link of another insurer, or half a link, sends nothing', async () => {
   const all = world();
   const wallet = await opened(all);

@@ -8,6 +8,7 @@
  * Times are seconds since 1970. Nothing here leaves the browser except through `src/transport`.
  */
 
+import type * as provider from '../core/reasons.ts';
 import type { ClaimNames, Service } from '../core/types.ts';
 
 /** German, plain-language German, English. */
@@ -120,37 +121,8 @@ export type Done =
   | 'forgotten'
   | 'card-unblocked';
 
-/** Reasons the provider gives. New ones are added at the provider; an unknown one is shown as `internal`. */
-export type ProviderReason =
-  | 'login-unknown'
-  | 'login-expired'
-  | 'login-over'
-  | 'challenge-expired'
-  | 'card-unknown'
-  | 'card-revoked'
-  | 'card-expired'
-  | 'card-refused'
-  | 'device-unknown'
-  | 'device-removed'
-  | 'device-locked'
-  | 'device-blocked'
-  | 'device-due'
-  | 'device-cloned'
-  | 'consent-missing'
-  | 'level-too-low'
-  | 'attestation-refused'
-  | 'too-many-devices'
-  | 'too-many-tries'
-  | 'number-wrong'
-  | 'aborted'
-  | 'cooling-off'
-  | 'other-browser'
-  | 'pin-locked'
-  | 'card-login-needed'
-  | 'not-found'
-  | 'malformed'
-  | 'unavailable'
-  | 'internal';
+/** Reasons the provider gives. One this wallet does not know is shown as `internal`. */
+export type ProviderReason = provider.Reason;
 
 /** Reasons this side gives. */
 export type OwnReason =

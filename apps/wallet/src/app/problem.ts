@@ -1,40 +1,9 @@
 /** From whatever failed to a {@link Problem}: nothing is ever shown as it was thrown. */
 
 import { members, parse, text, whole } from '../core/shape.ts';
+import { REASONS } from '../core/reasons.ts';
 import { FlowError } from '../core/types.ts';
 import type { OwnReason, Problem, ProviderReason, Reason } from './model.ts';
-
-const PROVIDER_REASONS: Record<ProviderReason, true> = {
-  'login-unknown': true,
-  'login-expired': true,
-  'login-over': true,
-  'challenge-expired': true,
-  'card-unknown': true,
-  'card-revoked': true,
-  'card-expired': true,
-  'card-refused': true,
-  'device-unknown': true,
-  'device-removed': true,
-  'device-locked': true,
-  'device-blocked': true,
-  'device-due': true,
-  'device-cloned': true,
-  'consent-missing': true,
-  'level-too-low': true,
-  'attestation-refused': true,
-  'too-many-devices': true,
-  'too-many-tries': true,
-  'number-wrong': true,
-  aborted: true,
-  'cooling-off': true,
-  'other-browser': true,
-  'pin-locked': true,
-  'card-login-needed': true,
-  'not-found': true,
-  malformed: true,
-  unavailable: true,
-  internal: true,
-};
 
 /** Thrown inside the shell; caught by every action. */
 export class Trouble extends Error {
@@ -55,7 +24,7 @@ export class Trouble extends Error {
 export function refusal(status: number, body: string): Problem {
   const said = members(parse(body));
   const named = text(said?.['reason']);
-  const reason = named !== undefined && named in PROVIDER_REASONS ? (named as ProviderReason) : ofStatus(status);
+  const reason = REASONS.find((known) => known === named) ?? ofStatus(status);
   return {
     reason,
     supportCode: text(said?.['support_code']) ?? null,

@@ -4,6 +4,7 @@
  */
 
 import { Login } from '../core/login.ts';
+import { ENDING as REFUSED_FOR_GOOD } from '../core/reasons.ts';
 import { sealed, withCard, withDevice } from './answer.ts';
 import type { CardSteps } from './card-step.ts';
 import type { KeptRequest } from './kept.ts';
@@ -17,19 +18,13 @@ import type { Tools } from './tools.ts';
 const MARGIN_SECONDS = 10;
 
 /** After these there is nothing left to answer: begin again at the service. */
-const ENDING: ReadonlySet<Reason> = new Set<Reason>([
-  'login-unknown',
-  'login-expired',
-  'login-over',
-  'aborted',
-  'other-browser',
-  'cooling-off',
-  'answer-not-genuine',
-  'link-broken',
-  'foreign-insurer',
-  'malformed',
-  'not-found',
-]);
+const ENDING: ReadonlySet<Reason> = new Set<Reason>([...REFUSED_FOR_GOOD, 'answer-not-genuine', 'link-broken', 'foreign-insurer']);
+/** The one that ends a machine and not the login: the same login is asked about anew. */
+const ASKED_ANEW: Reason = 'challenge-expired';
+
+function ends(reason: Reason): boolean {
+  return ENDING.has(reason) && reason !== ASKED_ANEW;
+}
 
 export class Requests {
   #run: Run | undefined;
@@ -141,7 +136,7 @@ export class Requests {
           this.#decide(run);
         },
         failed: async (problem) => {
-          if (!ENDING.has(problem.reason)) return false;
+          if (!ends(problem.reason)) return false;
           await this.#over(problem);
           return true;
         },
@@ -228,9 +223,9 @@ export class Requests {
 
   /** A problem: the request goes on at `step`, or is over. */
   async #failed(problem: Problem, step: 'loading' | 'ask' | 'decide'): Promise<void> {
-    if (ENDING.has(problem.reason)) return this.#over(problem);
+    if (ends(problem.reason)) return this.#over(problem);
     const { store, key } = this.tools;
-    if (problem.reason === 'device-unknown' || problem.reason === 'device-removed') {
+    if (problem.reason === 'device-unknown') {
       // The insurer does not know this device any more: what is here is of no use.
       await key.drop();
       store.set({ device: null });

@@ -43,10 +43,6 @@ const reasons: ReasonTexts = {
     title: 'Dieses Gerät ist noch nicht bereit',
     help: 'Ihre Kasse kennt es nicht. Machen Sie es mit Ihrer Karte bereit.',
   },
-  'device-removed': {
-    title: 'Dieses Gerät wurde entfernt',
-    help: 'Es steht nicht mehr in Ihrer Liste. Waren Sie das nicht? Dann rufen Sie Ihre Kasse an. Mit Ihrer Karte geht es wieder.',
-  },
   'device-locked': {
     title: 'Dieses Gerät ist gesperrt',
     help: 'Nehmen Sie Ihre Karte. Dann geht es wieder.',
@@ -86,6 +82,34 @@ const reasons: ReasonTexts = {
   'number-wrong': {
     title: 'Die Zahl ist falsch',
     help: 'Sehen Sie noch einmal auf den anderen Bildschirm. Steht dort keine Zahl? Dann hören Sie auf.',
+  },
+  'card-other-insurer': {
+    title: 'Die Karte ist von einer anderen Kasse',
+    help: 'Nehmen Sie die Karte von der Kasse, die oben steht.',
+  },
+  'device-clock': {
+    title: 'Die Uhr geht falsch',
+    help: 'Stellen Sie die Uhr im Gerät richtig. Dann geht es wieder.',
+  },
+  'device-not-admitted': {
+    title: 'Dieses Gerät reicht nicht',
+    help: 'Ihre Kasse erlaubt dieses Gerät nicht mehr. Nehmen Sie Ihre Karte.',
+  },
+  declined: {
+    title: 'Sie haben Nein gesagt',
+    help: 'Niemand hat Daten bekommen. Sie können beim Dienst neu anfangen.',
+  },
+  'must-not-ask': {
+    title: 'Der Dienst wollte nicht fragen',
+    help: 'Fangen Sie beim Dienst neu an.',
+  },
+  'account-closed': {
+    title: 'Ihr Konto ist gelöscht',
+    help: 'Mit Ihrer Karte können Sie neu anfangen.',
+  },
+  'service-unknown': {
+    title: 'Der Dienst ist nicht erlaubt',
+    help: 'Niemand hat Daten bekommen. Fragen Sie beim Dienst.',
   },
   aborted: {
     title: 'Die Anmeldung ist gestoppt',

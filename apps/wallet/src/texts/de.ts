@@ -39,10 +39,6 @@ const reasons: ReasonTexts = {
     title: 'Dieses Gerät ist nicht eingerichtet',
     help: 'Ihre Krankenkasse kennt dieses Gerät nicht. Richten Sie es mit Ihrer Gesundheitskarte ein.',
   },
-  'device-removed': {
-    title: 'Dieses Gerät wurde entfernt',
-    help: 'Jemand hat es aus Ihrer Liste genommen. Waren Sie das nicht? Dann rufen Sie Ihre Krankenkasse an. Mit Ihrer Karte können Sie es neu einrichten.',
-  },
   'device-locked': {
     title: 'Dieses Gerät ist gesperrt',
     help: 'Sie können es mit Ihrer Gesundheitskarte wieder freigeben.',
@@ -82,6 +78,34 @@ const reasons: ReasonTexts = {
   'number-wrong': {
     title: 'Die Zahl stimmt nicht',
     help: 'Sehen Sie noch einmal auf den anderen Bildschirm. Tippen Sie die Zahl ein, die jetzt dort steht. Sehen Sie dort keine Zahl? Dann brechen Sie ab.',
+  },
+  'card-other-insurer': {
+    title: 'Diese Karte ist von einer anderen Krankenkasse',
+    help: 'Nehmen Sie die Karte der Krankenkasse, deren Name oben steht.',
+  },
+  'device-clock': {
+    title: 'Die Uhr dieses Geräts geht falsch',
+    help: 'Stellen Sie Datum und Uhrzeit in den Einstellungen des Geräts auf „automatisch“. Dann versuchen Sie es noch einmal.',
+  },
+  'device-not-admitted': {
+    title: 'Dieses Gerät reicht hier nicht aus',
+    help: 'Ihre Krankenkasse lässt diese Art von Gerät nicht mehr zu. Mit Ihrer Karte können Sie sich anmelden.',
+  },
+  declined: {
+    title: 'Sie haben abgelehnt',
+    help: 'Es wurden keine Daten weitergegeben. Wenn Sie sich anmelden wollen, beginnen Sie beim Dienst neu.',
+  },
+  'must-not-ask': {
+    title: 'Der Dienst wollte Sie nicht fragen',
+    help: 'Beginnen Sie die Anmeldung beim Dienst neu.',
+  },
+  'account-closed': {
+    title: 'Ihr Konto ist gelöscht',
+    help: 'Sie können es mit Ihrer Karte neu einrichten.',
+  },
+  'service-unknown': {
+    title: 'Dieser Dienst ist nicht zugelassen',
+    help: 'Es wurden keine Daten weitergegeben. Fragen Sie beim Dienst nach.',
   },
   aborted: {
     title: 'Die Anmeldung wurde abgebrochen',

@@ -40,10 +40,6 @@ const reasons: ReasonTexts = {
     title: 'This device is not set up',
     help: 'Your insurer does not know this device. Set it up with your health card.',
   },
-  'device-removed': {
-    title: 'This device was removed',
-    help: 'Someone took it off your list. Was it not you? Then call your insurer. You can set it up again with your card.',
-  },
   'device-locked': {
     title: 'This device is locked',
     help: 'You can unlock it with your health card.',
@@ -83,6 +79,34 @@ const reasons: ReasonTexts = {
   'number-wrong': {
     title: 'The number is not right',
     help: 'Look at the other screen again. Type the number that stands there now. Is there no number? Then stop here.',
+  },
+  'card-other-insurer': {
+    title: 'This card is from another insurer',
+    help: 'Take the card of the insurer named above.',
+  },
+  'device-clock': {
+    title: 'The clock of this device is wrong',
+    help: 'Set date and time to “automatic” in the settings of the device. Then try again.',
+  },
+  'device-not-admitted': {
+    title: 'This device is not enough here',
+    help: 'Your insurer no longer accepts this kind of device. You can log in with your card.',
+  },
+  declined: {
+    title: 'You said no',
+    help: 'No data was passed on. If you want to log in, start again at the service.',
+  },
+  'must-not-ask': {
+    title: 'The service did not want to ask you',
+    help: 'Start the login again at the service.',
+  },
+  'account-closed': {
+    title: 'Your account is deleted',
+    help: 'You can set it up again with your card.',
+  },
+  'service-unknown': {
+    title: 'This service is not admitted',
+    help: 'No data was passed on. Ask the service.',
   },
   aborted: {
     title: 'The login was stopped',
