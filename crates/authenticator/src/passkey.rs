@@ -26,9 +26,9 @@ use sha2::{Digest, Sha256};
 
 pub use self::error::PasskeyError;
 pub use self::login::{Assertion, verify};
-pub use self::options::{CreationOptions, Party, RequestOptions};
+pub use self::options::{CreationOptions, Party};
 pub use self::policy::{AllowedAuthenticator, PasskeyPolicy, PasskeyPolicyError};
-pub use self::registration::{Check, Finding, Registered, Registration, RegistrationRequest, register};
+pub use self::registration::{Check, Registered, Registration, RegistrationRequest, register};
 
 /// Largest client data read; a browser writes some 200 bytes.
 pub const MAX_CLIENT_DATA_BYTES: usize = 2 * 1024;

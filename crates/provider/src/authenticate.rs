@@ -8,7 +8,7 @@ use std::sync::Arc;
 use authenticator::{
     AuthenticatedPerson, Reason,
     challenge::{self, Challenge, Purpose, VerifiedChallenge},
-    device::{self, DeviceError},
+    device::{self, DeviceError, UnverifiedAssertion},
     health_card,
 };
 use aws_lc_rs::digest;
@@ -23,7 +23,7 @@ use oidc::{
     scope::ClaimSet,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use vault::StateKind;
+use vault::{PersonId, StateKind};
 
 use crate::{
     account,
@@ -32,6 +32,7 @@ use crate::{
     consent,
     core::{Core, StepProblem},
     limits::{Counted, Limit, Network},
+    passkeys::PasskeyAnswer,
     people::{self, ConsentRows},
     support::json_response,
     tenant::Tenant,
@@ -281,8 +282,59 @@ async fn verify_card(
 struct DeviceAnswer {
     client_id: String,
     login: String,
-    device: String,
-    response: String,
+    /// A device key: its handle, and an assertion.
+    #[serde(default)]
+    device: Option<String>,
+    #[serde(default)]
+    response: Option<String>,
+    /// A passkey: the challenge's token, and what the browser gave.
+    #[serde(default)]
+    challenge: Option<String>,
+    #[serde(default)]
+    passkey: Option<PasskeyAnswer>,
+}
+
+/// What answered.
+enum Signed {
+    DeviceKey {
+        device: String,
+        assertion: UnverifiedAssertion,
+    },
+    Passkey {
+        challenge: String,
+        answer: PasskeyAnswer,
+    },
+}
+
+impl Signed {
+    fn of(answer: DeviceAnswer) -> Result<Self, StepProblem> {
+        match (answer.device, answer.response, answer.challenge, answer.passkey) {
+            (Some(device), Some(response), None, None) => Ok(Self::DeviceKey {
+                device,
+                assertion: device::parse_assertion(&response)
+                    .map_err(|error| StepProblem::invalid_because(error.reason(), error))?,
+            }),
+            (None, None, Some(challenge), Some(answer)) => Ok(Self::Passkey { challenge, answer }),
+            _ => Err(StepProblem::invalid(
+                "either the members 'device' and 'response' are needed, or 'challenge' and 'passkey'",
+            )),
+        }
+    }
+
+    /// What has not even a handle's form leads to nobody.
+    fn handle(&self) -> [u8; 32] {
+        match self {
+            Self::DeviceKey { device, .. } => base64url::decode_array(device).unwrap_or_default(),
+            Self::Passkey { answer, .. } => answer.handle(),
+        }
+    }
+
+    fn challenge_token(&self) -> &str {
+        match self {
+            Self::DeviceKey { assertion, .. } => assertion.challenge_token(),
+            Self::Passkey { challenge, .. } => challenge,
+        }
+    }
 }
 
 /// Takes a bound device's answer.
@@ -302,15 +354,19 @@ async fn verify_device(
     let now = core.now();
     let answer: DeviceAnswer = read(body)?;
     let attempt = Attempt { core, tenant, network };
-    // What has not even a handle's form leads to nobody.
-    let handle = base64url::decode_array::<32>(&answer.device).unwrap_or_default();
+    let (client_id, login) = (answer.client_id.clone(), answer.login.clone());
+    let signed = Signed::of(answer)?;
+    let handle = signed.handle();
     attempt.check(Some((&handle, &handle[..16]))).await?;
-    let pending = open_pending(core, tenant, &answer.client_id, &answer.login, now)?;
-    let assertion = device::parse_assertion(&answer.response)
-        .map_err(|error| StepProblem::invalid_because(error.reason(), error))?;
-    let challenge = recognise(tenant, &answer.client_id, &pending, assertion.challenge_token(), now)?;
-    let named = people::device_by_handle(core, tenant, &answer.client_id, &handle).await?;
-    let verified = device::verify(&assertion, &challenge, &named.key, &tenant.settings.policy, now);
+    let pending = open_pending(core, tenant, &client_id, &login, now)?;
+    let challenge = recognise(tenant, &client_id, &pending, signed.challenge_token(), now)?;
+    let named = people::device_by_handle(core, tenant, &client_id, &handle).await?;
+    let verified = match &signed {
+        Signed::DeviceKey { assertion, .. } => {
+            device::verify(assertion, &challenge, &named.key, &tenant.settings.policy, now)
+        }
+        Signed::Passkey { answer, .. } => answer.verify(tenant, &challenge, &named, now)?,
+    };
     // Whether there is a device by this name is its holder's business: nobody else is told by words, size or time.
     let (verified, rows) = match (verified, named.rows) {
         (Ok(verified), Some(rows)) => (verified, rows),
@@ -320,7 +376,8 @@ async fn verify_device(
                 .await);
         }
     };
-    if verified.counter.saturating_sub(named.key.counter) > COUNTER_JUMP {
+    // An authenticator may count for all its passkeys together.
+    if !named.key.is_passkey() && verified.counter.saturating_sub(named.key.counter) > COUNTER_JUMP {
         tracing::warn!(
             event = "device_counter_jumped",
             "a device's counter is far ahead of the last one"
@@ -330,15 +387,14 @@ async fn verify_device(
         device_id: named.key.device_id,
         counter: verified.counter,
     };
-    authenticated(
-        &attempt,
-        &answer.client_id,
-        pending,
-        &verified.person,
-        Some((used, rows)),
-        now,
-    )
-    .await
+    let ask = authenticated(&attempt, &client_id, pending, &verified.person, Some((used, rows)), now).await?;
+    if account::is_account(tenant, &client_id) {
+        // No code follows that would carry the counter.
+        let person = PersonId::from_bytes(named.key.person_id);
+        let name = core.vault.device_counter(tenant.id(), person, &used.device_id)?;
+        core.freshness.of(tenant.id()).await?.shown(name, used.counter);
+    }
+    Ok(ask)
 }
 
 /// Somebody's attempt to prove who he is.

@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use vault::{PersonId, Rows};
 
 use crate::{
-    authenticate,
-    consent::{self, Authenticated},
+    authenticate, consent,
     core::{Committed, Core, StepProblem},
     limits::{Limit, Network},
+    passkeys::{self, MadePasskey},
     people, rng,
     support::json_response,
     tenant::Tenant,
@@ -33,12 +33,19 @@ pub const MAX_DEVICES: usize = 16;
 struct Binding {
     client_id: String,
     login: String,
-    public_key: serde_json::Value,
     name: String,
-    class: String,
     #[serde(default)]
     consent_to_substantial: bool,
-    proof: String,
+    /// A device key: what it is, of which class, and that it is hers.
+    #[serde(default)]
+    public_key: Option<serde_json::Value>,
+    #[serde(default)]
+    class: Option<String>,
+    #[serde(default)]
+    proof: Option<String>,
+    /// A passkey, instead of the three.
+    #[serde(default)]
+    passkey: Option<MadePasskey>,
 }
 
 #[derive(Serialize)]
@@ -55,10 +62,10 @@ struct Bound {
 
 /// A check of the device that failed.
 #[derive(Serialize)]
-struct Finding {
-    check: &'static str,
-    outcome: &'static str,
-    class: Option<String>,
+pub(crate) struct Finding {
+    pub(crate) check: &'static str,
+    pub(crate) outcome: &'static str,
+    pub(crate) class: Option<String>,
 }
 
 /// Binds one device.
@@ -73,28 +80,38 @@ async fn try_bind(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &By
     let now = core.now();
     let binding: Binding = authenticate::read(body)?;
     // Only apps bind devices: a login that belongs to a browser is refused here, since no cookie is looked at.
-    let Authenticated { capability, login } =
+    let authenticated =
         consent::open_authenticated(core, tenant, &binding.client_id, &binding.login, &HeaderMap::new(), now)?;
-    let person = capability.person_id();
-    let key = Jwk::from_value(&binding.public_key)
-        .map_err(|error| StepProblem::invalid(format_args!("member 'public_key': {error}")))?;
-    let request = BindingRequest {
-        device_id: rng::bytes(&*core.rng),
-        person_id: *person.as_bytes(),
-        public_key: key.key,
-        name: binding.name,
-        class: binding.class,
-        consented_to_substantial: binding.consent_to_substantial,
-    };
+    let person = authenticated.capability.person_id();
     let policy = &tenant.settings.policy;
-    let device = device::bind(
-        &request,
-        &binding.proof,
-        &login.request.login_id.0,
-        &login.performed,
-        policy,
-        now,
-    )?;
+    let consented = binding.consent_to_substantial;
+    let (device, findings) = match (binding.public_key, binding.class, binding.proof, binding.passkey) {
+        (Some(public_key), Some(class), Some(proof), None) => {
+            let key = Jwk::from_value(&public_key)
+                .map_err(|error| StepProblem::invalid(format_args!("member 'public_key': {error}")))?;
+            let request = BindingRequest {
+                device_id: rng::bytes(&*core.rng),
+                person_id: *person.as_bytes(),
+                public_key: key.key,
+                name: binding.name,
+                class,
+                consented_to_substantial: consented,
+            };
+            let login = &authenticated.login;
+            let login_id = &login.request.login_id.0;
+            let device = device::bind(&request, &proof, login_id, &login.performed, policy, now)?;
+            (device, Vec::new())
+        }
+        (None, None, None, Some(made)) => {
+            passkeys::register(tenant, &authenticated, binding.name, consented, &made, now)?
+        }
+        _ => {
+            return Err(StepProblem::invalid(
+                "either the members 'public_key', 'class' and 'proof' are needed, or 'passkey'",
+            ));
+        }
+    };
+    let capability = authenticated.capability;
     let valid_until = device
         .valid_until(policy)
         .ok_or_else(|| StepProblem::failed("a class just admitted is not admitted"))?;
@@ -121,7 +138,7 @@ async fn try_bind(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &By
                 device: people::device_handle(person, &device.device_id),
                 valid_until: valid_until.0,
                 class: device.class,
-                findings: Vec::new(),
+                findings,
             })
         }
         Committed::Conflict(_) => Err(StepProblem::Unavailable(

@@ -27,6 +27,7 @@ mod limits;
 mod mtls;
 mod nobody;
 mod pages;
+mod passkeys;
 mod people;
 pub mod provisioning;
 mod push;

@@ -21,7 +21,7 @@ use crate::{
     devices,
     limits::Network,
     mtls::PeerCertificate,
-    pages, push,
+    pages, passkeys, push,
     rng::Rng,
     statement,
     support::Problem,
@@ -48,6 +48,7 @@ pub(crate) fn public(core: Arc<Core>) -> Router {
             ("/auth/device", post(device)),
             ("/auth/consent", get(show_consent).post(decide_consent)),
             ("/devices", post(bind_device)),
+            ("/devices/passkey", post(passkey_options)),
             ("/account", get(show_account)),
             ("/account/revoke", post(revoke)),
             ("/account/overview", post(overview)),
@@ -235,6 +236,10 @@ async fn device(
     body: Body,
 ) -> Response {
     authenticate::device(&core, &tenant, network(&connection), &body.0).await
+}
+
+async fn passkey_options(State(core): Shared, AtTenant(tenant): AtTenant, body: Body) -> Response {
+    passkeys::options(&core, &tenant, &body.0).await
 }
 
 async fn bind_device(

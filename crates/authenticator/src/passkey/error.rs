@@ -1,7 +1,6 @@
 //! Why a passkey is not registered, or does not log in.
 
 use super::{MAX_ATTESTATION_OBJECT_BYTES, MAX_CLIENT_DATA_BYTES};
-use crate::attestation::ChainError;
 use crate::device::{BindingError, DeviceError};
 
 /// Why a registration or a login with a passkey is refused. Sections are those of Web Authentication, level 3.
@@ -90,15 +89,4 @@ impl PasskeyError {
             Self::Device(_) => "passkey-device",
         }
     }
-}
-
-/// Why a maker's word about an authenticator is not believed. The key is as good as one without attestation then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Disbelief {
-    /// Nothing, or nothing that is read here.
-    Format,
-    /// A model that the policy does not name.
-    Model,
-    /// A chain that does not end at the model's roots.
-    Chain(ChainError),
 }

@@ -1,10 +1,13 @@
-//! What a browser is asked, in the JSON form of §5.1.8 and §5.1.9 (`PublicKeyCredential.parse…OptionsFromJSON`).
+//! What a browser is asked at registration, in the JSON form of §5.1.9 (`PublicKeyCredential.parseCreationOptionsFromJSON`).
+//!
+//! A login needs no options from here: the wallet derives the challenge ([`super::login_challenge`]) from the provider's signed one, after it has
+//! verified that, and the browser knows the site.
 
 use jose::base64url;
 use serde::Serialize;
 
 use super::authenticator_data::ES256;
-use super::{USER_HANDLE_BYTES, login_challenge, registration_challenge};
+use super::{USER_HANDLE_BYTES, registration_challenge};
 
 /// How long a browser waits for the person, in milliseconds: as long as the provider's challenge is good.
 const TIMEOUT_MILLISECONDS: u64 = crate::challenge::LIFETIME_SECONDS * 1_000;
@@ -141,29 +144,6 @@ impl CreationOptions {
     }
 }
 
-/// `PublicKeyCredentialRequestOptionsJSON`. No credential is named: the browser offers what it has.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RequestOptions {
-    rp_id: String,
-    challenge: String,
-    timeout: u64,
-    user_verification: &'static str,
-}
-
-impl RequestOptions {
-    /// Options for the login of this signed challenge.
-    #[must_use]
-    pub fn new(party: &Party, challenge_token: &str) -> Self {
-        Self {
-            rp_id: party.rp_id.clone(),
-            challenge: base64url::encode(&login_challenge(challenge_token)),
-            timeout: TIMEOUT_MILLISECONDS,
-            user_verification: "required",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -216,11 +196,5 @@ mod tests {
             "attestationFormats": ["packed"],
         });
         assert_eq!(made, expected);
-        let asked = serde_json::to_value(RequestOptions::new(&party, "a.b.c")).unwrap();
-        let challenge = base64url::encode(&login_challenge("a.b.c"));
-        let expected = serde_json::json!({
-            "rpId": "idp.example", "challenge": challenge, "timeout": 180_000, "userVerification": "required",
-        });
-        assert_eq!(asked, expected);
     }
 }

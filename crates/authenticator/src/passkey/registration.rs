@@ -1,14 +1,12 @@
 //! Registration (§7.1): from what `navigator.credentials.create()` made to a bound device.
 
-use jose::UnixTime;
-use jose::base64url;
-use serde::Serialize;
+use jose::{UnixTime, base64url};
 
 use super::authenticator_data::AuthenticatorData;
 use super::client_data::{self, Ceremony};
-use super::error::Disbelief;
 use super::statement::Statement;
 use super::{MAX_ATTESTATION_OBJECT_BYTES, Party, PasskeyError, hash, registration_challenge, user_handle};
+use crate::attestation::ChainError;
 use crate::attestation::cbor::Item;
 use crate::device::{self, DeviceKey, PasskeyRecord};
 use crate::policy::{AuthenticationPolicy, Performed};
@@ -49,13 +47,12 @@ impl std::fmt::Debug for Registration {
 pub struct Registered {
     /// To be stored.
     pub device: DeviceKey,
-    /// Why it is of its class: every check, with its outcome.
-    pub findings: Vec<Finding>,
+    /// Why it is good for own pages only; empty where it is good for services.
+    pub failed: Vec<Check>,
 }
 
 /// What decides about the class of a passkey.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Check {
     /// The key cannot leave its authenticator (backup-eligible is off).
     DeviceBound,
@@ -63,17 +60,21 @@ pub enum Check {
     AttestationFormat,
     /// The policy names the authenticator's model.
     AuthenticatorModel,
-    /// The attestation's chain ends at the model's roots.
-    AttestationChain,
+    /// The attestation's chain ends at the model's roots. Holds what is wrong.
+    AttestationChain(ChainError),
 }
 
-/// A check and its outcome.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// Which.
-    pub check: Check,
-    /// `passed`, `failed`, `not-reached`, or what is wrong with the chain.
-    pub outcome: &'static str,
+impl Check {
+    /// Stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::DeviceBound => "passkey-device-bound",
+            Self::AttestationFormat => "passkey-attestation-format",
+            Self::AuthenticatorModel => "passkey-authenticator-model",
+            Self::AttestationChain(_) => "passkey-attestation-chain",
+        }
+    }
 }
 
 /// Binds a passkey to the person of a card login.
@@ -112,9 +113,11 @@ pub fn register(
     let signed = [bytes, &hash(&[&registration.client_data])].concat();
     let statement = Statement::verify(format, statement, &signed, credential)?;
     let believed = statement.believe(&credential.aaguid, |aaguid| policy.passkeys.roots_of(aaguid), now);
-    let findings = findings(&data, believed);
-    let attested = findings.iter().all(|finding| finding.outcome == PASSED);
-    let class = policy.passkey_class(attested).ok_or(PasskeyError::NotAdmitted)?;
+    let can_leave = data.is_backup_eligible().then_some(Check::DeviceBound);
+    let failed: Vec<Check> = can_leave.into_iter().chain(believed.err()).collect();
+    let class = policy
+        .passkey_class(failed.is_empty())
+        .ok_or(PasskeyError::NotAdmitted)?;
     device::check_consent(class, request.consented_to_substantial)?;
     let record = PasskeyRecord {
         credential: base64url::encode(&hash(&[credential.id])),
@@ -122,11 +125,9 @@ pub fn register(
     };
     Ok(Registered {
         device: DeviceKey::of_passkey(request, class, &credential.key, record, data.counter, performed, now),
-        findings,
+        failed,
     })
 }
-
-const PASSED: &str = "passed";
 
 fn members<'a, 'b>(object: &'b Item<'a>) -> Option<(&'a str, &'b Item<'a>, &'a [u8])> {
     let Item::Text(format) = object.member("fmt")? else {
@@ -134,24 +135,4 @@ fn members<'a, 'b>(object: &'b Item<'a>) -> Option<(&'a str, &'b Item<'a>, &'a [
     };
     let data = object.member("authData")?.bytes()?;
     Some((*format, object.member("attStmt")?, data)).filter(|_| object.map().is_some_and(|map| map.len() == 3))
-}
-
-fn findings(data: &AuthenticatorData<'_>, believed: Result<(), Disbelief>) -> Vec<Finding> {
-    const FAILED: &str = "failed";
-    const NOT_REACHED: &str = "not-reached";
-    let bound = if data.is_backup_eligible() { FAILED } else { PASSED };
-    let (format, model, chain) = match believed {
-        Ok(()) => (PASSED, PASSED, PASSED),
-        Err(Disbelief::Format) => (FAILED, NOT_REACHED, NOT_REACHED),
-        Err(Disbelief::Model) => (PASSED, FAILED, NOT_REACHED),
-        Err(Disbelief::Chain(error)) => (PASSED, PASSED, error.code()),
-    };
-    [
-        (Check::DeviceBound, bound),
-        (Check::AttestationFormat, format),
-        (Check::AuthenticatorModel, model),
-        (Check::AttestationChain, chain),
-    ]
-    .map(|(check, outcome)| Finding { check, outcome })
-    .into()
 }

@@ -6,7 +6,7 @@ use jose::UnixTime;
 
 use super::PasskeyError;
 use super::authenticator_data::{AttestedCredential, ES256};
-use super::error::Disbelief;
+use super::registration::Check;
 use crate::attestation::Roots;
 use crate::attestation::cbor::Item;
 use crate::attestation::x509::{Certificate, ChainRules, KeyKind, verify_chain};
@@ -73,11 +73,11 @@ impl<'a> Statement<'a> {
         aaguid: &[u8; 16],
         roots_of: impl FnOnce(&[u8; 16]) -> Option<Roots>,
         now: UnixTime,
-    ) -> Result<(), Disbelief> {
+    ) -> Result<(), Check> {
         let Self::Certified(chain) = self else {
-            return Err(Disbelief::Format);
+            return Err(Check::AttestationFormat);
         };
-        let roots = roots_of(aaguid).ok_or(Disbelief::Model)?;
+        let roots = roots_of(aaguid).ok_or(Check::AuthenticatorModel)?;
         let rules = ChainRules {
             least_length: 1,
             leaf_dates: true,
@@ -86,7 +86,7 @@ impl<'a> Statement<'a> {
         };
         verify_chain(chain, &roots, &rules, now)
             .map(|_| ())
-            .map_err(Disbelief::Chain)
+            .map_err(Check::AttestationChain)
     }
 }
 

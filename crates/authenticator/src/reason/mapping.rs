@@ -5,6 +5,7 @@ use crate::{
     challenge::ChallengeError,
     device::{BindingError, DeviceError},
     health_card::{CardResponseError, HealthCardError},
+    passkey::PasskeyError,
     policy::LevelRefusal,
 };
 
@@ -96,6 +97,33 @@ impl BindingError {
             Self::EvidenceMissing => Reason::AttestationRefused,
             Self::ConsentMissing => Reason::ConsentMissing,
             Self::Name | Self::ProofForm | Self::ProofChallenge | Self::ProofSignature => Reason::Malformed,
+        }
+    }
+}
+
+impl PasskeyError {
+    /// As wallets are told.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            // A browser that was asked as it should be does not do these.
+            Self::ClientData
+            | Self::Type
+            | Self::Challenge
+            | Self::Origin
+            | Self::AuthenticatorData
+            | Self::RpId
+            | Self::UserPresence
+            | Self::UserVerification
+            | Self::AttestationObject
+            | Self::Algorithm
+            | Self::CredentialId => Reason::Malformed,
+            Self::Statement | Self::BackupFlags => Reason::AttestationRefused,
+            Self::NotAdmitted => Reason::DeviceNotAdmitted,
+            Self::NotBound => Reason::DeviceUnknown,
+            Self::Cloned => Reason::DeviceCloned,
+            Self::Binding(error) => error.reason(),
+            Self::Device(error) => error.reason(),
         }
     }
 }
