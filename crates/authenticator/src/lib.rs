@@ -1,5 +1,5 @@
 //! How a person proves who she is: health card and PIN, device keys, passkeys and what their
-//! makers attest about them, levels and the policy that rules them.
+//! makers attest about them, levels and the policy that rules them; and which apps open an insurer's links.
 //!
 //! Trusted for: an [`AuthenticatedPerson`] exists only after a signature was verified here, over a challenge this
 //! provider issued, with a key that a trusted authority or an earlier card login vouches for.
@@ -7,6 +7,7 @@
 //! Does not: read a clock, draw randomness, open files or sockets, keep state, log. Single use of a challenge is
 //! enforced where the login is redeemed, on [`challenge::Challenge::login_id`].
 
+pub mod app_links;
 pub mod attestation;
 pub mod challenge;
 pub mod device;

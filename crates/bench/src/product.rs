@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::Result;
-use authenticator::{Ik, policy::AuthenticationPolicy};
+use authenticator::{Ik, app_links::Apps, policy::AuthenticationPolicy};
 use federation::Schemes;
 use jose::{
     UnixTime,
@@ -47,6 +47,7 @@ pub fn provider(world: &World, store: Arc<dyn Store>, register: &Path, limits: L
             authenticator_url: None,
             wallet: None,
             contacts: vec![],
+            apps: Apps::default(),
             policy: AuthenticationPolicy::default(),
             card_trust: Arc::clone(&card_trust),
             authority_hints: vec![MASTER.to_owned()],

@@ -9,6 +9,7 @@ use std::{
 
 use authenticator::{
     Ik,
+    app_links::Apps,
     health_card::{AuthorityRules, RevokedCard},
     policy::AuthenticationPolicy,
 };
@@ -174,6 +175,9 @@ pub struct TenantConfig {
     /// Levels, methods, device classes, intervals, single sign-on.
     #[serde(default)]
     pub policy: AuthenticationPolicy,
+    /// Apps that phones open instead of the browser, by verified links.
+    #[serde(default)]
+    pub apps: Apps,
     /// The token key's certificate, and the key where it was made elsewhere.
     #[serde(default)]
     pub token_key: Option<TokenKey>,
@@ -351,6 +355,20 @@ mod tests {
     fn a_wrong_check_digit_in_an_institution_code_is_refused() {
         let error = Config::parse(&SAMPLE.replace("109900019", "109900018")).unwrap_err();
         assert!(error.contains("iks"), "{error}");
+    }
+
+    #[test]
+    fn an_app_that_no_phone_could_find_is_refused_with_its_form() {
+        for (good, bad, words) in [
+            ("de.insurer.app\",", "app\",", "no Android application ID"),
+            ("00:11:22:33", "0011:22:33", "no SHA-256 fingerprint"),
+            ("ABCDE12345.de", "de", "no iOS application identifier"),
+            ("app\", certificates", "app\", fingerprints", "unknown field `fingerprints`"),
+        ] {
+            assert!(SAMPLE.contains(good), "{good}");
+            let error = Config::parse(&SAMPLE.replacen(good, bad, 1)).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
     }
 
     #[test]

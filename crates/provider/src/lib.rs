@@ -8,6 +8,7 @@
 
 mod account;
 mod anomalies;
+mod app_links;
 mod attestation;
 mod authenticate;
 mod authorize;

@@ -16,7 +16,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use transport::ConnectionInfo;
 
 use crate::{
-    account, attestation, authenticate, authorize, consent,
+    account,
+    app_links::System,
+    attestation, authenticate, authorize, consent,
     core::{Core, StepProblem},
     devices,
     limits::Network,
@@ -36,6 +38,11 @@ type Shared = State<Arc<Core>>;
 pub(crate) fn public(core: Arc<Core>) -> Router {
     mount(
         core,
+        &[
+            (EVIDENCE_PATH, get(evidence)),
+            (System::Android.path(), get(android_links)),
+            (System::Apple.path(), get(apple_links)),
+        ],
         &[
             ("/.well-known/openid-federation", get(entity_statement)),
             ("/jwks", get(signed_keys)),
@@ -63,15 +70,23 @@ pub(crate) fn public(core: Arc<Core>) -> Router {
 
 /// The two endpoints that ask for a client certificate.
 pub(crate) fn mtls(core: Arc<Core>) -> Router {
+    let of_host = [(EVIDENCE_PATH, get(evidence))];
     let routes = [("/par", post(par)), ("/token", post(token_endpoint))];
-    mount(core, &routes, Problem::into_oauth_json)
+    mount(core, &of_host, &routes, Problem::into_oauth_json)
 }
 
-/// Each route twice: below a tenant's path, and at the root for tenants that own a host.
+/// What is about a host or the instance behind it, once; what is about a tenant twice: below its path, and at the root for tenants that own a host.
 /// `tell`: how whoever calls these is told that a step panicked.
-fn mount(core: Arc<Core>, routes: &[(&str, MethodRouter<Arc<Core>>)], tell: fn(Problem) -> Response) -> Router {
-    // Once, at the host: evidence is about the instance and the connection, not about a tenant.
-    let mut router = Router::new().route(EVIDENCE_PATH, get(evidence));
+fn mount(
+    core: Arc<Core>,
+    of_host: &[(&str, MethodRouter<Arc<Core>>)],
+    routes: &[(&str, MethodRouter<Arc<Core>>)],
+    tell: fn(Problem) -> Response,
+) -> Router {
+    let mut router = Router::new();
+    for (path, method) in of_host {
+        router = router.route(path, method.clone());
+    }
     for (path, method) in routes {
         router = router
             .route(path, method.clone())
@@ -97,6 +112,19 @@ async fn evidence(
 ) -> Response {
     let connection = connection.map(|Extension(connection)| connection);
     attestation::evidence(&core, connection, &query.unwrap_or_default()).await
+}
+
+async fn android_links(State(core): Shared, Host(host): Host, headers: HeaderMap) -> Response {
+    links(&core, host.as_deref(), System::Android, &headers)
+}
+
+async fn apple_links(State(core): Shared, Host(host): Host, headers: HeaderMap) -> Response {
+    links(&core, host.as_deref(), System::Apple, &headers)
+}
+
+fn links(core: &Core, host: Option<&str>, system: System, headers: &HeaderMap) -> Response {
+    host.and_then(|host| core.tenants.association_files(host)?.answer(system))
+        .unwrap_or_else(|| unknown_path(core, headers))
 }
 
 /// The tenant this request names.
@@ -130,6 +158,17 @@ fn host(parts: &Parts) -> Option<&str> {
         .authority()
         .map(axum::http::uri::Authority::as_str)
         .or_else(|| parts.headers.get(header::HOST)?.to_str().ok())
+}
+
+/// The host this request names.
+struct Host(Option<String>);
+
+impl<S: Sync> FromRequestParts<S> for Host {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(host(parts).map(str::to_owned)))
+    }
 }
 
 fn unknown_path(core: &Core, headers: &HeaderMap) -> Response {

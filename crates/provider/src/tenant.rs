@@ -7,14 +7,23 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use authenticator::{Ik, health_card::CardTrust, policy::AuthenticationPolicy};
+use authenticator::{
+    Ik,
+    app_links::{Apps, AppsError, publish::PublishError},
+    health_card::CardTrust,
+    policy::AuthenticationPolicy,
+};
 use axum::body::Bytes;
 use jose::UnixTime;
 use store::TenantId;
 use thiserror::Error;
 use url::Url;
 
-use crate::{keys::TenantKeys, wallet_files::WalletSettings};
+use crate::{
+    app_links::{self, AssociationFiles},
+    keys::TenantKeys,
+    wallet_files::WalletSettings,
+};
 
 /// Longest tenant path segment.
 const MAX_PATH_BYTES: usize = 64;
@@ -38,6 +47,8 @@ pub struct TenantSettings {
     pub authenticator_url: Option<String>,
     /// The web wallet; `None`: it is not served.
     pub wallet: Option<WalletSettings>,
+    /// Apps that phones open instead of the browser.
+    pub apps: Apps,
     /// Mail addresses of the insurer's support, published in the statement.
     pub contacts: Vec<String>,
     /// Levels, methods, device classes, intervals, single sign-on.
@@ -66,6 +77,22 @@ pub enum TenantError {
         member: &'static str,
         /// Whose.
         issuer: String,
+    },
+    /// Its apps.
+    #[error("apps of '{issuer}': {reason}")]
+    Apps {
+        /// Whose.
+        issuer: String,
+        /// Why.
+        reason: AppsError,
+    },
+    /// The files that name the apps of a host.
+    #[error("app links of '{host}': {reason}")]
+    AppLinks {
+        /// Which host.
+        host: String,
+        /// Why.
+        reason: PublishError,
     },
 }
 
@@ -124,6 +151,7 @@ impl Tenant {
 pub struct Tenants {
     by_path: HashMap<String, Arc<Tenant>>,
     by_host: HashMap<String, Arc<Tenant>>,
+    association_files: HashMap<String, AssociationFiles>,
 }
 
 impl Tenants {
@@ -132,7 +160,10 @@ impl Tenants {
     /// # Errors
     /// [`TenantError`] for the first that cannot be served.
     pub fn new(settings: Vec<TenantSettings>) -> Result<Self, TenantError> {
-        let mut tenants = Self::default();
+        let mut tenants = Self {
+            association_files: app_links::by_host(settings.iter())?,
+            ..Self::default()
+        };
         for settings in settings {
             tenants.insert(settings)?;
         }
@@ -177,11 +208,12 @@ impl Tenants {
 
     /// The tenant with this host, whatever the port.
     pub fn by_host(&self, host_and_port: &str) -> Option<&Arc<Tenant>> {
-        let host = match host_and_port.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-            _ => host_and_port,
-        };
-        self.by_host.get(&host.to_ascii_lowercase())
+        self.by_host.get(&host_of(host_and_port))
+    }
+
+    /// The files about apps of this host, whatever the port; `None` where no tenant on it has an app.
+    pub(crate) fn association_files(&self, host_and_port: &str) -> Option<&AssociationFiles> {
+        self.association_files.get(&host_of(host_and_port))
     }
 
     /// The tenant with this issuer.
@@ -203,6 +235,15 @@ impl Tenants {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// In lower case, without the port.
+fn host_of(host_and_port: &str) -> String {
+    let host = match host_and_port.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => host_and_port,
+    };
+    host.to_ascii_lowercase()
 }
 
 /// Host and optional path segment of an issuer.

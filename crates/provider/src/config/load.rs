@@ -442,6 +442,7 @@ fn settings(
         wallet: tenant.wallet.clone(),
         browser_base,
         contacts: tenant.contacts.clone(),
+        apps: tenant.apps.clone(),
         policy: tenant.policy.clone(),
         card_trust: Arc::clone(card_trust),
         authority_hints: vec![anchor.entity_id.as_str().to_owned()],

@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use ::federation::Schemes;
 use authenticator::{
     Acr, Ik,
+    app_links::Apps,
     policy::{AuthenticationPolicy, DeviceClassRule, DeviceEvidence},
 };
 use axum::Router;
@@ -341,6 +342,7 @@ pub fn settings(insurer: &Insurer, name: &str, setup: &Setup) -> TenantSettings 
         authenticator_url: setup.authenticator_url.clone(),
         wallet: setup.wallet.clone(),
         contacts: vec!["support@kasse.example".to_owned()],
+        apps: Apps::default(),
         policy: setup.policy.clone(),
         card_trust: pki::card_trust(),
         authority_hints: vec![MASTER.to_owned()],

@@ -6,6 +6,7 @@ mod common;
 
 mod account;
 mod anomalies;
+mod app_links;
 mod authorize;
 mod bad_input;
 mod certificates;

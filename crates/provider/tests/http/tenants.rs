@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use provider::{LimitSettings, Provider, ProviderParts};
+use provider::{LimitSettings, Provider, ProviderParts, TenantSettings};
 use serde_json::json;
 use store::{memory::MemoryStore, register::MemoryRegister};
 use vault::Vault;
@@ -26,6 +26,14 @@ fn parts(setup: &Setup, store: &Arc<WatchedStore>, authority: &Arc<ComponentAuth
         token_certificates: Some(Arc::clone(authority) as _),
         invented_people: true,
     }
+}
+
+/// A provider of these insurers, without a server.
+pub fn alone(tenants: Vec<TenantSettings>) -> Provider {
+    let store = WatchedStore::new(Arc::new(MemoryStore::new()));
+    let mut parts = parts(&Setup::default(), &store, &Arc::default());
+    parts.tenants = tenants;
+    Provider::new(parts).unwrap()
 }
 
 fn insurer(number: usize) -> Insurer {

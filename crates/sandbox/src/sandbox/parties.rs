@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use authenticator::app_links::Apps;
 use authenticator::policy::{AuthenticationPolicy, DeviceClassRule, DeviceEvidence};
 use authenticator::{Acr, Ik};
 use axum::body::Bytes;
@@ -86,6 +87,7 @@ pub(super) fn tenants(
                 support: None,
             }),
             contacts: vec![insurer.contact().to_owned()],
+            apps: Apps::default(),
             policy: policy.clone(),
             card_trust: Arc::clone(&card_trust),
             authority_hints: vec![addresses.master.clone()],
