@@ -85,12 +85,14 @@ pub(crate) fn by_host<'a>(
     files.collect()
 }
 
-/// Where the apps open: the authorization endpoint, and the authenticator's own address where it is on the same host.
+/// Where the apps open: the authorization endpoint, and the addresses by which the insurer's pages lead to the authenticator, if they are on the same
+/// host: the web wallet's, for whoever scans a code with a phone that has the app, and the one configured.
 fn paths(tenant: &TenantSettings, pages: &Url) -> Result<Vec<LinkPath>, publish::PublishError> {
-    let mut paths = vec![LinkPath::parse(&format!(
-        "{}/auth",
-        pages.path().trim_end_matches('/')
-    ))?];
+    let base = pages.path().trim_end_matches('/');
+    let mut paths = vec![LinkPath::parse(&format!("{base}/auth"))?];
+    if tenant.wallet.is_some() {
+        paths.push(LinkPath::parse(&format!("{base}/wallet/"))?);
+    }
     let authenticator = tenant.authenticator_url.as_deref().map(Url::parse);
     if let Some(Ok(authenticator)) = authenticator
         && authenticator.host_str() == pages.host_str()

@@ -363,7 +363,11 @@ mod tests {
             ("de.insurer.app\",", "app\",", "no Android application ID"),
             ("00:11:22:33", "0011:22:33", "no SHA-256 fingerprint"),
             ("ABCDE12345.de", "de", "no iOS application identifier"),
-            ("app\", certificates", "app\", fingerprints", "unknown field `fingerprints`"),
+            (
+                "app\", certificates",
+                "app\", fingerprints",
+                "unknown field `fingerprints`",
+            ),
         ] {
             assert!(SAMPLE.contains(good), "{good}");
             let error = Config::parse(&SAMPLE.replacen(good, bad, 1)).unwrap_err();

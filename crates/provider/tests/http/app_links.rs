@@ -11,7 +11,7 @@ use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, Request, StatusCode},
 };
-use provider::{TenantError, TenantSettings, Tenants};
+use provider::{TenantError, TenantSettings, Tenants, WalletSettings};
 use serde_json::json;
 use tower::ServiceExt as _;
 
@@ -118,7 +118,8 @@ async fn a_host_without_an_app_has_no_such_file_and_no_host_shows_another_ones()
 async fn pages_on_a_host_of_their_own_have_the_files_there_with_the_authenticator_beside_the_endpoint() {
     let mut own = tenant("https://idp.example/a", "one");
     own.browser_base = "https://login.example/kasse".into();
-    own.authenticator_url = Some("https://login.example/kasse/wallet/".into());
+    own.wallet = Some(WalletSettings::default());
+    own.authenticator_url = Some("https://login.example/kasse/app".into());
     let mut elsewhere = tenant("https://idp.example/b", "other");
     elsewhere.authenticator_url = Some("https://app.example/open".into());
     let router = alone(vec![own, elsewhere]).public_router();
@@ -126,8 +127,10 @@ async fn pages_on_a_host_of_their_own_have_the_files_there_with_the_authenticato
     let judged = |path| file.judge("ABCDE12345.de.one.app", authorization(path));
     for (path, verdict) in [
         ("/kasse/auth", Verdict::Opens),
+        ("/kasse/app", Verdict::Opens),
         ("/kasse/wallet/", Verdict::Opens),
-        ("/kasse/wallet/app.js", Verdict::NoMatch),
+        ("/kasse/wallet/config.json", Verdict::NoMatch),
+        ("/kasse/app/more", Verdict::NoMatch),
         ("/a/auth", Verdict::NoMatch),
     ] {
         assert_eq!(judged(path), Some(verdict), "{path}");
