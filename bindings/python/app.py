@@ -81,7 +81,7 @@ class App:
     def decide(self, consent: core.Consent) -> core.Told:
         """A real app shows a switch for each voluntary claim."""
         self.shown.append(consent)
-        return core.Told.APPROVE(consent.voluntary, False)
+        return core.Told.APPROVE(consent.voluntary, False, None)
 
     def do(self, want: core.Want) -> core.Told:
         """What the core wants, done."""

@@ -3,7 +3,7 @@
 use jose::{UnixTime, base64url};
 use wallet::flow::{self, FlowError, Method};
 
-use crate::{Attestation, Consent, DeviceRecord, Finding, Request, Told, WalletError, Want};
+use crate::{AbortWhy, Attestation, Consent, DeviceRecord, Finding, OtherDevice, Request, Told, WalletError, Want};
 
 impl From<flow::Want> for Want {
     fn from(want: flow::Want) -> Self {
@@ -35,6 +35,7 @@ impl From<flow::Want> for Want {
                 consent: consent.into(),
             },
             flow::Want::GoBack { address } => Self::GoBack { address },
+            flow::Want::Done => Self::Done,
             flow::Want::Keep(bound) => Self::Keep {
                 record: bound.record.into(),
                 class: bound.class,
@@ -57,8 +58,22 @@ impl From<Told> for flow::Told {
                 y,
                 attestation: attestation.map(Into::into),
             },
-            Told::Approve { voluntary, remember } => Self::Approve { voluntary, remember },
+            Told::Approve {
+                voluntary,
+                remember,
+                number,
+            } => Self::Approve {
+                voluntary,
+                remember,
+                number,
+            },
             Told::Decline => Self::Decline,
+            Told::Abort { why } => Self::Abort {
+                why: match why {
+                    AbortWhy::NotMe => flow::AbortWhy::NotMe,
+                    AbortWhy::PhoneCall => flow::AbortWhy::PhoneCall,
+                },
+            },
         }
     }
 }
@@ -93,6 +108,18 @@ impl From<flow::Request> for Request {
             essential: request.requested.claims.essential,
             voluntary: request.requested.claims.voluntary,
             expires_at: request.expires_at,
+            other_device: request.other_device.map(Into::into),
+        }
+    }
+}
+
+impl From<flow::OtherDevice> for OtherDevice {
+    fn from(device: flow::OtherDevice) -> Self {
+        Self {
+            browser: device.browser,
+            system: device.system,
+            in_same_network: device.network.map(|network| network == flow::NetworkOf::Same),
+            asked_at: device.asked_at,
         }
     }
 }
@@ -105,6 +132,7 @@ impl From<flow::Consent> for Consent {
             essential: consent.claims.essential,
             voluntary: consent.claims.voluntary,
             remembered: consent.remembered,
+            other_device: consent.other_device.map(Into::into),
         }
     }
 }

@@ -65,6 +65,8 @@ pub enum Want {
         /// The service's, or the browser page's.
         address: String,
     },
+    /// The login is over here. Where it was begun on another device, that one goes on, or says why not.
+    Done,
     /// The device is bound: keep its record, and show what it is good for.
     Keep {
         /// To be kept beside the key.
@@ -93,6 +95,30 @@ pub struct Request {
     pub voluntary: Vec<String>,
     /// Last second in which it can be answered, since 1970.
     pub expires_at: u64,
+    /// The device it was begun on, where it is not this one: show it with a warning before anything else.
+    pub other_device: Option<OtherDevice>,
+}
+
+/// Where a login was begun that is to be answered here.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct OtherDevice {
+    /// Its browser, as people call it; empty where nobody knows.
+    pub browser: String,
+    /// Its system, as people call it; empty where nobody knows.
+    pub system: String,
+    /// Whether it is in the same network as this device, where the provider can tell.
+    pub in_same_network: Option<bool>,
+    /// When its page showed what was scanned, in seconds since 1970.
+    pub asked_at: u64,
+}
+
+/// Why a person ends a login for everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum AbortWhy {
+    /// She did not begin it.
+    NotMe,
+    /// Somebody is on the phone with her.
+    PhoneCall,
 }
 
 /// What a person decides about.
@@ -108,6 +134,8 @@ pub struct Consent {
     pub voluntary: Vec<String>,
     /// Whether she answered the same question before and asked to remember it.
     pub remembered: bool,
+    /// The device the login was begun on, where it is not this one: the decision then needs the number its page shows.
+    pub other_device: Option<OtherDevice>,
 }
 
 /// A check of the phone that failed.
@@ -193,9 +221,16 @@ pub enum Told {
         voluntary: Vec<String>,
         /// Whether the same question need not be asked again.
         remember: bool,
+        /// The two digits she reads on the other device; only where the login was begun there.
+        number: Option<String>,
     },
     /// She releases nothing.
     Decline,
+    /// It is not her login, or somebody tells her on the phone what to do: ends it on both devices.
+    Abort {
+        /// Which of the two.
+        why: AbortWhy,
+    },
 }
 
 /// Why a flow does not go on.

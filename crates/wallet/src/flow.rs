@@ -37,7 +37,7 @@ pub use binding::{Attestation, Binding, BindingWish, Bound, DeviceRecord, Findin
 pub use card::{card_message, card_response};
 pub use error::FlowError;
 pub use login::{Login, LoginAddress, MAX_ADDRESS_CHARACTERS};
-pub use wire::{ClaimNames, Consent, Requested, Service};
+pub use wire::{ClaimNames, Consent, NetworkOf, OtherDevice, Requested, Service};
 
 /// What a machine wants of the app around it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +79,8 @@ pub enum Want {
         /// The service's, or the browser page's.
         address: String,
     },
+    /// The login is over here. Where it was begun on another device, that one goes on, or says why not.
+    Done,
     /// The device is bound: keep its record, and show what it is good for.
     Keep(Bound),
 }
@@ -115,6 +117,9 @@ pub struct Request {
     pub requested: Requested,
     /// Last second in which it can be answered.
     pub expires_at: u64,
+    /// The device it was begun on, where it is not this one: show it with a warning before anything else.
+    #[serde(default)]
+    pub other_device: Option<OtherDevice>,
 }
 
 /// What the app did.
@@ -158,7 +163,25 @@ pub enum Told {
         voluntary: Vec<String>,
         /// Whether the same question need not be asked again.
         remember: bool,
+        /// The two digits she reads on the other device; only where the login was begun there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<String>,
     },
     /// She releases nothing.
     Decline,
+    /// It is not her login, or somebody tells her on the phone what to do: ends it on both devices.
+    Abort {
+        /// Which of the two.
+        why: AbortWhy,
+    },
+}
+
+/// Why a person ends a login for everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AbortWhy {
+    /// She did not begin it.
+    NotMe,
+    /// Somebody is on the phone with her. Nothing is approved for another device for a while.
+    PhoneCall,
 }

@@ -222,7 +222,12 @@ impl<'p> AnsweredLogin<'p> {
     /// [`PhoneError`].
     pub async fn approve(self, voluntary: &[&str], remember: bool) -> Result<String, PhoneError> {
         let voluntary = voluntary.iter().map(|&name| name.to_owned()).collect();
-        go_back(self.phone, self.login, Told::Approve { voluntary, remember }, self.now).await
+        let told = Told::Approve {
+            voluntary,
+            remember,
+            number: None,
+        };
+        go_back(self.phone, self.login, told, self.now).await
     }
 
     /// Releases everything asked for.
@@ -234,6 +239,7 @@ impl<'p> AnsweredLogin<'p> {
         let told = Told::Approve {
             voluntary,
             remember: false,
+            number: None,
         };
         go_back(self.phone, self.login, told, self.now).await
     }

@@ -2,9 +2,9 @@
 
 import { members, parse, text, texts, whole, type Members } from './shape.ts';
 import { REASONS, type Reason } from './reasons.ts';
-import { FlowError, type ClaimNames, type Consent, type Finding, type Requested, type Service, type Told } from './types.ts';
+import { FlowError, type ClaimNames, type Consent, type Finding, type OtherDevice, type Requested, type Service, type Told } from './types.ts';
 
-export type ChallengeAnswer = { login: string; challenge: string; service: Service; requested: Requested };
+export type ChallengeAnswer = { login: string; challenge: string; service: Service; requested: Requested; other_device: OtherDevice | null };
 export type LoginAnswer = { login: string; consent: Consent };
 
 export function outOfOrder(told: Told): FlowError {
@@ -63,13 +63,25 @@ function claims(found: Members): ClaimNames | undefined {
   return essential && voluntary && { essential, voluntary };
 }
 
+/** `null` for a login that was begun here. */
+function otherDevice(value: unknown): OtherDevice | null | undefined {
+  if (value === undefined || value === null) return null;
+  const found = members(value);
+  const [browser, system, asked_at] = [text(found?.['browser']), text(found?.['system']), whole(found?.['asked_at'])];
+  const network = found?.['network'] ?? null;
+  if (browser === undefined || system === undefined || asked_at === undefined) return undefined;
+  if (network !== null && network !== 'same' && network !== 'other') return undefined;
+  return { browser, system, network, asked_at };
+}
+
 export function challengeAnswer(found: Members): ChallengeAnswer | undefined {
   const [login, challenge] = [text(found['login']), text(found['challenge'])];
   const requested = members(found['requested']);
   const names = claims(members(requested?.['claims']) ?? {});
   const [acr, who] = [text(requested?.['acr']), service(found['service'])];
-  if (login === undefined || challenge === undefined || acr === undefined || !names || !who) return undefined;
-  return { login, challenge, service: who, requested: { acr, claims: names } };
+  const other_device = otherDevice(found['other_device']);
+  if (login === undefined || challenge === undefined || acr === undefined || !names || !who || other_device === undefined) return undefined;
+  return { login, challenge, service: who, requested: { acr, claims: names }, other_device };
 }
 
 export function loginAnswer(found: Members): LoginAnswer | undefined {
@@ -78,11 +90,17 @@ export function loginAnswer(found: Members): LoginAnswer | undefined {
   const [names, who] = [consent && claims(consent), service(consent?.['service'])];
   const remembered = consent?.['remembered'] ?? false;
   if (login === undefined || !names || !who || typeof remembered !== 'boolean') return undefined;
-  return { login, consent: { service: who, ...names, remembered } };
+  return { login, consent: { service: who, ...names, remembered, other_device: null } };
 }
 
-export function decisionAnswer(found: Members): string | undefined {
-  return text(found['redirect']);
+/** `null`: the other device goes on. */
+export function decisionAnswer(found: Members): { redirect: string | null } | undefined {
+  const redirect = found['redirect'] ?? null;
+  return redirect === null || typeof redirect === 'string' ? { redirect } : undefined;
+}
+
+export function abortAnswer(): true {
+  return true;
 }
 
 export type BindingAnswer = { device: string; valid_until: number; class: string; findings: Finding[] };

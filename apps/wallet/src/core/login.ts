@@ -5,7 +5,7 @@ import { outOfOrder, type ChallengeAnswer } from './answers.ts';
 import * as challenges from './challenge.ts';
 import type { Challenge } from './challenge.ts';
 import * as signing from './signing.ts';
-import { FlowError, type Consent, type DeviceRecord, type Request, type Send, type Told, type Want } from './types.ts';
+import { FlowError, type AbortWhy, type Consent, type DeviceRecord, type Request, type Send, type Told, type Want } from './types.ts';
 
 /** Longest address that is opened, in characters. */
 export const MAX_ADDRESS_CHARACTERS = 8192;
@@ -22,6 +22,7 @@ type State =
   | { at: 'answered'; opened: Opened }
   | { at: 'consent'; answered: Answered }
   | { at: 'decided'; answered: Answered | undefined }
+  | { at: 'aborted'; before: State }
   | { at: 'over' };
 
 export function post(issuer: string, path: string, body: unknown): Send {
@@ -34,6 +35,7 @@ function withoutSlashes(issuer: string): string {
 
 export class Login {
   #state: State = { at: 'challenge' };
+  #isBegunElsewhere = false;
   readonly issuer: string;
 
   private constructor(
@@ -100,27 +102,37 @@ export class Login {
         return this.#chosen(state.opened, told, now);
       case 'card':
         if (told.told === 'decline') return choose(state.opened);
+        if (told.told === 'abort') return this.#abort({ at: 'choice', opened: state.opened }, state.opened.login, told.why);
         if (told.told !== 'card-answered') throw outOfOrder(told);
         return this.#answer(state.opened, 'auth/card', { response: told.response });
       case 'device': {
         if (told.told === 'decline') return choose(state.opened);
+        if (told.told === 'abort') return this.#abort({ at: 'choice', opened: state.opened }, state.opened.login, told.why);
         if (told.told !== 'signed') throw outOfOrder(told);
         const response = signing.token(state.message, told.signature);
         return this.#answer(state.opened, 'auth/device', { device: state.device, response });
       }
       case 'answered': {
-        const { login, consent } = answers.answer(told, 'auth/card or auth/device', answers.loginAnswer);
+        const known = answers.answer(told, 'auth/card or auth/device', answers.loginAnswer);
+        const login = known.login;
+        const consent = { ...known.consent, other_device: state.opened.request.other_device };
         const answered = { login, consent, loginId: state.opened.challenge.loginId };
         return [{ at: 'consent', answered }, { want: 'decide', ...consent }];
       }
       case 'consent': {
+        if (told.told === 'abort') return this.#abort(state, state.answered.login, told.why);
         if (told.told !== 'approve' && told.told !== 'decline') throw outOfOrder(told);
         return [{ at: 'decided', answered: state.answered }, this.#decision(state.answered.login, told)];
       }
       case 'decided': {
-        const address = answers.answer(told, 'auth/consent', answers.decisionAnswer);
-        return [{ at: 'over' }, { want: 'go-back', address }];
+        const { redirect } = answers.answer(told, 'auth/consent', answers.decisionAnswer);
+        if (redirect !== null) return [{ at: 'over' }, { want: 'go-back', address: redirect }];
+        if (!this.#isBegunElsewhere) throw new FlowError('answer', 'auth/consent: the answer has another form than expected');
+        return [{ at: 'over' }, { want: 'done' }];
       }
+      case 'aborted':
+        answers.answer(told, 'auth/abort', answers.abortAnswer);
+        return [{ at: 'over' }, { want: 'done' }];
       case 'over':
         throw outOfOrder(told);
     }
@@ -134,8 +146,9 @@ export class Login {
     if (!isOurs || challenge.client_name !== answer.service.name) {
       throw new FlowError('foreign-challenge', 'challenge: not issued by this insurer for the service the address names');
     }
-    const { service, requested } = answer;
-    const request = { client_id: this.clientId, service, requested, expires_at: challenge.exp };
+    const { service, requested, other_device } = answer;
+    this.#isBegunElsewhere = other_device !== null;
+    const request = { client_id: this.clientId, service, requested, expires_at: challenge.exp, other_device };
     return choose({ login: answer.login, challenge, request });
   }
 
@@ -147,6 +160,8 @@ export class Login {
         return this.#signWith(opened, told, now);
       case 'decline':
         return [{ at: 'decided', answered: undefined }, this.#decision(opened.login, told)];
+      case 'abort':
+        return this.#abort({ at: 'choice', opened }, opened.login, told.why);
       default:
         throw outOfOrder(told);
     }
@@ -176,7 +191,16 @@ export class Login {
   #decision(login: string, told: Told & { told: 'approve' | 'decline' }): Send {
     const [decision, claims, remember] =
       told.told === 'approve' ? ['approve', told.voluntary, told.remember] : ['decline', [], false];
-    return post(this.issuer, 'auth/consent', { client_id: this.clientId, login, decision, claims, remember });
+    const body = { client_id: this.clientId, login, decision, claims, remember };
+    if (told.told === 'decline' || !this.#isBegunElsewhere) return post(this.issuer, 'auth/consent', body);
+    const number = told.number ?? '';
+    if (!/^[0-9]{2}$/.test(number)) throw new FlowError('number', 'number: expected the two digits that the other device shows');
+    return post(this.issuer, 'auth/consent', { ...body, number });
+  }
+
+  /** Asks to end the login for everybody; `before` is where it goes on if that fails. */
+  #abort(before: State, login: string, why: AbortWhy): [State, Want] {
+    return [{ at: 'aborted', before }, post(this.issuer, 'auth/abort', { client_id: this.clientId, login, why })];
   }
 }
 
@@ -194,6 +218,8 @@ function waiting(before: State, error: FlowError): State {
       return error.code === 'device-key' ? { at: 'choice', opened: before.opened } : before;
     case 'decided':
       return before.answered ? { at: 'consent', answered: before.answered } : { at: 'over' };
+    case 'aborted':
+      return before.before;
     default:
       return before;
   }

@@ -5,8 +5,14 @@ import { ENDING, type Reason } from './reasons.ts';
 export type Service = { name: string; logo_uri: string | null };
 export type ClaimNames = { essential: string[]; voluntary: string[] };
 export type Requested = { acr: string; claims: ClaimNames };
-export type Request = { client_id: string; service: Service; requested: Requested; expires_at: number };
-export type Consent = ClaimNames & { service: Service; remembered: boolean };
+export type Request = { client_id: string; service: Service; requested: Requested; expires_at: number; other_device: OtherDevice | null };
+export type Consent = ClaimNames & { service: Service; remembered: boolean; other_device: OtherDevice | null };
+
+/** Where a login was begun that is to be answered here. Browser and system are empty where nobody knows; `network`: null where nobody can tell. */
+export type OtherDevice = { browser: string; system: string; network: 'same' | 'other' | null; asked_at: number };
+
+/** Why a person ends a login for everybody. */
+export type AbortWhy = 'not-me' | 'phone-call';
 
 /** What is kept of a bound device, beside its key. */
 export type DeviceRecord = { issuer: string; device: string; name: string; valid_until: number; counter: number };
@@ -31,6 +37,7 @@ export type Want =
   | { want: 'sign-with-new-key'; message: string }
   | ({ want: 'decide' } & Consent)
   | { want: 'go-back'; address: string }
+  | { want: 'done' }
   | ({ want: 'keep' } & Bound);
 
 export type Told =
@@ -40,8 +47,10 @@ export type Told =
   | { told: 'card-answered'; response: string }
   | { told: 'signed'; signature: string }
   | { told: 'key-made'; x: string; y: string; attestation?: Attestation }
-  | { told: 'approve'; voluntary: string[]; remember: boolean }
-  | { told: 'decline' };
+  /** `number`: the two digits on the other device; only where the login was begun there. */
+  | { told: 'approve'; voluntary: string[]; remember: boolean; number?: string }
+  | { told: 'decline' }
+  | { told: 'abort'; why: AbortWhy };
 
 export type FlowErrorCode =
   | 'address'
@@ -50,6 +59,7 @@ export type FlowErrorCode =
   | 'challenge'
   | 'foreign-challenge'
   | 'foreign-device'
+  | 'number'
   | 'card-signature'
   | 'device-key'
   | 'out-of-order';
@@ -85,6 +95,7 @@ export class FlowError extends Error {
         // Nobody said why. Too many tries, or a provider in trouble: later, the same answer may do.
         return !(this.status === 403 || this.status === 429 || (this.status ?? 0) >= 500);
       case 'foreign-device':
+      case 'number':
       case 'card-signature':
       case 'device-key':
       case 'out-of-order':

@@ -38,6 +38,9 @@ pub enum FlowError {
     /// The device was bound at another insurer.
     #[error("device: bound at another insurer")]
     ForeignDevice,
+    /// The login was begun on another device, and no number of its page was told.
+    #[error("number: expected the two digits that the other device shows")]
+    Number,
     /// What the card told is no signature.
     #[error("card: expected a signature of 64 bytes")]
     CardSignature,
@@ -74,6 +77,7 @@ impl FlowError {
             Self::Challenge(_) => "challenge",
             Self::ForeignChallenge => "foreign-challenge",
             Self::ForeignDevice => "foreign-device",
+            Self::Number => "number",
             Self::CardSignature => "card-signature",
             Self::DeviceKey => "device-key",
             Self::OutOfOrder { .. } => "out-of-order",
@@ -91,7 +95,9 @@ impl FlowError {
             Self::Refused {
                 reason: None, status, ..
             } => !(*status == 403 || *status == 429 || *status >= 500),
-            Self::ForeignDevice | Self::CardSignature | Self::DeviceKey | Self::OutOfOrder { .. } => false,
+            Self::ForeignDevice | Self::Number | Self::CardSignature | Self::DeviceKey | Self::OutOfOrder { .. } => {
+                false
+            }
             Self::Address | Self::Answer(_) | Self::Challenge(_) | Self::ForeignChallenge => true,
         }
     }

@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::wire::{ChallengeAnswer, DecisionAnswer, LoginAnswer};
-use super::{Consent, DeviceRecord, FlowError, HttpRequest, Method, Request, Told, Want, signing};
+use super::wire::{AbortAnswer, ChallengeAnswer, DecisionAnswer, LoginAnswer};
+use super::{AbortWhy, Consent, DeviceRecord, FlowError, HttpRequest, Method, Request, Told, Want, signing};
 
 /// Longest address a phone opens, in characters: app links get no longer in practice.
 pub const MAX_ADDRESS_CHARACTERS: usize = 8192;
@@ -28,7 +28,15 @@ pub struct LoginAddress {
 pub struct Login {
     issuer: String,
     client_id: String,
+    begun: Begun,
     state: State,
+}
+
+/// Where a login was begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begun {
+    Here,
+    Elsewhere,
 }
 
 #[derive(Debug)]
@@ -53,6 +61,8 @@ enum State {
     Consent(Answered),
     /// The decision was sent. `answered` is gone where she declined before she said who she is.
     Decided(Option<Answered>),
+    /// It was asked to end the login.
+    Aborted(Box<State>),
     /// Nothing follows.
     Over,
 }
@@ -127,6 +137,7 @@ impl Login {
         let login = Self {
             issuer: issuer.trim_end_matches('/').to_owned(),
             client_id,
+            begun: Begun::Here,
             state: State::Challenge,
         };
         let want = login.post("auth/challenge", body);
@@ -181,6 +192,7 @@ impl Login {
             State::Answered(opened) => self.answer_came(opened, told),
             State::Consent(answered) => self.decide(answered, told),
             State::Decided(answered) => self.decision_came(answered, told),
+            State::Aborted(before) => self.abort_came(before, told),
             State::Over => Err(out_of_order(&told)),
         }
     }
@@ -223,7 +235,11 @@ impl Login {
             service: answer.service,
             requested: answer.requested,
             expires_at: said.exp.0,
+            other_device: answer.other_device,
         };
+        if request.other_device.is_some() {
+            self.begun = Begun::Elsewhere;
+        }
         self.state = State::Choice(Opened {
             login: answer.login,
             challenge,
@@ -250,6 +266,7 @@ impl Login {
                 self.state = State::Decided(None);
                 Ok(want)
             }
+            Told::Abort { why } => Ok(self.abort(State::Choice(opened), why)),
             other => Err(self.stay(State::Choice(opened), out_of_order(&other))),
         }
     }
@@ -280,6 +297,7 @@ impl Login {
             Told::CardAnswered { response } => response,
             // She takes the card away and chooses again.
             Told::Decline => return Ok(self.ask_again(opened)),
+            Told::Abort { why } => return Ok(self.abort(State::Choice(opened), why)),
             other => return Err(self.stay(State::Card(opened), out_of_order(&other))),
         };
         let body = json!({ "client_id": self.client_id, "login": opened.login, "response": response });
@@ -301,6 +319,7 @@ impl Login {
             },
             // She did not unlock the key.
             Told::Decline => return Ok(self.ask_again(opened)),
+            Told::Abort { why } => return Ok(self.abort(State::Choice(opened), why)),
             other => {
                 let state = State::Device {
                     opened,
@@ -335,7 +354,10 @@ impl Login {
         let answered = Answered {
             login: answer.login,
             login_id: opened.challenge.challenge().login_id,
-            consent: answer.consent,
+            consent: Consent {
+                other_device: opened.request.other_device,
+                ..answer.consent
+            },
         };
         let want = Want::Decide(answered.consent.clone());
         self.state = State::Consent(answered);
@@ -344,7 +366,23 @@ impl Login {
 
     fn decide(&mut self, answered: Answered, told: Told) -> Result<Want, FlowError> {
         let want = match told {
-            Told::Approve { voluntary, remember } => self.decision(&answered.login, "approve", &voluntary, remember),
+            Told::Approve {
+                voluntary,
+                remember,
+                number,
+            } => {
+                let number = match (self.begun, number) {
+                    (Begun::Here, _) => None,
+                    (Begun::Elsewhere, Some(number)) if is_two_digits(&number) => Some(number),
+                    (Begun::Elsewhere, _) => return Err(self.stay(State::Consent(answered), FlowError::Number)),
+                };
+                let mut body = self.decision_body(&answered.login, "approve", &voluntary, remember);
+                if let Some(number) = number {
+                    body["number"] = Value::String(number);
+                }
+                self.post("auth/consent", body)
+            }
+            Told::Abort { why } => return Ok(self.abort(State::Consent(answered), why)),
             Told::Decline => self.decision(&answered.login, "decline", &[], false),
             other => return Err(self.stay(State::Consent(answered), out_of_order(&other))),
         };
@@ -354,11 +392,35 @@ impl Login {
 
     fn decision_came(&mut self, answered: Option<Answered>, told: Told) -> Result<Want, FlowError> {
         match (read::<DecisionAnswer>(told, "auth/consent"), answered) {
-            (Ok(answer), _) => Ok(Want::GoBack {
-                address: answer.redirect,
-            }),
+            (Ok(answer), _) => match (answer.redirect, self.begun) {
+                (Some(address), _) => Ok(Want::GoBack { address }),
+                (None, Begun::Elsewhere) => Ok(Want::Done),
+                (None, Begun::Here) => Err(FlowError::Answer("auth/consent")),
+            },
             (Err(error), Some(answered)) => Err(self.stay(State::Consent(answered), error)),
             (Err(error), None) => Err(error),
+        }
+    }
+
+    /// Asks to end the login for everybody; `before` is where it goes on if that fails.
+    fn abort(&mut self, before: State, why: AbortWhy) -> Want {
+        let login = match &before {
+            State::Choice(opened) => opened.login.as_str(),
+            State::Consent(answered) => answered.login.as_str(),
+            _ => "",
+        };
+        let want = self.post(
+            "auth/abort",
+            json!({ "client_id": self.client_id, "login": login, "why": why }),
+        );
+        self.state = State::Aborted(Box::new(before));
+        want
+    }
+
+    fn abort_came(&mut self, before: Box<State>, told: Told) -> Result<Want, FlowError> {
+        match read::<AbortAnswer>(told, "auth/abort") {
+            Ok(AbortAnswer {}) => Ok(Want::Done),
+            Err(error) => Err(self.stay(*before, error)),
         }
     }
 
@@ -371,19 +433,26 @@ impl Login {
     }
 
     fn decision(&self, login: &str, decision: &str, claims: &[String], remember: bool) -> Want {
-        let body = json!({
+        self.post("auth/consent", self.decision_body(login, decision, claims, remember))
+    }
+
+    fn decision_body(&self, login: &str, decision: &str, claims: &[String], remember: bool) -> Value {
+        json!({
             "client_id": self.client_id,
             "login": login,
             "decision": decision,
             "claims": claims,
             "remember": remember,
-        });
-        self.post("auth/consent", body)
+        })
     }
 
     fn post(&self, path: &str, body: Value) -> Want {
         post(&self.issuer, path, body)
     }
+}
+
+fn is_two_digits(number: &str) -> bool {
+    number.len() == 2 && number.bytes().all(|digit| digit.is_ascii_digit())
 }
 
 pub(super) fn post(issuer: &str, path: &str, body: Value) -> Want {
@@ -417,6 +486,7 @@ pub(super) fn out_of_order(told: &Told) -> FlowError {
         Told::KeyMade { .. } => "key-made",
         Told::Approve { .. } => "approve",
         Told::Decline => "decline",
+        Told::Abort { .. } => "abort",
     };
     FlowError::OutOfOrder { told }
 }

@@ -137,6 +137,7 @@ fn a_login_by_card_ends_where_the_provider_says() {
     let approve = Told::Approve {
         voluntary: vec!["birthdate".to_owned()],
         remember: true,
+        number: None,
     };
     let (url, body) = sent(&login.tell(approve, NOW).unwrap());
     assert_eq!(url, format!("{ISSUER}/auth/consent"));
@@ -298,6 +299,7 @@ fn what_was_not_wanted_changes_nothing() {
             Told::Approve {
                 voluntary: Vec::new(),
                 remember: false,
+                number: None,
             },
         ]
     };

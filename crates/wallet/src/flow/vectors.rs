@@ -12,7 +12,7 @@ use jose::{SoftwareKey, UnixTime, base64url};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Attestation, Binding, BindingWish, DeviceRecord, FlowError, Login, Told, Want};
+use super::{AbortWhy, Attestation, Binding, BindingWish, DeviceRecord, FlowError, Login, Told, Want};
 
 const ISSUER: &str = "https://idp.example/109900019";
 const SERVICE: &str = "https://epa.example";
@@ -272,6 +272,14 @@ fn known() -> Told {
     )
 }
 
+fn approve(number: Option<&str>) -> Told {
+    Told::Approve {
+        voluntary: vec!["birthdate".to_owned()],
+        remember: true,
+        number: number.map(str::to_owned),
+    }
+}
+
 fn record() -> DeviceRecord {
     DeviceRecord {
         issuer: ISSUER.to_owned(),
@@ -348,10 +356,7 @@ impl Recorder {
         let then = |told: &[Told]| at(self.opened().into_iter().chain(told.iter().cloned()));
         let [with_card, card_answered] = card();
         let back = answer(200, &json!({ "redirect": "https://epa.example/cb?code=x" }));
-        let approve = Told::Approve {
-            voluntary: vec!["birthdate".to_owned()],
-            remember: true,
-        };
+        let approve = approve(None);
         let mut plays = vec![
             play(
                 "a login by card",
@@ -457,9 +462,148 @@ impl Recorder {
         plays.extend(self.challenges());
         plays.extend(self.bindings(&with_card, &card_answered));
         plays.extend(self.reasons(&with_card, &card_answered));
+        plays.extend(self.elsewhere(&with_card, &card_answered));
+        plays.extend(self.aborts(&with_card, &card_answered));
         plays.extend(broken_addresses());
         plays.extend(broken_answers());
         plays
+    }
+
+    /// The challenge of a login that was begun on another device.
+    fn challenge_elsewhere(&self, other_device: &Value) -> Told {
+        let Told::Answer { status, body } = self.challenge(|_| ()) else {
+            unreachable!("a challenge is an answer")
+        };
+        let mut body: Value = serde_json::from_str(&body).unwrap();
+        body["other_device"] = other_device.clone();
+        answer(status, &body)
+    }
+
+    /// Logins that were begun on another device.
+    fn elsewhere(&self, with_card: &Told, card_answered: &Told) -> Vec<Play> {
+        let firefox = json!({ "browser": "Firefox", "system": "Windows", "network": "other", "asked_at": NOW - 9 });
+        let nobody_knows = json!({ "browser": "", "system": "", "network": null, "asked_at": NOW });
+        let done = answer(200, &json!({ "redirect": null }));
+        let begun = |other: &Value, told: &[Told]| {
+            let opened = [self.challenge_elsewhere(other), self.keys()];
+            at(opened.into_iter().chain(told.iter().cloned()))
+        };
+        let decided = |other: &Value, told: &[Told]| {
+            let known = [with_card.clone(), card_answered.clone(), known()];
+            begun(
+                other,
+                &known.into_iter().chain(told.iter().cloned()).collect::<Vec<_>>(),
+            )
+        };
+        let mut plays = vec![
+            play(
+                "approved for another device, after a number that is none",
+                good_address(),
+                decided(
+                    &firefox,
+                    &[
+                        approve(None),
+                        approve(Some("")),
+                        approve(Some("7")),
+                        approve(Some("777")),
+                        approve(Some("x7")),
+                        approve(Some("٤٢")),
+                        approve(Some("07")),
+                        done.clone(),
+                        approve(Some("07")),
+                    ],
+                ),
+                None,
+            ),
+            play(
+                "the answer to a number is lost, then the number was wrong",
+                good_address(),
+                decided(
+                    &nobody_knows,
+                    &[
+                        approve(Some("07")),
+                        refused(503, "unavailable"),
+                        approve(Some("08")),
+                        refused(403, "number-wrong"),
+                        approve(Some("09")),
+                    ],
+                ),
+                None,
+            ),
+            play(
+                "declined for another device before she said who she is",
+                good_address(),
+                begun(&firefox, &[Told::Decline, done.clone()]),
+                None,
+            ),
+            play(
+                "a login of this device has a way back",
+                good_address(),
+                at(self.opened().into_iter().chain([
+                    with_card.clone(),
+                    card_answered.clone(),
+                    known(),
+                    approve(Some("07")),
+                    done,
+                ])),
+                None,
+            ),
+        ];
+        for broken in [
+            json!(7),
+            json!({}),
+            json!({ "browser": "Firefox", "system": "Windows", "network": "near", "asked_at": NOW }),
+            json!({ "browser": "Firefox", "system": "Windows", "network": "same", "asked_at": "now" }),
+        ] {
+            let told = self.challenge_elsewhere(&broken);
+            plays.push(play("another device of another form", good_address(), at([told]), None));
+        }
+        plays
+    }
+
+    /// She ends it for everybody, from wherever she is.
+    fn aborts(&self, with_card: &Told, card_answered: &Told) -> Vec<Play> {
+        let abort = |why| Told::Abort { why };
+        let over = answer(200, &json!({}));
+        let device = Told::WithDevice(record());
+        [
+            (
+                "aborted before she said who she is",
+                vec![abort(AbortWhy::NotMe), over.clone(), with_card.clone()],
+            ),
+            (
+                "aborted with the card in her hand",
+                vec![with_card.clone(), abort(AbortWhy::PhoneCall), over.clone()],
+            ),
+            (
+                "aborted with the phone in her hand",
+                vec![device, abort(AbortWhy::PhoneCall), over.clone()],
+            ),
+            (
+                "aborted when asked what to share, at the second try",
+                vec![
+                    with_card.clone(),
+                    card_answered.clone(),
+                    known(),
+                    abort(AbortWhy::PhoneCall),
+                    refused(503, "unavailable"),
+                    abort(AbortWhy::PhoneCall),
+                    over,
+                    abort(AbortWhy::PhoneCall),
+                ],
+            ),
+            (
+                "aborted too late",
+                vec![
+                    abort(AbortWhy::NotMe),
+                    refused(400, "login-over"),
+                    abort(AbortWhy::NotMe),
+                ],
+            ),
+        ]
+        .into_iter()
+        .map(|(name, told)| play(name, good_address(), at(self.opened().into_iter().chain(told)), None))
+        .collect()
     }
 
     /// A refusal for every reason, and for one of tomorrow: some end the login, some leave the choice open.

@@ -30,6 +30,30 @@ pub struct ClaimNames {
     pub voluntary: Vec<String>,
 }
 
+/// Where a login was begun that is to be answered here: what the person compares with the screen in front of her.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherDevice {
+    /// Its browser, as people call it; empty where nobody knows.
+    pub browser: String,
+    /// Its system, as people call it; empty where nobody knows.
+    pub system: String,
+    /// Whether it is in the same network as this device; `None` where the provider cannot tell.
+    #[serde(default)]
+    pub network: Option<NetworkOf>,
+    /// When its page showed what was scanned, in seconds since 1970.
+    pub asked_at: u64,
+}
+
+/// A network, seen from this device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkOf {
+    /// Both devices come from one address.
+    Same,
+    /// They do not.
+    Other,
+}
+
 /// What the person is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Consent {
@@ -41,6 +65,9 @@ pub struct Consent {
     /// Whether she answered the same question before and asked to remember it.
     #[serde(default)]
     pub remembered: bool,
+    /// The device the login was begun on, where it is not this one: the decision then needs the number its page shows.
+    #[serde(default)]
+    pub other_device: Option<OtherDevice>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,6 +76,8 @@ pub(super) struct ChallengeAnswer {
     pub challenge: String,
     pub service: Service,
     pub requested: Requested,
+    #[serde(default)]
+    pub other_device: Option<OtherDevice>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -59,8 +88,12 @@ pub(super) struct LoginAnswer {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct DecisionAnswer {
-    pub redirect: String,
+    /// `None` where the other device goes on.
+    pub redirect: Option<String>,
 }
+
+#[derive(Debug, Deserialize)]
+pub(super) struct AbortAnswer {}
 
 #[derive(Debug, Deserialize)]
 pub(super) struct BindingAnswer {

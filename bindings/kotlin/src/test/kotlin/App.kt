@@ -89,7 +89,7 @@ class App(private val issuer: String, tls: SSLContext, private val card: Card) {
     /** A real app shows a switch for each voluntary claim. */
     private fun decide(consent: Consent): Told {
         consents += consent
-        return Told.Approve(consent.voluntary, false)
+        return Told.Approve(consent.voluntary, false, null)
     }
 
     private fun perform(want: Want): Told = when (want) {
@@ -103,7 +103,7 @@ class App(private val issuer: String, tls: SSLContext, private val card: Card) {
         is Want.MakeKey -> makeKey()
         is Want.SignWithNewKey -> sign(want.message)
         is Want.Decide -> decide(want.consent)
-        is Want.GoBack, is Want.Keep -> error("nothing to do")
+        is Want.GoBack, is Want.Done, is Want.Keep -> error("nothing to do")
     }
 
     private fun now(): ULong = Instant.now().epochSecond.toULong()
