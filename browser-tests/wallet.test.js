@@ -1,0 +1,218 @@
+// The web wallet as a person uses it, in a real browser against the real provider: enrol with a card, log in, see it again, go on after
+// closing, work without network. Whatever the page's policy forbids and the page tried, fails the test.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { chromium } from 'playwright-core';
+
+const portal = process.env.PORTAL;
+const pin = '123456';
+
+const launching = {
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+};
+
+let browser;
+let wallet;
+let record;
+before(async () => {
+  browser = await chromium.launch(launching);
+  const page = await browser.newPage();
+  await page.goto(portal);
+  const account = await page.locator('a[href$="/account"]').first().getAttribute('href');
+  wallet = `${account.replace(/\/account$/, '')}/wallet/`;
+  record = await page.locator('ol.steps a.button').first().getAttribute('href');
+  record = new URL(record, portal).href;
+  await page.close();
+});
+after(() => browser?.close());
+
+/** A browser nobody has used, and what went wrong in it. */
+async function fresh(options = {}) {
+  const context = await browser.newContext({ viewport: { width: 390, height: 844 }, locale: 'en-GB', ...options });
+  const wrong = await watched(context);
+  return { context, wrong, page: await context.newPage() };
+}
+
+async function watched(context) {
+  const wrong = [];
+  context.setDefaultTimeout(10_000);
+  await context.exposeFunction('violated', (what) => wrong.push(`policy: ${what}`));
+  await context.addInitScript(() =>
+    addEventListener('securitypolicyviolation', (event) => window.violated(`${event.effectiveDirective} ${event.blockedURI} at ${event.sourceFile}`)),
+  );
+  context.on('weberror', (error) => wrong.push(`error: ${error.error().message}`));
+  context.on('request', (request) => {
+    const from = request.serviceWorker()?.url() ?? (request.isNavigationRequest() ? '' : request.frame().url());
+    const allowed = [wallet, portal].map((address) => new URL(address).origin);
+    if (from.startsWith(wallet) && !allowed.includes(new URL(request.url()).origin)) wrong.push(`foreign: ${request.url()}`);
+  });
+  return wrong;
+}
+
+const heading = (page, name) => page.getByRole('heading', { level: 1, name }).waitFor();
+const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
+
+async function toName(page) {
+  await page.goto(wallet);
+  await press(page, 'Start now');
+  await press(page, 'I have both here');
+  await heading(page, 'Set up this device');
+}
+
+async function card(page) {
+  await page.locator('.choice-list button').first().click();
+  await page.getByLabel('PIN of your health card').fill(pin);
+  await press(page, 'Continue');
+}
+
+async function enrol(page) {
+  await toName(page);
+  await press(page, 'I agree, set up device');
+  await card(page);
+  await heading(page, 'Done. This device is set up.');
+}
+
+/** What the insurer's page offers a person who logs in at the record: the way into her authenticator. */
+async function requestOf(page) {
+  await page.goto(record);
+  await page.locator('form[action="/login"] button[type=submit]').click();
+  await page.waitForURL(/\/auth\?/);
+  const link = await page.locator('a[href*="login="]').first().getAttribute('href');
+  return `${wallet}${new URL(link).search}`;
+}
+
+test('a first visit: enrol with the card, log in at the record', async () => {
+  const { context, page, wrong } = await fresh();
+  await enrol(page);
+  await page.goto(await requestOf(page));
+  await heading(page, /Patientenakte/);
+  assert.equal(page.url(), `${wallet}#/request`, 'the login does not stay in the address');
+  await press(page, 'Log in');
+  await page.waitForURL(/\/account$/);
+  assert.ok((await page.locator('table.claims tbody tr').count()) > 0, 'the record knows her');
+  assert.deepEqual(wrong, []);
+  await context.close();
+});
+
+test('declining leads back to the service with nothing', async () => {
+  const { context, page, wrong } = await fresh();
+  await page.goto(await requestOf(page));
+  await heading(page, /Patientenakte/);
+  await press(page, 'Decline');
+  await page.waitForURL((url) => url.origin === new URL(record).origin);
+  assert.equal(await page.locator('table.claims').count(), 0);
+  assert.deepEqual(wrong, []);
+  await context.close();
+});
+
+test('without network the wallet opens, shows what it keeps, and has cached nothing of anybody', async () => {
+  const { context, page, wrong } = await fresh();
+  await enrol(page);
+  await page.goto(wallet);
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await context.setOffline(true);
+  for (const place of ['', '#/cards', '#/timers', '#/block', '#/help']) {
+    await page.goto(`${wallet}${place}`);
+    await page.reload();
+    await page.locator('main h1').waitFor();
+    assert.ok((await page.locator('main').innerText()).length > 80, `${place} says something`);
+  }
+  const cached = await page.evaluate(async () => {
+    const names = await caches.keys();
+    const requests = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
+    return requests.flat().map((request) => request.url);
+  });
+  assert.ok(cached.length > 5, 'the shell is cached');
+  for (const address of cached) {
+    assert.ok(address.startsWith(wallet) && !address.includes('?'), address);
+    assert.match(address.slice(wallet.length), /^(|assets\/[\w.-]+|config\.json|[\w-]+\.(png|svg))$/);
+  }
+  await context.setOffline(false);
+  assert.deepEqual(wrong, []);
+  await context.close();
+});
+
+test('a tab closed in the middle loses nothing: neither an enrolment nor a request', async () => {
+  const { context, page, wrong } = await fresh();
+  await toName(page);
+  await page.getByLabel('Name of this device').fill('My own phone');
+  await press(page, 'I agree, set up device');
+  await page.locator('.choice-list button').first().waitFor();
+  await page.close();
+  const second = await context.newPage();
+  await second.goto(`${wallet}#/enrol`);
+  await heading(second, 'Set up this device');
+  assert.equal(await second.getByLabel('Name of this device').inputValue(), 'My own phone');
+  await press(second, 'I agree, set up device');
+  await card(second);
+  await heading(second, 'Done. This device is set up.');
+
+  const third = await context.newPage();
+  await third.goto(await requestOf(third));
+  await heading(third, /Patientenakte/);
+  await third.reload();
+  await heading(third, /Patientenakte/);
+  await third.close();
+  const fourth = await context.newPage();
+  await fourth.goto(wallet);
+  await fourth.getByText('Patientenakte').first().waitFor();
+  assert.deepEqual(wrong, []);
+  await context.close();
+});
+
+test('two tabs of one wallet answer two requests at once', async () => {
+  const { context, page, wrong } = await fresh();
+  await enrol(page);
+  const tabs = [await context.newPage(), await context.newPage()];
+  for (const tab of tabs) await tab.goto(await requestOf(tab));
+  for (const tab of tabs) await heading(tab, /Patientenakte/);
+  await Promise.all(tabs.map((tab) => press(tab, 'Log in')));
+  // One cookie of the record holds one login: both come back, and the record takes the last it began.
+  await Promise.all(tabs.map((tab) => tab.waitForURL((url) => url.origin === new URL(record).origin)));
+  assert.deepEqual(wrong, []);
+  await context.close();
+});
+
+test('the wallet can be installed', async () => {
+  const profile = mkdtempSync(join(tmpdir(), 'wallet-profile-'));
+  const context = await chromium.launchPersistentContext(profile, { ...launching, locale: 'en-GB' });
+  try {
+    const page = await context.newPage();
+    await page.goto(wallet);
+    await page.evaluate(() => navigator.serviceWorker.ready);
+    const session = await context.newCDPSession(page);
+    const manifest = await session.send('Page.getAppManifest');
+    assert.deepEqual(manifest.errors, []);
+    assert.equal(JSON.parse(manifest.data).short_name, 'GesundheitsID');
+    const { installabilityErrors } = await session.send('Page.getInstallabilityErrors');
+    assert.deepEqual(installabilityErrors.map(({ errorId }) => errorId), []);
+  } finally {
+    await context.close();
+    rmSync(profile, { recursive: true, force: true });
+  }
+});
+
+test('how soon it can be used on a slow machine: a report', async () => {
+  const { context, page, wrong } = await fresh();
+  const session = await context.newCDPSession(page);
+  await session.send('Emulation.setCPUThrottlingRate', { rate: 4 });
+  await context.addInitScript(() => {
+    const seen = new MutationObserver(() => {
+      if (!document.querySelector('main button')) return;
+      seen.disconnect();
+      performance.mark('usable');
+    });
+    seen.observe(document, { childList: true, subtree: true });
+  });
+  await page.goto(wallet);
+  await page.getByRole('button', { name: 'Start now' }).waitFor();
+  const at = await page.evaluate(() => ['first-contentful-paint', 'usable'].map((name) => Math.round(performance.getEntriesByName(name)[0]?.startTime ?? NaN)));
+  console.log(`# wallet at a quarter of this machine's speed: first paint after ${at[0]} ms, first button after ${at[1]} ms`);
+  assert.deepEqual(wrong, []);
+  await context.close();
+});
