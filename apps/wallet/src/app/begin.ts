@@ -10,7 +10,7 @@ import { Provider, exchange } from '../transport/provider.ts';
 import { preferred, readConfig } from './config.ts';
 import { initial } from './initial.ts';
 import { Kept } from './kept.ts';
-import type { Actions, Language, Route, State } from './model.ts';
+import type { Actions, Config, Language, Route, State } from './model.ts';
 import { Trouble, problemOf } from './problem.ts';
 import { hashOf, linkOf, routeOf } from './route.ts';
 import { Store } from './store.ts';
@@ -30,6 +30,8 @@ const fetched = (input: string, init: RequestInit) => fetch(input, init);
 export async function begin(show: (shown: Shown) => void): Promise<void> {
   const store = new Store({ ...initial(), language: preferred(navigator.languages, ['de', 'en']), route: routeOf(location.hash), now: now() });
   const surroundings = new Surroundings(store);
+  const config = fetchConfig();
+  config.catch(() => undefined);
   let t = await load(store.state.language);
   let act = {} as Actions;
   const render = () => show({ state: store.state, act, t });
@@ -39,7 +41,7 @@ export async function begin(show: (shown: Shown) => void): Promise<void> {
   };
   store.listen(render);
   surroundings.begin();
-  const started = await start(store, surroundings, speak).catch((error: unknown) => {
+  const started = await start(store, surroundings, config, speak).catch((error: unknown) => {
     store.set({ phase: 'stopped', busy: null, problem: problemOf(error) });
   });
   if (!started) return render();
@@ -50,31 +52,41 @@ export async function begin(show: (shown: Shown) => void): Promise<void> {
   await surroundings.offline();
 }
 
-async function start(store: Store, surroundings: Surroundings, speak: (language: Language) => Promise<void>): Promise<Wallet> {
-  if (!globalThis.crypto?.subtle || !navigator.locks || !globalThis.indexedDB) throw new Trouble('browser-too-old');
-  const here = new URL('./', location.href);
-  const config = readConfig((await exchange(fetched, CONFIG_LIMIT_MILLISECONDS, new URL('config.json', here).href, {})).body);
+async function fetchConfig(): Promise<Config> {
+  const config = readConfig((await exchange(fetched, CONFIG_LIMIT_MILLISECONDS, new URL('config.json', here()).href, {})).body);
   if (!config) throw new Trouble('unavailable');
-  const oneTab = alone(`healthid-wallet ${here.pathname}`, navigator.locks);
-  const database = await open(`healthid-wallet ${here.pathname}`);
+  return config;
+}
+
+/** The wallet's folder. */
+function here(): URL {
+  return new URL('./', location.href);
+}
+
+async function start(store: Store, surroundings: Surroundings, fetching: Promise<Config>, speak: (language: Language) => Promise<void>): Promise<Wallet> {
+  if (!globalThis.crypto?.subtle || !navigator.locks || !globalThis.indexedDB) throw new Trouble('browser-too-old');
+  const { pathname } = here();
+  const oneTab = alone(`healthid-wallet ${pathname}`, navigator.locks);
+  const database = await open(`healthid-wallet ${pathname}`);
   const records = await Records.open(database, (work) => oneTab('sealing', work));
+  const config = await fetching;
   const kept = new Kept(records, now);
   const reader = readerOf(window.healthidCardReader, config.card_terminal, fetched);
   const tools: Tools = {
     store,
-    provider: new Provider(config.issuer, new URL('..', here).href.replace(/\/$/, ''), fetched),
+    provider: new Provider(config.issuer, new URL('..', here()).href.replace(/\/$/, ''), fetched),
     key: new OwnKey(database, records, oneTab),
     kept,
     alone: oneTab,
     reader,
     now,
     leave: (address) => location.assign(address),
-    tab: tab(here.pathname),
+    tab: tab(pathname),
   };
   store.set({ config, reader: reader?.kind ?? 'none' });
-  await speak((await kept.language()) ?? preferred(navigator.languages, config.languages));
+  const language = kept.language().then((chosen) => speak(chosen ?? preferred(navigator.languages, config.languages)));
   // What does not open any more is said; everything else goes on.
-  await recall(tools).catch((error: unknown) => store.set({ problem: problemOf(error) }));
+  await Promise.all([language, recall(tools)]).catch((error: unknown) => store.set({ problem: problemOf(error) }));
   const surface: Surface = {
     go: (route) => void (location.hash = hashOf(route)),
     setLanguage: (language) => void speak(language).then(() => kept.setLanguage(language)),

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import type { Tab } from './testing.ts';
-import { BASE, FakeInsurer, FakeReader, ISSUER, MemoryDatabase, PIN, SERVICE, browser, settled, tab } from './testing.ts';
+import { BASE, FakeInsurer, FakeReader, ISSUER, MemoryDatabase, NUMBER, PIN, SERVICE, browser, settled, tab } from './testing.ts';
 
 const LINK = { issuer: ISSUER, clientId: SERVICE, login: 'login-1' };
 
@@ -417,10 +417,43 @@ test('an account login that is too old is done again with the device, once', asy
   expect(wallet.store.state.account.problem?.reason).toBe('login-expired');
 });
 
-test('somebody on the phone: the request is over on both sides', async () => {
+test('a login of another device says so, wants its number, and goes on there', async () => {
   const all = world();
   const wallet = await opened(all);
+  await enrolled(wallet);
+  all.insurer.elsewhere = true;
   await asked(wallet);
+  expect(wallet.store.state.request?.otherDevice).toEqual({ browser: 'Firefox', system: 'Windows', network: 'other', askedAt: all.now() });
+  wallet.act.answerWithDevice();
+  await settled(wallet);
+  wallet.act.approve([], false, NUMBER);
+  await settled(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step: 'done', outcome: 'approved', back: null });
+  expect(wallet.left).toEqual([]);
+});
+
+test.each([['41', 'over'], [undefined, 'decide'], ['4', 'decide']])('the number %s approves nothing: %s', async (number, step) => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  all.insurer.elsewhere = true;
+  await asked(wallet);
+  wallet.act.answerWithDevice();
+  await settled(wallet);
+  wallet.act.approve([], false, number);
+  await settled(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step, outcome: null, problem: {} });
+  expect(all.insurer.decisions).toEqual([]);
+});
+
+test.each(['ask', 'decide'])('somebody on the phone, said at "%s": the request is over on both sides', async (step) => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  await asked(wallet);
+  if (step === 'decide') wallet.act.answerWithDevice();
+  await settled(wallet);
+  expect(wallet.store.state.request?.step).toBe(step);
   wallet.act.abort('phone-call');
   await settled(wallet);
   expect(wallet.store.state.request).toMatchObject({ step: 'done', outcome: 'aborted', back: null });

@@ -254,7 +254,8 @@ export type AskedRequest = {
   problem: Problem | null;
 };
 
-export type OtherDevice = { browser: string; system: string; network: 'same' | 'other'; askedAt: number };
+/** Browser and system are empty where nobody knows; `network`: `null` where nobody can tell. */
+export type OtherDevice = { browser: string; system: string; network: 'same' | 'other' | null; askedAt: number };
 
 export type WaitingRequest = { id: string; service: string | null; startedAt: number };
 

@@ -5,10 +5,11 @@
 
 import { Login } from '../core/login.ts';
 import { ENDING as REFUSED_FOR_GOOD } from '../core/reasons.ts';
-import { sealed, withCard, withDevice } from './answer.ts';
+import { withCard, withDevice } from './answer.ts';
 import type { CardSteps } from './card-step.ts';
 import type { KeptRequest } from './kept.ts';
-import type { AskedRequest, Problem, Reason } from './model.ts';
+import type * as core from '../core/types.ts';
+import type { AskedRequest, OtherDevice, Problem, Reason } from './model.ts';
 import { Trouble } from './problem.ts';
 import type { Link } from './route.ts';
 import { Run } from './run.ts';
@@ -93,9 +94,9 @@ export class Requests {
     const next = new Run(provider, now, Login.resume(provider.issuer, request.clientId, request.login));
     this.#run = undefined;
     await next.advance();
-    const { service, requested, expires_at } = next.expect('choose');
+    const { service, requested, expires_at, other_device } = next.expect('choose');
     this.#run = next;
-    this.#change({ service, acr: requested.acr, claims: requested.claims, expiresAt: expires_at });
+    this.#change({ service, acr: requested.acr, claims: requested.claims, expiresAt: expires_at, otherDevice: elsewhere(other_device) });
     if (request.service !== service.name) {
       this.#kept = { ...request, service: service.name };
       const keep = this.#kept;
@@ -151,12 +152,14 @@ export class Requests {
     this.#change({ step: 'decide', claims: { essential, voluntary }, remembered, service, problem: null });
   }
 
-  approve(voluntary: string[], remember: boolean): void {
+  /** `number`: the two digits the other device shows, where the login was begun there. */
+  approve(voluntary: string[], remember: boolean, number?: string): void {
+    const { request } = this.tools.store.state;
     const run = this.#run;
-    if (this.tools.store.state.request?.step !== 'decide' || !run) return;
+    if (request?.step !== 'decide' || !run) return;
     const work = async () => {
       run.expect('decide');
-      await run.tell({ told: 'approve', voluntary, remember });
+      await run.tell({ told: 'approve', voluntary, remember, ...(number === undefined ? {} : { number }) });
       await this.#answered(run, 'approved');
     };
     void this.tools.store.run('deciding', work, (problem) => this.#failed(problem, 'decide'));
@@ -177,18 +180,19 @@ export class Requests {
   }
 
   /** It is not hers, or somebody tells her on the phone what to tap: over on both sides. */
-  abort(why: 'not-me' | 'phone-call'): void {
-    const { store, provider } = this.tools;
-    const request = this.#kept;
-    if (!request || store.state.request?.step === 'done' || store.state.request?.step === 'over') return;
+  abort(why: core.AbortWhy): void {
+    const { store } = this.tools;
+    const step = store.state.request?.step;
+    if (step !== 'ask' && step !== 'card' && step !== 'decide') return;
     const work = async () => {
-      const login = this.#run?.login.answered ? sealed(this.#run) : request.login;
-      await provider.post('auth/abort', { client_id: request.clientId, login, why });
+      const run = this.#run?.want.want === 'decide' ? this.#run : await this.#fresh();
+      await run.tell({ told: 'abort', why });
+      run.expect('done');
       this.cards.close();
       await this.#forget();
       this.#change({ step: 'done', outcome: 'aborted', back: null, problem: null });
     };
-    void store.run('declining', work, (problem) => this.#failed(problem, 'ask'));
+    void store.run('declining', work, (problem) => this.#failed(problem, step === 'decide' ? 'decide' : 'ask'));
   }
 
   goBack(): void {
@@ -206,11 +210,12 @@ export class Requests {
   }
 
   async #answered(run: Run, outcome: 'approved' | 'declined'): Promise<void> {
-    const { address } = run.expect('go-back');
+    // A login of another device goes on there.
+    const back = run.want.want === 'done' ? null : run.expect('go-back').address;
     await this.#forget();
-    this.#change({ step: 'done', outcome, back: address, problem: null });
+    this.#change({ step: 'done', outcome, back, problem: null });
     // The code in the address is good for a minute: the way back is taken at once, and stays as a button.
-    this.tools.leave(address);
+    if (back !== null) this.tools.leave(back);
   }
 
   async #forget(): Promise<void> {
@@ -253,6 +258,10 @@ export class Requests {
     const { store } = this.tools;
     if (store.state.request) store.set({ request: { ...store.state.request, ...change } });
   }
+}
+
+function elsewhere(other: core.OtherDevice | null): OtherDevice | null {
+  return other && { browser: other.browser, system: other.system, network: other.network, askedAt: other.asked_at };
 }
 
 function loading(id: string, clientId: string): AskedRequest {

@@ -20,6 +20,7 @@ export const ISSUER = 'https://idp.insurer.example/a';
 export const BASE = 'http://localhost:1/a';
 export const SERVICE = 'https://service.example';
 export const PIN = '123456';
+export const NUMBER = '42';
 
 const ES256 = { name: 'ECDSA', namedCurve: 'P-256' };
 const SIGN = { name: 'ECDSA', hash: 'SHA-256' };
@@ -33,6 +34,8 @@ export class FakeInsurer {
   readonly asked: string[] = [];
   readonly decisions: Record<string, unknown>[] = [];
   devices: Bound[] = [];
+  /** Whether logins are begun on another device, which shows {@link NUMBER}. */
+  elsewhere = false;
   /** Logins that are over. */
   over = new Set<string>();
   #faults = new Map<string, Fault[]>();
@@ -82,10 +85,12 @@ export class FakeInsurer {
         return Response.json({ device: device.handle, valid_until: this.now() + 86_400, class: 'software', findings: [] }, { status: 201 });
       }
       case 'auth/consent':
+        if (this.elsewhere && body['decision'] === 'approve' && body['number'] !== NUMBER) return refusal(403, 'number-wrong');
         this.decisions.push(body);
+        if (this.elsewhere) return Response.json({ redirect: null });
         return Response.json({ redirect: `${SERVICE}/back?${body['decision'] === 'approve' ? 'code=1' : 'error=access_denied'}` });
       case 'auth/abort':
-        this.over.add(text(body['login']) ?? '');
+        this.over.add(text(body['login'])?.split('.')[0] ?? '');
         return Response.json({});
       case 'account/overview':
         return Response.json({
@@ -98,7 +103,7 @@ export class FakeInsurer {
   }
 
   async #challenge(client_id: string, login: string): Promise<Response> {
-    if (this.over.has(login)) return refusal(400, 'login-over');
+    if (this.over.has(login.split('.')[0] ?? '')) return refusal(400, 'login-over');
     const name = client_id === ISSUER ? 'Insurer' : 'Service';
     const [iat, jti] = [this.now(), base64url.encode(crypto.getRandomValues(new Uint8Array(16)))];
     const claims = {
@@ -117,6 +122,7 @@ export class FakeInsurer {
       login: `${login}.challenged`,
       challenge: `${message}.${base64url.encode(new Uint8Array(signature))}`,
       service: { name, logo_uri: null },
+      other_device: this.elsewhere && client_id !== ISSUER ? { browser: 'Firefox', system: 'Windows', network: 'other', asked_at: iat } : null,
       requested: { acr: 'gematik-ehealth-loa-substantial', claims: { essential: ['a'], voluntary: ['b'] } },
     });
   }

@@ -63,7 +63,7 @@ export function wallet(tools: Tools, surface: Surface): Wallet {
     },
     answerWithDevice: () => requests.withDevice(),
     answerWithCard: () => requests.withCard(),
-    approve: (voluntary, remember) => requests.approve(voluntary, remember),
+    approve: (voluntary, remember, number) => requests.approve(voluntary, remember, number),
     decline: () => requests.decline(),
     abort: (why) => requests.abort(why),
     goBack: () => requests.goBack(),
@@ -99,7 +99,10 @@ export function wallet(tools: Tools, surface: Surface): Wallet {
 /** Reads what was kept. */
 export async function recall(tools: Tools): Promise<void> {
   const { store, key, kept } = tools;
-  store.set({ enrolment: (await kept.enrolment()) ?? null, snapshot: await kept.snapshot() });
-  const device = await key.kept();
-  store.set({ device: device ? shown(device) : null });
+  // One that does not open does not keep the others from being there.
+  await Promise.all([
+    kept.enrolment().then((enrolment) => store.set({ enrolment: enrolment ?? null })),
+    kept.snapshot().then((snapshot) => store.set({ snapshot })),
+    key.kept().then((device) => store.set({ device: device ? shown(device) : null })),
+  ]);
 }
