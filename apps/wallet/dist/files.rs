@@ -29,11 +29,11 @@
         gzip: Some(include_bytes!("assets/index-Bu8vHdPL.css.gz")),
     },
     File {
-        path: "assets/index-cyueaWrl.js",
+        path: "assets/index-DFfrRJlA.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/index-cyueaWrl.js"),
-        gzip: Some(include_bytes!("assets/index-cyueaWrl.js.gz")),
+        bytes: include_bytes!("assets/index-DFfrRJlA.js"),
+        gzip: Some(include_bytes!("assets/index-DFfrRJlA.js.gz")),
     },
     File {
         path: "icon-192.png",

@@ -46,12 +46,15 @@ export function Elsewhere({ state, act, t, request, service, from, how }: Elsewh
 
 export function Origin({ from, t }: { from: OtherDevice; t: Props['t'] }) {
   const known = from.browser !== '' && from.system !== '';
+  // Where nobody can tell, nothing is said.
+  const network: [string, string][] =
+    from.network === null ? [] : [[t.elsewhere.network, from.network === 'same' ? t.elsewhere.networkSame : t.elsewhere.networkOther]];
   return (
     <Section title={t.elsewhere.originTitle}>
       <Facts
         facts={[
           [t.elsewhere.device, known ? t.elsewhere.deviceIs(from.browser, from.system) : t.elsewhere.deviceUnknown],
-          [t.elsewhere.network, from.network === 'same' ? t.elsewhere.networkSame : t.elsewhere.networkOther],
+          ...network,
           [t.elsewhere.asked, t.time(from.askedAt)],
         ]}
       />
