@@ -4,8 +4,8 @@ import type { ComponentChildren } from 'preact';
 import { Button, Buttons, Title, type Props } from './parts.tsx';
 import { ProblemNotice, ProblemScreen } from './problem.tsx';
 
-/** The screen of an account, or the login to it. */
-export function Account(props: Props & { title: string; intro?: string; children: ComponentChildren }) {
+/** The screen of an account, or the login to it. `before`: what may be seen without. */
+export function Account(props: Props & { title: string; intro?: string; before?: ComponentChildren; children: ComponentChildren }) {
   const { state, act, t, title, intro } = props;
   const { account } = state;
   if (account.state === 'open') {
@@ -24,6 +24,7 @@ export function Account(props: Props & { title: string; intro?: string; children
     <>
       <Title>{title}</Title>
       {intro !== undefined && <p class="lead">{intro}</p>}
+      {props.before}
       <p>{t.home.locked}</p>
       <Buttons>
         {state.device && (

@@ -7,12 +7,9 @@ import { Facts, Notice, type Props } from './parts.tsx';
 
 export function Cards(props: Props) {
   const { state, t } = props;
-  return (
-    <Account {...props} title={t.cards.title}>
-      {state.account.cards.length === 0 && <p>{t.cards.none}</p>}
-      {state.account.cards.map((card) => (
-        <OneCard key={`${card.kind} ${card.kvnr}`} card={card} state={state} t={t} />
-      ))}
+  const { account, snapshot } = state;
+  const notes = (
+    <>
       <Notice>
         <p>{t.cards.notProof}</p>
         <p>{t.cards.source}</p>
@@ -21,7 +18,31 @@ export function Cards(props: Props) {
         <h2 id="identity">{t.cards.identity}</h2>
         <p>{t.cards.identityNotYet}</p>
       </article>
+    </>
+  );
+  const seen = account.state === 'closed' && account.problem === null && snapshot !== null && (
+    <>
+      <p class="hint">{t.cards.asOf(t.date(snapshot.at))}</p>
+      <Listed cards={snapshot.cards} state={state} t={t} />
+      {notes}
+    </>
+  );
+  return (
+    <Account {...props} title={t.cards.title} before={seen}>
+      {account.cards.length === 0 && <p>{t.cards.none}</p>}
+      <Listed cards={account.cards} state={state} t={t} />
+      {notes}
     </Account>
+  );
+}
+
+function Listed({ cards, state, t }: { cards: CardEntry[]; state: State; t: Translate }) {
+  return (
+    <>
+      {cards.map((card) => (
+        <OneCard key={`${card.kind} ${card.kvnr}`} card={card} state={state} t={t} />
+      ))}
+    </>
   );
 }
 

@@ -166,6 +166,7 @@ function Bound({ state, act, t }: Props) {
           <p>{t.enrol.doneUntil(t.date(state.device.validUntil))}</p>
         </Notice>
       )}
+      {state.account.problem && <ProblemNotice problem={state.account.problem} t={t} />}
       <BlockCode state={state} act={act} t={t} />
       <Buttons>
         {code === null ? (

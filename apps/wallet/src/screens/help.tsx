@@ -1,10 +1,15 @@
 /** Help: the code to read out, how to reach the insurer, the common questions. */
 
+import type { State } from '../app/model.ts';
 import { Code, Contact, Notice, Section, Title, type Props } from './parts.tsx';
 
-export function Help({ state, t }: Props) {
-  const problems = [state.problem, state.request?.problem, state.account.problem, state.enrolment?.problem, state.card?.problem];
-  const code = problems.find((problem) => problem?.supportCode)?.supportCode ?? null;
+/** The support code of what went wrong just now. */
+export function codeOf(state: State): string | null {
+  const problems = [state.problem, state.card?.problem, state.request?.problem, state.account.problem, state.enrolment?.problem];
+  return problems.find((problem) => problem?.supportCode)?.supportCode ?? null;
+}
+
+export function Help({ state, t, code }: Props & { code: string | null }) {
   return (
     <>
       <Title>{t.help.title}</Title>

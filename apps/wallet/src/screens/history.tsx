@@ -53,7 +53,7 @@ export function History(props: Props) {
 }
 
 /** Events that went wrong or were stopped stand out by a word and a border, not by colour alone. */
-const STOPPED = ['declined', 'broken-off', 'refused', 'aborted', 'devices-blocked'];
+const STOPPED = ['declined', 'broken-off', 'refused', 'device-misused', 'blocked', 'not-me', 'phone-call'];
 
 function Entry({ entry, state, t }: { entry: HistoryEntry; state: State; t: Translate }) {
   const known = t.events as Record<string, string>;
@@ -85,15 +85,14 @@ function Entry({ entry, state, t }: { entry: HistoryEntry; state: State; t: Tran
 }
 
 function methodName(method: string | null, t: Translate): string {
-  switch (method?.replace('urn:telematik:auth:', '')) {
-    case 'eGK':
-    case 'guest:eGK':
-    case 'card':
+  switch (method) {
+    case 'health-card':
+    case 'guest-health-card':
       return t.history.methodCard;
+    case 'identity-card':
+      return t.history.methodIdentity;
     case 'passkey':
       return t.history.methodPasskey;
-    case 'sso':
-      return t.history.methodSession;
     default:
       return t.history.methodDevice;
   }

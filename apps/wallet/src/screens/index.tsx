@@ -9,7 +9,7 @@ import { Consents } from './consents.tsx';
 import { Data } from './data.tsx';
 import { Devices } from './devices.tsx';
 import { Enrol } from './enrol.tsx';
-import { Help } from './help.tsx';
+import { codeOf, Help } from './help.tsx';
 import { History } from './history.tsx';
 import { Button, Buttons, Title, type Props } from './parts.tsx';
 import { ProblemScreen } from './problem.tsx';
@@ -25,6 +25,9 @@ export function Wallet(props: Props) {
   useLayoutEffect(() => {
     document.documentElement.lang = t.tag;
   }, [t.tag]);
+  // The problem is gone once she leaves its screen; the code is what she takes to the help page.
+  const code = useRef<string | null>(null);
+  code.current = codeOf(state) ?? code.current;
   const main = useHeading(place(props), state.config.insurer);
   return (
     <>
@@ -55,7 +58,7 @@ export function Wallet(props: Props) {
           </p>
         )}
         <Said {...props} />
-        {screen(props)}
+        {screen(props, code.current)}
         {state.update && (
           <div class="notice">
             <p>{t.common.update}</p>
@@ -110,7 +113,7 @@ function Said({ state, act, t }: Props) {
   );
 }
 
-function screen(props: Props): ComponentChild {
+function screen(props: Props, code: string | null): ComponentChild {
   const { state, t } = props;
   if (state.problem && state.route !== 'block' && state.route !== 'help') return <ProblemScreen {...props} problem={state.problem} />;
   if (state.phase !== 'ready') return <Title>{t.doing.starting}</Title>;
@@ -139,7 +142,7 @@ function screen(props: Props): ComponentChild {
     case 'settings':
       return <Settings {...props} />;
     case 'help':
-      return <Help {...props} />;
+      return <Help {...props} code={code} />;
     case 'not-found':
       return <NotFound {...props} />;
   }

@@ -24,7 +24,7 @@ function One(props: Props & { request: AskedRequest }) {
   const [choice, setChoice] = useState<Choice>({ voluntary: [], remember: false });
   /** What she saw when she said yes: one gesture is enough as long as nothing else is asked for afterwards. */
   const agreed = useRef<string | null>(null);
-  const asked = JSON.stringify([service?.name, claims, request.remembered]);
+  const asked = JSON.stringify([service?.name, claims?.essential, claims?.voluntary]);
   const goesOn = request.step === 'decide' && agreed.current === asked && request.problem === null && !request.otherDevice;
   useEffect(() => {
     if (!goesOn || state.busy !== null) return;

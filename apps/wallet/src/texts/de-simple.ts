@@ -289,9 +289,8 @@ const claims: ClaimTexts = {
 const events: EventTexts = {
   login: 'Angemeldet',
   declined: 'Sie haben Nein gesagt',
-  'broken-off': 'Nicht fertig',
   refused: 'Nicht erlaubt',
-  aborted: 'Von Ihnen gestoppt',
+  'broken-off': 'Nicht fertig',
   'account-opened': 'Konto angesehen',
   'device-bound': 'Gerät bereit gemacht',
   'device-removed': 'Gerät entfernt',
@@ -299,14 +298,16 @@ const events: EventTexts = {
   'device-locked': 'Gerät gesperrt',
   'device-unlocked': 'Gerät geht wieder',
   'device-confirmed': 'Gerät gilt länger',
-  'devices-blocked': 'Alle Geräte gesperrt',
-  'block-code-made': 'Sperr-Code gemacht',
-  'pin-set': 'Neue App-PIN',
+  'device-misused': 'Gerät falsch benutzt. Darum ist es gesperrt.',
   'consent-revoked': 'Erlaubnis weggenommen',
   'data-changed': 'Ihre Daten geändert',
-  'data-read': 'Ihre Daten angesehen',
   exported: 'Daten geholt',
-  erased: 'Konto gelöscht',
+  'pin-locked': 'App-PIN gesperrt',
+  'pin-reset': 'Neue App-PIN',
+  'block-code-made': 'Sperr-Code gemacht',
+  blocked: 'Alle Geräte gesperrt',
+  'not-me': 'Gestoppt: „Das war ich nicht“',
+  'phone-call': 'Gestoppt: „Jemand ist am Telefon“',
 };
 
 export const simple: Texts = {
@@ -467,6 +468,7 @@ export const simple: Texts = {
     unlockCard: 'Mit Karte anmelden',
   },
   cards: {
+    asOf: (date) => `So war es am ${date}.`,
     title: 'Meine Karten',
     health: 'Gesundheits-Karte',
     name: 'Name',
@@ -509,7 +511,7 @@ export const simple: Texts = {
     timeLeft: (date) => `Sie haben Zeit bis ${date} Uhr. Danach fangen Sie neu an.`,
   },
   elsewhere: {
-    next: 'Ich habe selbst angefangen',
+    next: 'Ja, das war ich',
     title: (name) => `Bei ${name} anmelden, auf einem anderen Gerät?`,
     warning: 'Hat Sie jemand darum gebeten? Dann hören Sie auf.',
     warningHelp: 'Ihre Kasse bittet Sie nie am Telefon darum. Die Polizei auch nicht.',
@@ -544,6 +546,7 @@ export const simple: Texts = {
     stuck: 'Geht nichts auf? Dann tippen Sie auf den Knopf.',
   },
   history: {
+    methodIdentity: 'Personal-Ausweis',
     title: 'Was war',
     intro: 'Hier steht jede Anmeldung. Auch wenn Sie Nein gesagt haben. Wir speichern nie, was in Ihren Daten steht.',
     delay: 'Manches steht erst nach einigen Stunden hier.',
@@ -556,7 +559,6 @@ export const simple: Texts = {
     methodCard: 'Gesundheits-Karte',
     methodDevice: 'Gerät ohne Karte',
     methodPasskey: 'Passkey',
-    methodSession: 'Noch angemeldet',
     removedDevice: 'Ein altes Gerät',
     chainOk: 'Geprüft: Hier fehlt nichts. Niemand hat etwas geändert.',
     chainBroken: 'Jemand hat hier etwas geändert',

@@ -285,9 +285,8 @@ const claims: ClaimTexts = {
 const events: EventTexts = {
   login: 'Angemeldet',
   declined: 'Von Ihnen abgelehnt',
-  'broken-off': 'Nicht zu Ende geführt',
   refused: 'Nicht zugelassen',
-  aborted: 'Von Ihnen abgebrochen',
+  'broken-off': 'Nicht zu Ende geführt',
   'account-opened': 'Konto angesehen',
   'device-bound': 'Gerät eingerichtet',
   'device-removed': 'Gerät entfernt',
@@ -295,14 +294,16 @@ const events: EventTexts = {
   'device-locked': 'Gerät gesperrt',
   'device-unlocked': 'Gerät freigegeben',
   'device-confirmed': 'Gerät verlängert',
-  'devices-blocked': 'Alle Geräte gesperrt',
-  'block-code-made': 'Sperr-Code erstellt',
-  'pin-set': 'App-PIN gesetzt',
+  'device-misused': 'Gerät falsch benutzt. Darum ist es gesperrt.',
   'consent-revoked': 'Zustimmung zurückgenommen',
   'data-changed': 'Ihre Daten geändert',
-  'data-read': 'Ihre Daten angesehen',
   exported: 'Daten heruntergeladen',
-  erased: 'Konto gelöscht',
+  'pin-locked': 'App-PIN gesperrt',
+  'pin-reset': 'App-PIN neu gesetzt',
+  'block-code-made': 'Sperr-Code erstellt',
+  blocked: 'Alle Geräte gesperrt',
+  'not-me': 'Abgebrochen: „Das war ich nicht“',
+  'phone-call': 'Abgebrochen: „Jemand ist am Telefon“',
 };
 
 export const de = {
@@ -463,6 +464,7 @@ export const de = {
     unlockCard: 'Mit Karte anmelden',
   },
   cards: {
+    asOf: (date: string) => `Stand: ${date}.`,
     title: 'Meine Karten',
     health: 'Gesundheitskarte',
     name: 'Name',
@@ -505,7 +507,7 @@ export const de = {
     timeLeft: (date: string) => `Sie haben bis ${date} Uhr Zeit. Danach beginnen Sie beim Dienst neu.`,
   },
   elsewhere: {
-    next: 'Ich habe selbst begonnen',
+    next: 'Ja, das war ich',
     title: (name: string) => `Anmelden bei ${name} auf einem anderen Gerät?`,
     warning: 'Hat Sie jemand darum gebeten? Dann brechen Sie ab.',
     warningHelp: 'Ihre Krankenkasse und die Polizei bitten Sie nie am Telefon darum. Auch Familie und Freunde dürfen das nicht.',
@@ -540,6 +542,7 @@ export const de = {
     stuck: 'Öffnet sich nichts? Dann tippen Sie auf den Knopf.',
   },
   history: {
+    methodIdentity: 'Personalausweis',
     title: 'Verlauf',
     intro: 'Hier steht jede Anmeldung. Auch abgelehnte und abgebrochene. Wir speichern nur, welche Art von Angabe es war, nie den Inhalt.',
     delay: 'Manche Einträge kommen erst nach einigen Stunden dazu.',
@@ -552,7 +555,6 @@ export const de = {
     methodCard: 'Gesundheitskarte',
     methodDevice: 'Gerät ohne Karte',
     methodPasskey: 'Passkey',
-    methodSession: 'Noch angemeldet',
     removedDevice: 'Ein Gerät, das es nicht mehr gibt',
     chainOk: 'Geprüft: Kein Eintrag fehlt, keiner wurde geändert.',
     chainBroken: 'Am Verlauf wurde etwas geändert',

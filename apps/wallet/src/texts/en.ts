@@ -286,9 +286,8 @@ const claims: ClaimTexts = {
 const events: EventTexts = {
   login: 'Logged in',
   declined: 'Declined by you',
-  'broken-off': 'Not finished',
   refused: 'Not allowed',
-  aborted: 'Stopped by you',
+  'broken-off': 'Not finished',
   'account-opened': 'Account viewed',
   'device-bound': 'Device set up',
   'device-removed': 'Device removed',
@@ -296,14 +295,16 @@ const events: EventTexts = {
   'device-locked': 'Device locked',
   'device-unlocked': 'Device unlocked',
   'device-confirmed': 'Device renewed',
-  'devices-blocked': 'All devices locked',
-  'block-code-made': 'Block code made',
-  'pin-set': 'App PIN set',
+  'device-misused': 'Device used wrongly. That is why it is locked.',
   'consent-revoked': 'Consent withdrawn',
   'data-changed': 'Your data changed',
-  'data-read': 'Your data viewed',
   exported: 'Data downloaded',
-  erased: 'Account deleted',
+  'pin-locked': 'App PIN locked',
+  'pin-reset': 'App PIN set anew',
+  'block-code-made': 'Block code made',
+  blocked: 'All devices locked',
+  'not-me': 'Stopped: “That was not me”',
+  'phone-call': 'Stopped: “Someone is on the phone”',
 };
 
 export const en: Texts = {
@@ -464,6 +465,7 @@ export const en: Texts = {
     unlockCard: 'Log in with card',
   },
   cards: {
+    asOf: (date) => `As of ${date}.`,
     title: 'My cards',
     health: 'Health card',
     name: 'Name',
@@ -506,7 +508,7 @@ export const en: Texts = {
     timeLeft: (date) => `You have time until ${date}. After that, start again at the service.`,
   },
   elsewhere: {
-    next: 'I started it myself',
+    next: 'Yes, that was me',
     title: (name) => `Log in to ${name} on another device?`,
     warning: 'Did someone ask you to do this? Then stop.',
     warningHelp: 'Your insurer and the police never ask for this on the phone. Family and friends may not either.',
@@ -541,6 +543,7 @@ export const en: Texts = {
     stuck: 'Does nothing open? Then press the button.',
   },
   history: {
+    methodIdentity: 'Identity card',
     title: 'History',
     intro: 'Every login is here. Also the declined and the broken-off ones. We keep only what kind of detail it was, never what it said.',
     delay: 'Some entries appear only after a few hours.',
@@ -553,7 +556,6 @@ export const en: Texts = {
     methodCard: 'Health card',
     methodDevice: 'Device without card',
     methodPasskey: 'Passkey',
-    methodSession: 'Still logged in',
     removedDevice: 'A device that no longer exists',
     chainOk: 'Checked: no entry is missing, none was changed.',
     chainBroken: 'Something in the history was changed',

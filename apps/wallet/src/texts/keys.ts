@@ -25,13 +25,12 @@ export const CLAIMS = [
 
 export type ClaimTexts = Record<(typeof CLAIMS)[number], string>;
 
-/** The events of the history. */
+/** The events of the history (`docs/wallet-core.md`, "Her history"). */
 export const EVENTS = [
   'login',
   'declined',
-  'broken-off',
   'refused',
-  'aborted',
+  'broken-off',
   'account-opened',
   'device-bound',
   'device-removed',
@@ -39,14 +38,16 @@ export const EVENTS = [
   'device-locked',
   'device-unlocked',
   'device-confirmed',
-  'devices-blocked',
-  'block-code-made',
-  'pin-set',
+  'device-misused',
   'consent-revoked',
   'data-changed',
-  'data-read',
   'exported',
-  'erased',
+  'pin-locked',
+  'pin-reset',
+  'block-code-made',
+  'blocked',
+  'not-me',
+  'phone-call',
 ] as const;
 
 export type EventTexts = Record<(typeof EVENTS)[number], string>;

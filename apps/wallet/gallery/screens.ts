@@ -1,0 +1,267 @@
+/** A state for every screen. Everybody here is invented, and the times stand still. */
+
+import { closedAccount, initial } from '../src/app/initial.ts';
+import type { Account, AskedRequest, CardStep, Enrolment, HistoryEntry, Problem, ReadableCard, Reason, State } from '../src/app/model.ts';
+import { de } from '../src/texts/de.ts';
+
+const DAY = 86_400;
+/** 1 March 2027, 10:00 UTC. */
+const NOW = 1_803_895_200;
+
+const config: State['config'] = {
+  issuer: 'https://idp.beispiel-kasse.example',
+  insurer: 'Beispiel-Krankenkasse Musterland',
+  logo: './icon.svg',
+  invented: true,
+  card_terminal: 'https://portal.example',
+  device_classes: [{ name: 'software', level: 'gematik-ehealth-loa-substantial', reconfirm_after_seconds: 30 * DAY, evidence: 'claimed' }],
+  support: { phone: '0800 000 00 00', mail: 'hilfe@beispiel-kasse.example', url: 'https://beispiel-kasse.example/hilfe' },
+  languages: ['de', 'de-simple', 'en'],
+};
+
+const before: State = { ...initial(), phase: 'ready', busy: null, config, now: NOW, reader: 'terminal' };
+
+const device: NonNullable<State['device']> = {
+  device: 'd1',
+  name: 'Mein Handy',
+  kind: 'device-key',
+  class: 'software',
+  validUntil: NOW + 29 * DAY + 3_600,
+  boundAt: NOW - 60 * DAY,
+};
+const at: State = { ...before, device: { ...device, validUntil: NOW + 90 * DAY } };
+
+const problem = (reason: Reason, more: Partial<Problem> = {}): Problem => ({ reason, supportCode: null, retryAfter: null, triesLeft: null, ...more });
+
+const enrolment = (step: Enrolment['step'], more: Partial<Enrolment> = {}): State => ({
+  ...before,
+  route: 'enrol',
+  enrolment: { step, name: 'Chrome, Android', kind: 'device-key', consentToSubstantial: false, startedAt: NOW - 600, resumed: false, problem: null, ...more },
+});
+
+const card = (id: string, name: string, more: Partial<ReadableCard> = {}): ReadableCard => ({
+  id,
+  name,
+  insurer: 'Beispiel-Krankenkasse Musterland',
+  issuedByText: null,
+  special: null,
+  pinHint: '123456',
+  triesLeft: 3,
+  ...more,
+});
+const cards = [
+  card('1', 'Mika Musterfrau-Beispielhausen'),
+  card('2', 'Konrad Klarname', { special: 'Diese Karte ist abgelaufen.', triesLeft: 2 }),
+  card('3', 'Frida Frei', { triesLeft: 1 }),
+];
+const cardStep = (more: Partial<CardStep>, state: State = enrolment('card')): State => ({
+  ...state,
+  card: { purpose: 'enrol', cards, chosen: null, problem: null, ...more },
+});
+
+const asked: AskedRequest = {
+  id: 'r1',
+  step: 'ask',
+  service: { name: 'Patientenakte Musterland', logo_uri: null },
+  clientId: 'https://akte.example',
+  acr: 'gematik-ehealth-loa-substantial',
+  claims: {
+    essential: ['urn:telematik:claims:id', 'urn:telematik:claims:organization', 'urn:telematik:claims:display_name'],
+    voluntary: ['urn:telematik:claims:email', 'birthdate'],
+  },
+  remembered: false,
+  method: null,
+  deviceAnswers: 'yes',
+  expiresAt: NOW + 300,
+  otherDevice: null,
+  outcome: null,
+  back: null,
+  problem: null,
+};
+const request = (more: Partial<AskedRequest>, state: State = at): State => ({ ...state, route: 'request', request: { ...asked, ...more } });
+const otherDevice: NonNullable<AskedRequest['otherDevice']> = { browser: 'Firefox', system: 'Windows', network: 'other', askedAt: NOW - 60 };
+
+const devices: Account['devices'] = [
+  {
+    id: 'd1',
+    name: 'Mein Handy',
+    class: 'software',
+    kind: 'device-key',
+    level: 'gematik-ehealth-loa-substantial',
+    boundAt: NOW - 60 * DAY,
+    confirmedAt: NOW - 10 * DAY,
+    validUntil: NOW + 90 * DAY,
+    lastUsed: NOW - 3_600,
+    locked: false,
+    isThis: true,
+  },
+  {
+    id: 'd2',
+    name: 'Tablet in der Küche',
+    class: 'hardware-keystore',
+    kind: 'device-key',
+    level: 'gematik-ehealth-loa-substantial',
+    boundAt: NOW - 300 * DAY,
+    confirmedAt: null,
+    validUntil: NOW - DAY,
+    lastUsed: null,
+    locked: true,
+    isThis: false,
+  },
+  {
+    id: 'd3',
+    name: 'Laptop',
+    class: 'passkey-own-pages',
+    kind: 'passkey',
+    level: null,
+    boundAt: NOW - 3 * DAY,
+    confirmedAt: null,
+    validUntil: null,
+    lastUsed: NOW - 2 * DAY,
+    locked: false,
+    isThis: false,
+  },
+];
+
+const entry = (id: string, event: string, more: Partial<HistoryEntry> = {}): HistoryEntry => ({
+  id,
+  at: NOW - Number(id) * 7_000,
+  event,
+  service: null,
+  shared: [],
+  method: null,
+  level: null,
+  device: null,
+  by: 'you',
+  ...more,
+});
+const service = { clientId: 'https://akte.example', name: 'Patientenakte Musterland' };
+const shared = ['urn:telematik:claims:id', 'urn:telematik:claims:organization', 'urn:telematik:claims:display_name'];
+const history: HistoryEntry[] = [
+  entry('1', 'login', { service, shared, method: 'device-key', device: 'd1' }),
+  entry('2', 'refused', { service: { clientId: 'https://rezept.example', name: 'E-Rezept' }, shared, method: 'device-key', device: 'd2' }),
+  entry('3', 'declined', { service: { clientId: 'https://schlaf.example', name: 'Schlaf gut' }, shared: ['birthdate'], method: 'health-card' }),
+  entry('4', 'broken-off', { service, shared, method: 'health-card' }),
+  entry('5', 'phone-call', { service }),
+  entry('6', 'device-bound', { device: 'd1' }),
+  entry('7', 'device-removed', { device: 'gone' }),
+  entry('8', 'data-changed', { by: 'insurer' }),
+  entry('9', 'something-new', { by: 'provider' }),
+];
+
+const open: Account = {
+  ...closedAccount(),
+  state: 'open',
+  by: 'device',
+  consents: [
+    { id: 'c1', clientId: 'https://akte.example', service: 'Patientenakte Musterland', shared, decidedAt: NOW - 20 * DAY },
+    { id: 'c2', clientId: 'https://rezept.example', service: 'E-Rezept', shared: ['urn:telematik:claims:id'], decidedAt: NOW - 2 * DAY },
+  ],
+  devices,
+  cards: [
+    { kind: 'health-card', insurer: config.insurer, ik: '109900019', kvnr: 'X110000000', name: 'Mika Musterfrau-Beispielhausen', birthdate: '1951-07-02' },
+  ],
+  blockCode: { setAt: NOW - 60 * DAY },
+  history,
+  historyHasMore: true,
+  historyIsWhole: true,
+};
+const empty: Account = { ...closedAccount(), state: 'open', by: 'device', history: [], historyIsWhole: true };
+const account = (route: State['route'], more: Partial<Account> = {}): State => ({ ...at, route, account: { ...open, ...more } });
+
+const reasons = Object.fromEntries(
+  (Object.keys(de.reasons) as Reason[]).map((reason): [string, State] => [
+    `reason-${reason}`,
+    { ...at, route: 'devices', problem: problem(reason, { supportCode: 'BCDF-GHJK', retryAfter: reason === 'too-many-tries' ? 900 : null }) },
+  ]),
+);
+
+/** Name to state. */
+export const SCREENS: Record<string, State> = {
+  starting: { ...before, phase: 'starting', busy: 'starting' },
+  stopped: { ...before, phase: 'stopped', problem: problem('browser-too-old') },
+  start: before,
+  'start-resume': { ...enrolment('name'), route: 'start' },
+  'start-offline': { ...before, online: false },
+  'enrol-prepare': enrolment('prepare', { resumed: true }),
+  'enrol-name': enrolment('name'),
+  'enrol-name-problem': enrolment('name', { problem: problem('too-many-devices', { supportCode: 'BCDF-GHJK' }) }),
+  'enrol-name-passkey': { ...enrolment('name'), passkeys: { available: true, offered: true } },
+  'enrol-card-left': enrolment('card', { resumed: true }),
+  'enrol-binding': { ...enrolment('binding'), busy: 'enrolling' },
+  'enrol-bound': { ...enrolment('bound'), device, account: { ...open, blockCode: null } },
+  'enrol-bound-code': { ...enrolment('bound'), device, account: { ...open, newBlockCode: 'BCDF-GHJK-LMNP' } },
+  'card-choice': cardStep({}),
+  'card-none': cardStep({ cards: [], problem: problem('reader-unreachable') }),
+  'card-pin': cardStep({ chosen: '1' }),
+  'card-pin-real': { ...cardStep({ chosen: '1', cards: [card('1', 'Mika Musterfrau', { pinHint: null, triesLeft: null })] }), config: { ...config, invented: false } },
+  'card-pin-wrong': cardStep({ chosen: '2', problem: problem('pin-wrong', { triesLeft: 2 }) }),
+  'card-pin-last': cardStep({ chosen: '3', problem: problem('pin-wrong', { triesLeft: 1 }) }),
+  'card-refused': cardStep({ chosen: '2', problem: problem('card-expired', { supportCode: 'BCDF-GHJK' }) }),
+  'card-puk': cardStep({ chosen: '3', problem: problem('pin-blocked', { triesLeft: 0 }) }),
+  'card-hold': { ...cardStep({ chosen: '1' }), reader: 'shell', busy: 'card' },
+  'card-reading': { ...cardStep({ chosen: '1' }), busy: 'card' },
+  'card-no-reader': { ...cardStep({}), reader: 'none' },
+  'card-erase': cardStep({ chosen: '1', purpose: 'erase' }, { ...at, route: 'data' }),
+  'request-loading': { ...request({ step: 'loading', service: null, claims: null }), busy: 'loading-request' },
+  'request-device': request({}),
+  'request-passkey': request({}, { ...at, device: { ...device, kind: 'passkey' } }),
+  'request-card': request({ deviceAnswers: 'not-enrolled', acr: 'gematik-ehealth-loa-high' }, before),
+  'request-card-needed': request({ deviceAnswers: 'card-needed', acr: 'gematik-ehealth-loa-high', problem: problem('level-too-low') }),
+  'request-due': request({ deviceAnswers: 'due' }),
+  'request-nothing': request({ claims: { essential: [], voluntary: [] }, service: { name: 'Schlaf gut', logo_uri: null } }),
+  'request-long-name': request({ service: { name: 'Landesvereinigungskrankenhausverwaltungsgesellschaft <b>Nord</b>', logo_uri: null } }),
+  'request-signing': { ...request({ step: 'signing' }), busy: 'device' },
+  'request-decide': request({ step: 'decide', remembered: true }),
+  'request-elsewhere': request({ otherDevice }),
+  'request-elsewhere-unknown': request({ otherDevice: { ...otherDevice, browser: '', system: '', network: 'same' }, deviceAnswers: 'not-enrolled' }, before),
+  'request-number': request({ step: 'decide', otherDevice }),
+  'request-number-wrong': request({ step: 'decide', otherDevice, problem: problem('number-wrong') }),
+  'request-over': request({ step: 'over', problem: problem('login-over', { supportCode: 'BCDF-GHJK' }) }),
+  'request-cooling-off': request({ step: 'over', problem: problem('cooling-off', { retryAfter: 1_800 }) }),
+  'result-approved': request({ step: 'done', outcome: 'approved', back: 'https://akte.example/back' }),
+  'result-elsewhere': request({ step: 'done', outcome: 'approved', otherDevice }),
+  'result-declined': request({ step: 'done', outcome: 'declined', back: 'https://akte.example/back' }),
+  'result-aborted': request({ step: 'done', outcome: 'aborted', otherDevice }),
+  home: { ...at, device },
+  'home-waiting': {
+    ...at,
+    device: { ...device, validUntil: NOW - 60 },
+    update: true,
+    waiting: [{ id: 'w1', service: 'E-Rezept', startedAt: NOW - 900 }, { id: 'w2', service: null, startedAt: NOW - 800 }],
+  },
+  'account-closed': { ...at, route: 'devices' },
+  'account-loading': { ...at, route: 'devices', busy: 'loading-account' },
+  'account-problem': { ...at, route: 'devices', account: { ...closedAccount(), problem: problem('device-locked', { supportCode: 'BCDF-GHJK' }) } },
+  cards: account('cards'),
+  'cards-empty': account('cards', empty),
+  'cards-offline': { ...at, route: 'cards', online: false, snapshot: { at: NOW - 5 * DAY, cards: open.cards, blockCodeSetAt: null } },
+  history: account('history'),
+  'history-empty': account('history', empty),
+  'history-broken': account('history', { historyIsWhole: false }),
+  devices: { ...account('devices'), done: 'device-renamed' },
+  'devices-empty': { ...before, route: 'devices', account: empty },
+  consents: account('consents'),
+  'consents-empty': account('consents', empty),
+  timers: { ...at, route: 'timers' },
+  'timers-over': { ...at, route: 'timers', device: { ...device, validUntil: NOW - 60 } },
+  'timers-none': { ...before, route: 'timers' },
+  block: { ...before, route: 'block' },
+  'block-wrong': { ...at, route: 'block', problem: problem('not-found') },
+  'block-done': { ...at, route: 'block', done: 'blocked' },
+  'block-account': account('block'),
+  'block-new-code': account('block', { newBlockCode: 'BCDF-GHJK-LMNP' }),
+  data: account('data'),
+  'data-erased': {
+    ...before,
+    route: 'data',
+    done: 'erased',
+    account: { ...closedAccount(), erased: { erasedAt: NOW, kept: [{ what: 'Protokoll der Zugriffe', why: 'Nachweis gegenüber der Aufsicht', until: NOW + 365 * DAY }] } },
+  },
+  settings: { ...at, route: 'settings', install: 'available' },
+  'settings-installed': { ...at, route: 'settings', install: 'installed', persisted: true },
+  help: { ...at, route: 'help', request: { ...asked, step: 'over', problem: problem('internal', { supportCode: 'BCDF-GHJK' }) } },
+  'help-no-contact': { ...before, route: 'help', config: { ...config, support: null } },
+  'not-found': { ...at, route: 'not-found' },
+  ...reasons,
+};
