@@ -134,11 +134,11 @@ function Pin({ state, act, t, step, card, other, onPinMissing }: PinProps & { on
           <Button look={left === 1 ? 'equal' : 'calm'} onPress={() => act.cancelCard()}>
             {left === 1 ? t.enrol.pinStop : t.common.cancel}
           </Button>
-          <Button look="calm" onPress={onPinMissing}>
+          <Button look="link" onPress={onPinMissing}>
             {t.start.pinMissing}
           </Button>
           {other && (
-            <Button look="calm" onPress={other}>
+            <Button look="link" onPress={other}>
               {t.enrol.cardOther}
             </Button>
           )}

@@ -35,7 +35,7 @@ export function Elsewhere({ state, act, t, request, service, from, how }: Elsewh
           {t.elsewhere.notMe}
         </Button>
         {device && (
-          <Button look="calm" busy={busy} onPress={() => act.answerWithCard()}>
+          <Button look="link" busy={busy} onPress={() => act.answerWithCard()}>
             {t.request.useCard}
           </Button>
         )}

@@ -38,7 +38,7 @@ export function Enrol(props: Props) {
       return (
         <>
           <Progress now={3} t={t} />
-          <Title>{enrolment.problem ? t.enrol.deviceTitle : t.doing.enrolling}</Title>
+          <Title>{enrolment.problem ? t.enrol.deviceTitle : t.common.moment}</Title>
           {enrolment.problem && (
             <>
               <ProblemNotice problem={enrolment.problem} t={t} />
@@ -89,7 +89,7 @@ function Prepare(props: Props) {
         <Button look="calm" onPress={() => setPinMissing(true)}>
           {t.start.pinMissing}
         </Button>
-        <Button look="calm" onPress={() => act.backInEnrolment()}>
+        <Button look="link" onPress={() => act.backInEnrolment()}>
           {t.common.back}
         </Button>
       </Buttons>
@@ -142,7 +142,7 @@ function Name({ state, act, t }: Props) {
           <Button look="equal" onPress={() => act.dropEnrolment()}>
             {t.enrol.consentRefuse}
           </Button>
-          <Button look="calm" onPress={() => act.backInEnrolment()}>
+          <Button look="link" onPress={() => act.backInEnrolment()}>
             {t.common.back}
           </Button>
         </Buttons>
@@ -163,7 +163,7 @@ function Bound({ state, act, t }: Props) {
       <Title>{t.enrol.doneTitle}</Title>
       {state.device && (
         <Notice look="good">
-          <p>{t.enrol.doneUntil(t.date(state.device.validUntil))}</p>
+          <p>{t.enrol.doneUntil(t.dateTime(state.device.validUntil))}</p>
         </Notice>
       )}
       {state.account.problem && <ProblemNotice problem={state.account.problem} t={t} />}

@@ -62,17 +62,28 @@ function Entry({ entry, state, t }: { entry: HistoryEntry; state: State; t: Tran
   return (
     <article class={STOPPED.includes(entry.event) ? 'entry stopped' : 'entry'}>
       <h2>{entry.service ? entry.service.name : what}</h2>
+      {entry.service && (
+        <p>
+          <strong>{what}</strong>
+        </p>
+      )}
       <p>
-        {entry.service && <strong>{what}</strong>} <time dateTime={new Date(entry.at * 1000).toISOString()}>{t.dateTime(entry.at)}</time>
+        <time dateTime={new Date(entry.at * 1000).toISOString()}>{t.dateTime(entry.at)}</time>
       </p>
       {entry.shared.length > 0 && (
         <p>
-          {t.history.shared} {t.list(entry.shared.map((claim) => claimName(t, claim)))}
+          {entry.event === 'login' ? t.history.shared : t.history.asked} {t.list(entry.shared.map((claim) => claimName(t, claim)))}
         </p>
       )}
-      {(entry.device !== null || entry.method !== null) && (
+      {entry.service && entry.event !== 'login' && <p>{t.history.nothingShared}</p>}
+      {entry.method !== null && entry.device === null && (
         <p class="hint">
-          {t.history.method}: {device ? device.name : entry.device !== null ? t.history.removedDevice : methodName(entry.method, t)}
+          {t.history.method}: {methodName(entry.method, t)}
+        </p>
+      )}
+      {entry.device !== null && (
+        <p class="hint">
+          {entry.method === null ? t.history.device : t.history.method}: {device ? device.name : t.history.removedDevice}
         </p>
       )}
       {entry.by !== 'you' && (

@@ -2,6 +2,8 @@
 
 import type { ComponentChild } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import type { Done } from '../app/model.ts';
+import { LANGUAGE_NAMES, LANGUAGE_TAGS } from '../texts/format.ts';
 import { Block } from './block.tsx';
 import { Card } from './card.tsx';
 import { Cards } from './cards.tsx';
@@ -46,7 +48,8 @@ export function Wallet(props: Props) {
         {state.config.invented && <p class="banner">{t.common.sandbox}</p>}
         <div class="page site-header">
           <p class="site-name">
-            <img src={state.config.logo} alt="" width="32" height="32" /> {state.config.insurer}
+            <img src={state.config.logo} alt="" width="32" height="32" />
+            <span>{state.config.insurer}</span>
           </p>
           {state.route !== 'start' && state.phase === 'ready' && <HomeLink {...props} />}
         </div>
@@ -70,6 +73,7 @@ export function Wallet(props: Props) {
           </div>
         )}
       </main>
+      <Languages {...props} />
     </>
   );
 }
@@ -92,10 +96,13 @@ function HomeLink({ act, t }: Props) {
   );
 }
 
+/** Said by the heading of a screen of its own. */
+const OWN_SCREEN: Done[] = ['blocked', 'erased'];
+
 /** What is being done, and what was just done: always in the page, so that a screen reader hears it change. */
 function Said({ state, act, t }: Props) {
-  const doing = state.busy !== null && state.phase === 'ready' ? t.doing[state.busy] : '';
-  const done = state.busy === null && state.done !== null ? t.done[state.done] : '';
+  const doing = state.busy !== null ? t.doing[state.busy] : '';
+  const done = state.busy === null && state.done !== null && !OWN_SCREEN.includes(state.done) ? t.done[state.done] : '';
   return (
     <>
       <div role="status" class={doing || done ? 'said' : undefined}>
@@ -113,10 +120,35 @@ function Said({ state, act, t }: Props) {
   );
 }
 
+/** At the foot of every screen: who cannot read this one finds her own language by its name. */
+function Languages({ state, act, t }: Props) {
+  if (state.phase !== 'ready') return null;
+  return (
+    <footer class="page site-footer">
+      <nav class="language-switch" aria-label={t.common.language}>
+        <ul>
+          {state.config.languages.map((language) => (
+            <li key={language}>
+              <button
+                type="button"
+                lang={LANGUAGE_TAGS[language]}
+                aria-current={language === state.language ? 'true' : undefined}
+                onClick={() => act.setLanguage(language)}
+              >
+                {LANGUAGE_NAMES[language]}
+              </button>
+            </li>
+          ))}
+        </ul>
+      </nav>
+    </footer>
+  );
+}
+
 function screen(props: Props, code: string | null): ComponentChild {
   const { state, t } = props;
   if (state.problem && state.route !== 'block' && state.route !== 'help') return <ProblemScreen {...props} problem={state.problem} />;
-  if (state.phase !== 'ready') return <Title>{t.doing.starting}</Title>;
+  if (state.phase !== 'ready') return <Title>{t.common.moment}</Title>;
   if (state.card) return <Card {...props} step={state.card} />;
   switch (state.route) {
     case 'start':

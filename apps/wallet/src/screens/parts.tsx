@@ -19,8 +19,8 @@ export function Title({ children }: { children: ComponentChildren }) {
 type ButtonProps = {
   children: ComponentChildren;
   onPress?: () => void;
-  /** `strong`: the one main action. `equal`: as strong in another colour. `calm`: the other ways. `danger`: cannot be taken back. */
-  look?: 'strong' | 'equal' | 'calm' | 'danger';
+  /** `strong`: the one main action. `equal`: as strong in another colour. `calm`: the other ways. `link`: ways aside. `danger`: cannot be taken back. */
+  look?: 'strong' | 'equal' | 'calm' | 'link' | 'danger';
   submit?: boolean;
   /** Where the words alone do not say which one, as in a list. */
   label?: string;

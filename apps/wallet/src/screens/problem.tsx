@@ -33,7 +33,7 @@ const NEXT: Record<Reason, Step> = {
   'attestation-refused': 'use-card',
   'too-many-devices': 'devices',
   'too-many-tries': 'home',
-  'number-wrong': 'again',
+  'number-wrong': 'home',
   aborted: 'home',
   'cooling-off': 'home',
   'other-browser': 'home',
@@ -150,7 +150,7 @@ export function ProblemScreen({ problem, state, act, t }: Props & { problem: Pro
           </Button>
         )}
         {name !== 'help' && (
-          <Button look="calm" onPress={() => act.go('help')}>
+          <Button look="link" onPress={() => act.go('help')}>
             {t.steps.help}
           </Button>
         )}

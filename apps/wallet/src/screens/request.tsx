@@ -36,10 +36,10 @@ function One(props: Props & { request: AskedRequest }) {
   if (request.step === 'done') return <Result {...props} request={request} />;
   if (request.step === 'loading' || !service || !claims) {
     if (request.problem) return <ProblemScreen {...props} problem={request.problem} />;
-    return <Title>{t.doing['loading-request']}</Title>;
+    return <Title>{t.common.moment}</Title>;
   }
   if (request.step === 'signing' || (goesOn && request.step === 'decide')) {
-    return <Title>{t.doing[state.busy ?? 'deciding']}</Title>;
+    return <Title>{t.common.moment}</Title>;
   }
   const more = { ...props, request, service, claims };
   const answer = (send: () => void) => {
@@ -70,21 +70,25 @@ function One(props: Props & { request: AskedRequest }) {
           {t.request.decline}
         </Button>
         {device && (
-          <Button look="calm" busy={state.busy !== null} onPress={() => answer(() => act.answerWithCard())}>
+          <Button look="link" busy={state.busy !== null} onPress={() => answer(() => act.answerWithCard())}>
             {t.request.useCard}
           </Button>
         )}
+        {request.deviceAnswers === 'not-enrolled' && (
+          <Button look="link" busy={state.busy !== null} onPress={() => act.beginEnrolment()}>
+            {t.request.enrolFirst}
+          </Button>
+        )}
       </Buttons>
-      <TimeLeft {...more} />
     </>
   );
 }
 
 /** Who asks: the name as the provider signed it, always as text. */
-function Asker({ service, t }: Asked) {
+function Asker({ service, request, t }: Asked) {
   return (
     <>
-      <Title>{t.request.title(service.name)}</Title>
+      <Title>{request.otherDevice ? t.elsewhere.title(service.name) : t.request.title(service.name)}</Title>
       <p class="genuine">{t.request.genuine}</p>
     </>
   );
@@ -147,11 +151,6 @@ function How({ request, state, t }: Asked) {
       <p class="hint">{request.acr?.endsWith('-high') ? t.request.levelHigh : t.request.levelSubstantial}</p>
     </Section>
   );
-}
-
-/** Told, but no clock that runs down: a request that lapsed is asked for anew. */
-function TimeLeft({ request, t }: Asked) {
-  return request.expiresAt === null ? null : <p class="hint">{t.request.timeLeft(t.time(request.expiresAt))}</p>;
 }
 
 /** The last word: on a request from another device, and where something came up between the gesture and now. */

@@ -15,14 +15,16 @@ export function Settings(props: Props) {
           <h2>{t.settings.languageTitle}</h2>
         </legend>
         <p class="hint">{t.settings.languageHelp}</p>
-        <div class="choice-list">
+        <ul class="choice-list">
           {state.config.languages.map((language) => (
-            <label key={language} lang={LANGUAGE_TAGS[language]}>
-              <input type="radio" name="language" checked={language === state.language} onChange={() => act.setLanguage(language)} />
-              <span class="text">{LANGUAGE_NAMES[language]}</span>
-            </label>
+            <li key={language}>
+              <label lang={LANGUAGE_TAGS[language]}>
+                <input type="radio" name="language" checked={language === state.language} onChange={() => act.setLanguage(language)} />
+                <span class="text">{LANGUAGE_NAMES[language]}</span>
+              </label>
+            </li>
           ))}
-        </div>
+        </ul>
       </fieldset>
       <Section title={t.settings.themeTitle}>
         <p>{t.settings.themeHelp}</p>

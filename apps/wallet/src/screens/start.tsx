@@ -61,7 +61,7 @@ function Before({ state, act, t, onPinMissing }: Props & { onPinMissing: () => v
           {t.start.pinMissing}
         </Button>
         {begun && (
-          <Button look="calm" onPress={() => act.dropEnrolment()}>
+          <Button look="link" onPress={() => act.dropEnrolment()}>
             {t.enrol.drop}
           </Button>
         )}
@@ -104,9 +104,11 @@ function Home(props: Props) {
       <Title>{t.home.title}</Title>
       <Waiting {...props} />
       <Reminder {...props} />
-      <Notice look="good" title={t.home.ready}>
-        <p>{t.home.readyHelp}</p>
-      </Notice>
+      {state.device !== null && state.device.validUntil > state.now && (
+        <Notice look="good" title={t.home.ready}>
+          <p>{t.home.readyHelp}</p>
+        </Notice>
+      )}
       {state.request !== null && state.request.step !== 'done' && state.request.step !== 'over' && (
         <Buttons>
           <Button onPress={() => act.go('request')}>{t.home.answer}</Button>

@@ -21,11 +21,11 @@ const reasons: ReasonTexts = {
   },
   'challenge-expired': {
     title: 'Das hat zu lange gedauert',
-    help: 'Eine Anfrage gilt nur kurz. Das ist sicherer. Versuchen Sie es noch einmal.',
+    help: 'Eine Frage gilt nur kurz. Das ist sicherer. Versuchen Sie es noch einmal.',
   },
   'card-unknown': {
-    title: 'Die Karte ist von einer anderen Kasse',
-    help: 'Nehmen Sie Ihre neue Karte. Haben Sie die Kasse gewechselt? Dann brauchen Sie die App der neuen Kasse.',
+    title: 'Ihre Kasse findet Sie nicht',
+    help: 'Nehmen Sie Ihre neue Karte. Geht es wieder nicht? Dann rufen Sie Ihre Kasse an.',
   },
   'card-revoked': {
     title: 'Die Karte ist gesperrt',
@@ -81,11 +81,11 @@ const reasons: ReasonTexts = {
   },
   'number-wrong': {
     title: 'Die Zahl ist falsch',
-    help: 'Sehen Sie noch einmal auf den anderen Bildschirm. Steht dort keine Zahl? Dann hören Sie auf.',
+    help: 'Wir haben gestoppt. Niemand hat Daten bekommen. Waren Sie das selbst? Dann fangen Sie neu an. Sonst rufen Sie Ihre Kasse an.',
   },
   'card-other-insurer': {
     title: 'Die Karte ist von einer anderen Kasse',
-    help: 'Nehmen Sie die Karte von der Kasse, die oben steht.',
+    help: 'Nehmen Sie Ihre neue Karte. Haben Sie die Kasse gewechselt? Dann brauchen Sie die App der neuen Kasse.',
   },
   'device-clock': {
     title: 'Die Uhr geht falsch',
@@ -251,7 +251,7 @@ const done: DoneTexts = {
 const doing: DoingTexts = {
   starting: 'Die App startet …',
   'loading-request': 'Wir prüfen die Anfrage …',
-  card: 'Ihre Kasse prüft die Karte …',
+  card: 'Wir lesen die Karte …',
   device: 'Fragt Ihr Gerät? Dann entsperren Sie es bitte.',
   deciding: 'Wir melden Sie an …',
   declining: 'Wir sagen Nein …',
@@ -331,6 +331,8 @@ export const simple: Texts = {
     close: 'Schließen',
     sandbox: 'Das ist ein Test. Alle Personen und Karten sind erfunden.',
     offline: 'Kein Internet. Sie sehen alte Daten.',
+    moment: 'Einen Moment bitte',
+    language: 'Sprache',
   },
   nav: {
     start: 'Übersicht',
@@ -429,7 +431,7 @@ export const simple: Texts = {
     pukSandbox: 'Test-Karten haben keine PUK. Lassen Sie das Feld leer.',
     pukNext: 'PIN frei machen',
     deviceTitle: 'Dieses Gerät bereit machen',
-    deviceIntro: (days) => `Danach geht es ohne Karte. Nach ${days} brauchen Sie die Karte wieder einmal.`,
+    deviceIntro: (time) => `Danach geht es ohne Karte. Das gilt ${time}. Dann brauchen Sie die Karte wieder einmal.`,
     deviceIntroOpen: 'Danach geht es ohne Karte. Manchmal brauchen Sie die Karte wieder.',
     nameLabel: 'Name für dieses Gerät',
     nameHint: 'Zum Beispiel: „Mein Handy“.',
@@ -444,7 +446,7 @@ export const simple: Texts = {
     consentAgree: 'Ja, Gerät bereit machen',
     consentRefuse: 'Nein, ich nehme immer die Karte',
     doneTitle: 'Fertig. Ihr Gerät ist bereit.',
-    doneUntil: (date) => `Bis ${date} geht es ohne Karte. Wir sagen Ihnen vorher Bescheid.`,
+    doneUntil: (date) => `Bis ${date} geht es ohne Karte.`,
     codeTitle: 'Schreiben Sie diesen Sperr-Code auf',
     codeHelp: 'Ist ein Gerät weg? Mit dem Code sperren Sie alle Ihre Geräte. Legen Sie den Zettel nicht zum Handy. Sie sehen den Code nur jetzt.',
     codeLabel: 'Ihr Sperr-Code',
@@ -508,7 +510,7 @@ export const simple: Texts = {
     acceptPasskey: 'Mit Passkey anmelden',
     useCard: 'Lieber die Karte nehmen',
     decline: 'Nein',
-    timeLeft: (date) => `Sie haben Zeit bis ${date} Uhr. Danach fangen Sie neu an.`,
+    enrolFirst: 'Zuerst dieses Gerät bereit machen',
   },
   elsewhere: {
     next: 'Ja, das war ich',
@@ -566,6 +568,9 @@ export const simple: Texts = {
     more: 'Mehr zeigen',
     notMe: 'Waren Sie das nicht?',
     notMeHelp: 'Sperren Sie Ihre Geräte. Rufen Sie Ihre Kasse an.',
+    asked: 'Der Dienst wollte:',
+    nothingShared: 'Der Dienst hat nichts bekommen.',
+    device: 'Gerät',
   },
   devices: {
     title: 'Ihre Geräte',

@@ -17,11 +17,11 @@ const reasons: ReasonTexts = {
   },
   'challenge-expired': {
     title: 'Das hat zu lange gedauert',
-    help: 'Zu Ihrer Sicherheit gilt eine Anfrage nur kurz. Versuchen Sie es noch einmal.',
+    help: 'Zu Ihrer Sicherheit gilt eine Frage nur kurz. Versuchen Sie es noch einmal.',
   },
   'card-unknown': {
-    title: 'Diese Karte gehört zu einer anderen Krankenkasse',
-    help: 'Ihre Krankenkasse findet Sie mit dieser Karte nicht. Nehmen Sie Ihre aktuelle Gesundheitskarte. Haben Sie die Kasse gewechselt? Dann benutzen Sie die App der neuen Kasse.',
+    title: 'Ihre Krankenkasse findet Sie nicht',
+    help: 'Mit dieser Karte steht niemand im Verzeichnis. Nehmen Sie Ihre neueste Karte. Hilft das nicht, dann rufen Sie Ihre Krankenkasse an.',
   },
   'card-revoked': {
     title: 'Diese Karte ist gesperrt',
@@ -77,11 +77,11 @@ const reasons: ReasonTexts = {
   },
   'number-wrong': {
     title: 'Die Zahl stimmt nicht',
-    help: 'Sehen Sie noch einmal auf den anderen Bildschirm. Tippen Sie die Zahl ein, die jetzt dort steht. Sehen Sie dort keine Zahl? Dann brechen Sie ab.',
+    help: 'Wir haben abgebrochen. Es wurden keine Daten weitergegeben. Saßen Sie selbst vor dem anderen Bildschirm? Dann beginnen Sie dort noch einmal. Sonst rufen Sie Ihre Krankenkasse an.',
   },
   'card-other-insurer': {
     title: 'Diese Karte ist von einer anderen Krankenkasse',
-    help: 'Nehmen Sie die Karte der Krankenkasse, deren Name oben steht.',
+    help: 'Nehmen Sie die Karte der Krankenkasse, deren Name oben steht. Haben Sie die Kasse gewechselt? Dann benutzen Sie die App der neuen Kasse.',
   },
   'device-clock': {
     title: 'Die Uhr dieses Geräts geht falsch',
@@ -247,7 +247,7 @@ const done: DoneTexts = {
 const doing: DoingTexts = {
   starting: 'Die App startet …',
   'loading-request': 'Wir prüfen die Anfrage …',
-  card: 'Ihre Krankenkasse prüft die Karte …',
+  card: 'Wir lesen und prüfen die Karte …',
   device: 'Bitte entsperren Sie Ihr Gerät, wenn es danach fragt.',
   deciding: 'Wir melden Sie an …',
   declining: 'Wir lehnen ab …',
@@ -327,6 +327,8 @@ export const de = {
     close: 'Schließen',
     sandbox: 'Test: Alle Personen und Karten sind erfunden.',
     offline: 'Keine Verbindung. Sie sehen den letzten Stand.',
+    moment: 'Einen Moment bitte',
+    language: 'Sprache',
   },
   nav: {
     start: 'Übersicht',
@@ -425,7 +427,7 @@ export const de = {
     pukSandbox: 'Test-Karten haben keine PUK. Lassen Sie das Feld leer.',
     pukNext: 'PIN freigeben',
     deviceTitle: 'Dieses Gerät einrichten',
-    deviceIntro: (days: string) => `Danach melden Sie sich ohne Karte an. Nach ${days} fragen wir wieder einmal nach der Karte.`,
+    deviceIntro: (time: string) => `Danach melden Sie sich ohne Karte an. Das gilt ${time}. Dann fragen wir wieder einmal nach der Karte.`,
     deviceIntroOpen: 'Danach melden Sie sich ohne Karte an. Ab und zu fragen wir wieder nach der Karte.',
     nameLabel: 'Name für dieses Gerät',
     nameHint: 'Damit Sie es in der Liste erkennen. Zum Beispiel: „Mein Handy“.',
@@ -440,7 +442,7 @@ export const de = {
     consentAgree: 'Einverstanden, Gerät einrichten',
     consentRefuse: 'Nein, ich nehme immer die Karte',
     doneTitle: 'Fertig. Dieses Gerät ist eingerichtet.',
-    doneUntil: (date: string) => `Sie können sich bis ${date} ohne Karte anmelden. Wir erinnern Sie vorher.`,
+    doneUntil: (date: string) => `Sie können sich bis ${date} ohne Karte anmelden.`,
     codeTitle: 'Schreiben Sie diesen Sperr-Code auf',
     codeHelp: 'Verlieren Sie ein Gerät? Mit diesem Code sperren Sie alle Ihre Geräte sofort, ohne Anmeldung. Legen Sie den Zettel nicht zum Handy. Wir zeigen den Code nur jetzt.',
     codeLabel: 'Ihr Sperr-Code',
@@ -504,7 +506,7 @@ export const de = {
     acceptPasskey: 'Mit Passkey anmelden',
     useCard: 'Lieber die Karte nehmen',
     decline: 'Ablehnen',
-    timeLeft: (date: string) => `Sie haben bis ${date} Uhr Zeit. Danach beginnen Sie beim Dienst neu.`,
+    enrolFirst: 'Zuerst dieses Gerät einrichten',
   },
   elsewhere: {
     next: 'Ja, das war ich',
@@ -562,6 +564,9 @@ export const de = {
     more: 'Ältere zeigen',
     notMe: 'Das waren Sie nicht?',
     notMeHelp: 'Sperren Sie Ihre Geräte und rufen Sie Ihre Krankenkasse an.',
+    asked: 'Gefragt wurde nach:',
+    nothingShared: 'Es wurde nichts weitergegeben.',
+    device: 'Gerät',
   },
   devices: {
     title: 'Ihre Geräte',

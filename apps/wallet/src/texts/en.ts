@@ -18,11 +18,11 @@ const reasons: ReasonTexts = {
   },
   'challenge-expired': {
     title: 'That took too long',
-    help: 'For your safety a request is good for a short time only. Please try again.',
+    help: 'For your safety a question is good for a short time only. Please try again.',
   },
   'card-unknown': {
-    title: 'This card belongs to another insurer',
-    help: 'Your insurer does not find you by this card. Take your current health card. Have you changed insurers? Then use the app of the new one.',
+    title: 'Your insurer does not find you',
+    help: 'Nobody with this card is in the register. Take your newest card. If that does not help, call your insurer.',
   },
   'card-revoked': {
     title: 'This card is blocked',
@@ -78,11 +78,11 @@ const reasons: ReasonTexts = {
   },
   'number-wrong': {
     title: 'The number is not right',
-    help: 'Look at the other screen again. Type the number that stands there now. Is there no number? Then stop here.',
+    help: 'We have stopped. No data was passed on. Did you sit in front of the other screen? Then start again there. If not, call your insurer.',
   },
   'card-other-insurer': {
     title: 'This card is from another insurer',
-    help: 'Take the card of the insurer named above.',
+    help: 'Take the card of the insurer named above. Have you changed insurers? Then use the app of the new one.',
   },
   'device-clock': {
     title: 'The clock of this device is wrong',
@@ -248,7 +248,7 @@ const done: DoneTexts = {
 const doing: DoingTexts = {
   starting: 'The app is starting …',
   'loading-request': 'Checking the request …',
-  card: 'Your insurer checks the card …',
+  card: 'Reading and checking the card …',
   device: 'Please unlock your device if it asks you to.',
   deciding: 'Logging you in …',
   declining: 'Declining …',
@@ -328,6 +328,8 @@ export const en: Texts = {
     close: 'Close',
     sandbox: 'Test: all people and cards are invented.',
     offline: 'No connection. You see the last state.',
+    moment: 'One moment, please',
+    language: 'Language',
   },
   nav: {
     start: 'Overview',
@@ -426,7 +428,7 @@ export const en: Texts = {
     pukSandbox: 'Test cards have no PUK. Leave the field empty.',
     pukNext: 'Unlock PIN',
     deviceTitle: 'Set up this device',
-    deviceIntro: (days) => `After that you log in without the card. After ${days} we ask for the card once more.`,
+    deviceIntro: (time) => `After that you log in without the card. This lasts ${time}. Then we ask for the card once more.`,
     deviceIntroOpen: 'After that you log in without the card. Now and then we ask for the card again.',
     nameLabel: 'Name of this device',
     nameHint: 'So that you know it in the list. For example: “My phone”.',
@@ -441,7 +443,7 @@ export const en: Texts = {
     consentAgree: 'I agree, set up device',
     consentRefuse: 'No, I always take the card',
     doneTitle: 'Done. This device is set up.',
-    doneUntil: (date) => `You can log in without the card until ${date}. We remind you before.`,
+    doneUntil: (date) => `You can log in without the card until ${date}.`,
     codeTitle: 'Write down this block code',
     codeHelp: 'Have you lost a device? With this code you lock all your devices at once, without a login. Do not keep the paper with the phone. We show the code only now.',
     codeLabel: 'Your block code',
@@ -505,7 +507,7 @@ export const en: Texts = {
     acceptPasskey: 'Log in with passkey',
     useCard: 'Take the card instead',
     decline: 'Decline',
-    timeLeft: (date) => `You have time until ${date}. After that, start again at the service.`,
+    enrolFirst: 'Set up this device first',
   },
   elsewhere: {
     next: 'Yes, that was me',
@@ -563,6 +565,9 @@ export const en: Texts = {
     more: 'Show older ones',
     notMe: 'Was that not you?',
     notMeHelp: 'Lock your devices and call your insurer.',
+    asked: 'Asked for:',
+    nothingShared: 'Nothing was passed on.',
+    device: 'Device',
   },
   devices: {
     title: 'Your devices',
