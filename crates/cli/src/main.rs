@@ -91,7 +91,7 @@ fn main() -> ExitCode {
             Command::Rehearse(command) => rehearse::run(command).await,
             Command::Certificate(options) => certificate::run(options).await,
             Command::Ceremony(command) => ceremony::run(*command),
-            Command::Doctor(command) => doctor::run(&command),
+            Command::Doctor(command) => doctor::run(command).await,
             Command::Federation(command) => federation::run(command).await,
             Command::Fedmaster(command) => fedmaster::run(command).await,
         }

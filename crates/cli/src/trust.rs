@@ -29,6 +29,8 @@ pub(crate) struct Believed {
     pub(crate) client: HttpClient,
     /// The authorities.
     pub(crate) roots: Roots,
+    /// Only those that everybody believes.
+    pub(crate) public: Roots,
     /// The sandbox that runs here, if one does.
     pub(crate) sandbox: Option<Description>,
 }
@@ -46,6 +48,7 @@ impl Trust {
         if let Ok(pem) = std::fs::read(SYSTEM_ROOTS) {
             roots.add_pem(&pem).context(SYSTEM_ROOTS)?;
         }
+        let public = roots.clone();
         for path in &self.ca {
             add(&mut roots, path)?;
         }
@@ -56,7 +59,12 @@ impl Trust {
         let client = HttpClient::builder(&roots, AddressRule::Unrestricted)
             .loopback_names(&names.unwrap_or_default())
             .build()?;
-        Ok(Believed { client, roots, sandbox })
+        Ok(Believed {
+            client,
+            roots,
+            public,
+            sandbox,
+        })
     }
 }
 
