@@ -21,7 +21,7 @@ const ROUTES: Record<Route, true> = {
 export function routeOf(hash: string): Route {
   const word = hash.replace(/^#\/?/, '');
   if (word === '') return 'start';
-  return word in ROUTES ? (word as Route) : 'not-found';
+  return Object.hasOwn(ROUTES, word) ? (word as Route) : 'not-found';
 }
 
 export function hashOf(route: Route): string {

@@ -91,7 +91,8 @@ const REASONS: Record<string, Reason> = {
 } satisfies Record<string, OwnReason>;
 
 function refused(said: Members | undefined): Trouble {
-  const reason = REASONS[text(said?.['reason']) ?? ''] ?? 'reader-unreachable';
+  const word = text(said?.['reason']) ?? '';
+  const reason = (Object.hasOwn(REASONS, word) && REASONS[word]) || 'reader-unreachable';
   return new Trouble(reason, { triesLeft: whole(said?.['tries_left']) ?? whole(said?.['uses_left']) ?? null });
 }
 
