@@ -1,9 +1,9 @@
 /** Starts the wallet in a browser's page. */
 
 import { readerOf } from '../card/reader.ts';
-import { open } from '../storage/database.ts';
+import { open, type Database } from '../storage/database.ts';
 import { OwnKey } from '../storage/device.ts';
-import { alone } from '../storage/locks.ts';
+import { alone, type Alone } from '../storage/locks.ts';
 import { Records } from '../storage/sealed.ts';
 import { load, type Translate } from '../texts/index.ts';
 import { Provider, exchange } from '../transport/provider.ts';
@@ -30,8 +30,9 @@ const fetched = (input: string, init: RequestInit) => fetch(input, init);
 export async function begin(show: (shown: Shown) => void): Promise<void> {
   const store = new Store({ ...initial(), language: preferred(navigator.languages, ['de', 'en']), route: routeOf(location.hash), now: now() });
   const surroundings = new Surroundings(store);
-  const config = fetchConfig();
-  config.catch(() => undefined);
+  // Network and disk work while words are loaded.
+  const ready = Promise.all([fetchConfig(), openStorage()]);
+  ready.catch(() => undefined);
   let t = await load(store.state.language);
   let act = {} as Actions;
   const render = () => show({ state: store.state, act, t });
@@ -41,7 +42,7 @@ export async function begin(show: (shown: Shown) => void): Promise<void> {
   };
   store.listen(render);
   surroundings.begin();
-  const started = await start(store, surroundings, config, speak).catch((error: unknown) => {
+  const started = await start(store, surroundings, ready, speak).catch((error: unknown) => {
     store.set({ phase: 'stopped', busy: null, problem: problemOf(error) });
   });
   if (!started) return render();
@@ -63,13 +64,23 @@ function here(): URL {
   return new URL('./', location.href);
 }
 
-async function start(store: Store, surroundings: Surroundings, fetching: Promise<Config>, speak: (language: Language) => Promise<void>): Promise<Wallet> {
+type Storage = { database: Database; records: Records; oneTab: Alone };
+
+async function openStorage(): Promise<Storage> {
   if (!globalThis.crypto?.subtle || !navigator.locks || !globalThis.indexedDB) throw new Trouble('browser-too-old');
-  const { pathname } = here();
-  const oneTab = alone(`healthid-wallet ${pathname}`, navigator.locks);
-  const database = await open(`healthid-wallet ${pathname}`);
-  const records = await Records.open(database, (work) => oneTab('sealing', work));
-  const config = await fetching;
+  const name = `healthid-wallet ${here().pathname}`;
+  const oneTab = alone(name, navigator.locks);
+  const database = await open(name);
+  return { database, oneTab, records: await Records.open(database, (work) => oneTab('sealing', work)) };
+}
+
+async function start(
+  store: Store,
+  surroundings: Surroundings,
+  ready: Promise<[Config, Storage]>,
+  speak: (language: Language) => Promise<void>,
+): Promise<Wallet> {
+  const [config, { database, records, oneTab }] = await ready;
   const kept = new Kept(records, now);
   const reader = readerOf(window.healthidCardReader, config.card_terminal, fetched);
   const tools: Tools = {
@@ -81,7 +92,7 @@ async function start(store: Store, surroundings: Surroundings, fetching: Promise
     reader,
     now,
     leave: (address) => location.assign(address),
-    tab: tab(pathname),
+    tab: tab(here().pathname),
   };
   store.set({ config, reader: reader?.kind ?? 'none' });
   const language = kept.language().then((chosen) => speak(chosen ?? preferred(navigator.languages, config.languages)));
