@@ -5,8 +5,9 @@
 //! `{challenge, decision, time, counter}`.
 //!
 //! Trusted for: an assertion was made by the bound key, for exactly this challenge, while the card confirmation is
-//! recent enough. Does not: judge the platform's key attestation (a class that demands it cannot be bound here yet),
-//! store the record, or notice a cloned key before the counter does.
+//! recent enough and nothing stands against the device; a class that demands its maker's word is bound with the proof of
+//! it ([`AttestedDeviceKey`]) and no other way. Does not: store the record, remember what was locked ([`Standing`]), or
+//! notice a cloned key before the counter does.
 
 use std::fmt;
 
@@ -16,6 +17,7 @@ use jose::jwk::P256PublicKey;
 use jose::{UnixTime, base64url, jws};
 use serde::{Deserialize, Serialize};
 
+use crate::attestation::policy::AttestedDeviceKey;
 use crate::challenge::VerifiedChallenge;
 use crate::level::{Acr, Method};
 use crate::passkey::RegistrationRequest;
@@ -65,6 +67,29 @@ pub struct DeviceKey {
     /// Where the key is a passkey's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     passkey: Option<PasskeyRecord>,
+    /// The app's own mark of the phone, which survives a new installation of the app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hardware: Option<HardwareMark>,
+    /// What was said about it since it was bound: not in the record, which an older database could bring back. Whoever lets it
+    /// log in says it with [`DeviceKey::stands`].
+    #[serde(skip)]
+    standing: Standing,
+}
+
+/// An app's own mark of a phone: says that two keys were made by the same app on the same phone. Nothing is proven by it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HardwareMark([u8; 32]);
+
+/// What has been said about a device since it was bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Standing {
+    /// Nothing against it.
+    #[default]
+    Free,
+    /// The person has locked it.
+    Locked,
+    /// The person's emergency code has blocked all devices that no card login has confirmed since.
+    Blocked,
 }
 
 /// What is kept of a passkey beside its key.
@@ -80,8 +105,31 @@ pub(crate) struct PasskeyRecord {
 #[derive(Clone, PartialEq, Eq)]
 struct StoredKey(P256PublicKey);
 
-/// What the person wants bound.
+/// What shows that a device is of its class.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClassEvidence {
+    /// The app's word: for classes that ask for no more.
+    Claimed {
+        /// Name of the class.
+        class: String,
+    },
+    /// The maker's word, judged.
+    Attested(AttestedDeviceKey),
+}
+
+impl ClassEvidence {
+    /// Name of the class it is evidence for.
+    #[must_use]
+    pub fn class(&self) -> &str {
+        match self {
+            Self::Claimed { class } => class,
+            Self::Attested(key) => key.class(),
+        }
+    }
+}
+
+/// What the person wants bound.
+#[derive(Clone, PartialEq, Eq)]
 pub struct BindingRequest {
     /// Handle the provider drew for the device.
     pub device_id: [u8; 16],
@@ -91,10 +139,12 @@ pub struct BindingRequest {
     pub public_key: P256PublicKey,
     /// What the person calls the device, at most [`MAX_NAME_CHARS`] characters.
     pub name: String,
-    /// Claimed device class.
-    pub class: String,
+    /// Of which class, and what shows it.
+    pub evidence: ClassEvidence,
     /// Whether she consents to logins below high.
     pub consented_to_substantial: bool,
+    /// The app's mark of the phone.
+    pub hardware: Option<HardwareMark>,
 }
 
 /// Why a key is not bound.
@@ -115,6 +165,12 @@ pub enum BindingError {
     /// The class demands an attestation.
     #[error("device: this class demands a key attestation")]
     EvidenceMissing,
+    /// Another key was attested.
+    #[error("device: the attested key is not the key to be bound")]
+    AttestedKey,
+    /// It was attested in another login.
+    #[error("device: the key was attested over another login's challenge")]
+    AttestedChallenge,
     /// The class is for passkeys.
     #[error("device: this class is for passkeys")]
     PasskeyClass,
@@ -207,6 +263,12 @@ pub enum DeviceError {
     /// The person said no.
     #[error("device response: the person declined")]
     Declined,
+    /// She has locked this device.
+    #[error("device: locked in the person's account; a card login unlocks it")]
+    Locked,
+    /// Her emergency code has blocked all of her devices.
+    #[error("device: blocked with the emergency code; a card login unlocks it")]
+    Blocked,
     /// The class is not admitted any more.
     #[error("device: its class is no longer admitted by the insurer's policy")]
     ClassNotAdmitted,
@@ -245,11 +307,16 @@ pub fn bind(
     now: UnixTime,
 ) -> Result<DeviceKey, BindingError> {
     check_occasion(&request.name, performed, now)?;
-    let class = policy.device_class(&request.class).ok_or(BindingError::Class)?;
-    match class.evidence {
-        DeviceEvidence::Claimed => {}
-        DeviceEvidence::Attested => return Err(BindingError::EvidenceMissing),
-        DeviceEvidence::Passkey | DeviceEvidence::AttestedPasskey => return Err(BindingError::PasskeyClass),
+    let class = policy
+        .device_class(request.evidence.class())
+        .ok_or(BindingError::Class)?;
+    match (class.evidence, &request.evidence) {
+        (DeviceEvidence::Claimed, ClassEvidence::Claimed { .. }) => {}
+        (DeviceEvidence::Claimed | DeviceEvidence::Attested, ClassEvidence::Attested(attested)) => {
+            check_attested(attested, &request.public_key, login_id)?;
+        }
+        (DeviceEvidence::Attested, ClassEvidence::Claimed { .. }) => return Err(BindingError::EvidenceMissing),
+        (DeviceEvidence::Passkey | DeviceEvidence::AttestedPasskey, _) => return Err(BindingError::PasskeyClass),
     }
     check_consent(class, request.consented_to_substantial)?;
     check_proof(proof, login_id, &request.public_key)?;
@@ -258,13 +325,26 @@ pub fn bind(
         person_id: request.person_id,
         key: StoredKey(request.public_key.clone()),
         name: request.name.clone(),
-        class: request.class.clone(),
+        class: class.name.clone(),
         bound_at: now,
         confirmed_at: performed.auth_time,
         consented_to_substantial: request.consented_to_substantial,
         counter: 0,
         passkey: None,
+        hardware: request.hardware.clone(),
+        standing: Standing::Free,
     })
+}
+
+/// The maker's word is about this key, and was given in this login.
+fn check_attested(attested: &AttestedDeviceKey, key: &P256PublicKey, login_id: &[u8; 16]) -> Result<(), BindingError> {
+    if attested.key() != key {
+        return Err(BindingError::AttestedKey);
+    }
+    if *attested.challenge() != attestation_challenge(login_id) {
+        return Err(BindingError::AttestedChallenge);
+    }
+    Ok(())
 }
 
 /// What every binding needs, whatever is bound: a fresh login by card, not long ago, and a name.
@@ -276,11 +356,16 @@ pub(crate) fn check_occasion(name: &str, performed: &Performed, now: UnixTime) -
     if now < performed.auth_time || now.seconds_since(performed.auth_time) > BINDING_WINDOW_SECONDS {
         return Err(BindingError::TooLate);
     }
-    let name_fits = (1..=MAX_NAME_CHARS).contains(&name.chars().count());
-    if !name_fits || name.chars().any(char::is_control) {
-        return Err(BindingError::Name);
+    check_name(name)
+}
+
+fn check_name(name: &str) -> Result<(), BindingError> {
+    let fits = (1..=MAX_NAME_CHARS).contains(&name.chars().count());
+    if fits && !name.chars().any(char::is_control) {
+        Ok(())
+    } else {
+        Err(BindingError::Name)
     }
-    Ok(())
 }
 
 /// A class below high is useless without the consent to it.
@@ -407,6 +492,8 @@ impl DeviceKey {
             consented_to_substantial: request.consented_to_substantial,
             counter: counter.into(),
             passkey: Some(record),
+            hardware: None,
+            standing: Standing::Free,
         }
     }
 
@@ -417,17 +504,19 @@ impl DeviceKey {
         policy: &AuthenticationPolicy,
         now: UnixTime,
     ) -> Result<AuthenticatedPerson, DeviceError> {
+        match self.standing {
+            Standing::Free => {}
+            Standing::Locked => return Err(DeviceError::Locked),
+            Standing::Blocked => return Err(DeviceError::Blocked),
+        }
         let class = policy.device_class(&self.class).ok_or(DeviceError::ClassNotAdmitted)?;
-        let bound = policy
-            .level_of(Method::DeviceKey)
-            .ok_or(DeviceError::ClassNotAdmitted)?;
+        let level = self.level(policy).ok_or(DeviceError::ClassNotAdmitted)?;
         if !class.admits(challenge.challenge().purpose) {
             return Err(DeviceError::OwnPagesOnly);
         }
         if now > self.valid_until(policy).ok_or(DeviceError::ClassNotAdmitted)? {
             return Err(DeviceError::ReconfirmationDue);
         }
-        let level = class.level.min(bound);
         if level == Acr::Substantial && !self.consented_to_substantial {
             return Err(DeviceError::ConsentMissing);
         }
@@ -442,6 +531,47 @@ impl DeviceKey {
             now,
             consented,
         ))
+    }
+
+    /// The app's mark of the phone it lives in; none where the app gave none.
+    #[must_use]
+    pub const fn hardware(&self) -> Option<&HardwareMark> {
+        self.hardware.as_ref()
+    }
+
+    /// What stands against it.
+    #[must_use]
+    pub const fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// Says what stands against it. `locked`: by the person; `blocked_at`: when her emergency code was used last, which
+    /// blocks whatever no card login has confirmed since.
+    pub fn stands(&mut self, locked: bool, blocked_at: Option<UnixTime>) {
+        self.standing = if blocked_at.is_some_and(|blocked_at| self.confirmed_at <= blocked_at) {
+            Standing::Blocked
+        } else if locked {
+            Standing::Locked
+        } else {
+            Standing::Free
+        };
+    }
+
+    /// Level its logins reach; `None` where its class is not admitted any more.
+    #[must_use]
+    pub fn level(&self, policy: &AuthenticationPolicy) -> Option<Acr> {
+        let class = policy.device_class(&self.class)?;
+        Some(class.level.min(policy.level_of(Method::DeviceKey)?))
+    }
+
+    /// Gives it another name.
+    ///
+    /// # Errors
+    /// [`BindingError::Name`].
+    pub fn rename(&mut self, name: &str) -> Result<(), BindingError> {
+        check_name(name)?;
+        name.clone_into(&mut self.name);
+        Ok(())
     }
 
     /// Last second in which the device logs in without the card; `None` where its class is not admitted any more.
@@ -468,6 +598,42 @@ impl DeviceKey {
 impl fmt::Debug for DeviceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DeviceKey")
+    }
+}
+
+impl fmt::Debug for BindingRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BindingRequest")
+    }
+}
+
+impl HardwareMark {
+    /// Takes the 32 bytes as they are.
+    #[must_use]
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for HardwareMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HardwareMark")
+    }
+}
+
+impl Serialize for HardwareMark {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&base64url::encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for HardwareMark {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        let text = String::deserialize(deserializer)?;
+        base64url::decode_array(&text)
+            .map(Self)
+            .map_err(|_| D::Error::custom("hardware: expected 32 bytes in base64url"))
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use authenticator::Reason;
+use authenticator::{Acr, Reason, device::Standing};
 use axum::{
     body::Bytes,
     http::{HeaderMap, StatusCode},
@@ -115,6 +115,15 @@ pub(crate) fn pending(core: &Core, tenant: &Tenant, cookie: Option<BrowserCookie
 struct Overview {
     consents: Vec<ConsentEntry>,
     devices: Vec<DeviceEntry>,
+    /// Her emergency code; `null` where she has none.
+    block_code: Option<BlockCodeEntry>,
+    /// When that code was used last; `null` for never.
+    blocked_at: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct BlockCodeEntry {
+    set_at: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -131,8 +140,23 @@ struct DeviceEntry {
     id: String,
     name: String,
     class: String,
+    kind: DeviceKind,
+    /// The level its logins reach, as `acr` names it; `null` where its class is not admitted any more.
+    level: Option<Acr>,
     bound_at: u64,
+    /// When a card login confirmed it last.
+    confirmed_at: u64,
     valid_until: Option<u64>,
+    /// Whether it is locked, by hand or by the emergency code.
+    locked: bool,
+}
+
+/// What a device answers with.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum DeviceKind {
+    DeviceKey,
+    Passkey,
 }
 
 async fn list(
@@ -160,6 +184,10 @@ async fn read(core: &Core, tenant: &Tenant, authenticated: Authenticated) -> Res
             let mut overview = Overview {
                 consents: Vec::new(),
                 devices: Vec::new(),
+                block_code: ledger
+                    .block_code_set_at(&core.vault, person)
+                    .map(|set_at| BlockCodeEntry { set_at: set_at.0 }),
+                blocked_at: ledger.blocked_at(&core.vault, person).map(|at| at.0),
             };
             for (key, row) in &consents {
                 let record = scope.open_record(key, row)?;
@@ -184,12 +212,21 @@ async fn read(core: &Core, tenant: &Tenant, authenticated: Authenticated) -> Res
             }
             for (key, row) in &devices {
                 let record = scope.open_record(key, row)?;
-                let Ok(device) = people::read_device(record.bytes()) else {
+                let Ok(mut device) = people::read_device(record.bytes()) else {
                     continue;
                 };
+                ledger.say_standing(&core.vault, person, key, &mut device);
                 overview.devices.push(DeviceEntry {
                     id: people::device_handle(person, &device.device_id),
                     valid_until: device.valid_until(policy).map(|time| time.0),
+                    kind: if device.is_passkey() {
+                        DeviceKind::Passkey
+                    } else {
+                        DeviceKind::DeviceKey
+                    },
+                    level: device.level(policy),
+                    confirmed_at: device.confirmed_at.0,
+                    locked: device.standing() != Standing::Free,
                     name: device.name,
                     class: device.class,
                     bound_at: device.bound_at.0,

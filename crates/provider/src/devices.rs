@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use authenticator::{
     Reason,
-    device::{self, BindingRequest},
+    device::{self, BindingRequest, ClassEvidence},
 };
 use axum::{
     body::Bytes,
@@ -94,8 +94,9 @@ async fn try_bind(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &By
                 person_id: *person.as_bytes(),
                 public_key: key.key,
                 name: binding.name,
-                class,
+                evidence: ClassEvidence::Claimed { class },
                 consented_to_substantial: consented,
+                hardware: None,
             };
             let login = &authenticated.login;
             let login_id = &login.request.login_id.0;

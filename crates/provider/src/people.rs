@@ -192,11 +192,8 @@ pub(crate) async fn device_by_handle(
     device_id.copy_from_slice(&handle[16..]);
     let person = PersonId::from_bytes(person);
     let key = consent_key(core, tenant.id(), &person, client_id)?;
-    let keys = [
-        person.identity_key(tenant.id()),
-        core.vault.device_key(tenant.id(), &person, &device_id)?,
-        key,
-    ];
+    let device_at = core.vault.device_key(tenant.id(), &person, &device_id)?;
+    let keys = [person.identity_key(tenant.id()), device_at, key];
     let mut rows = core.store.load(&keys).await?.into_iter();
     let (identity, device, consent) = (rows.next().flatten(), rows.next().flatten(), rows.next().flatten());
     let ledger = core.freshness.of(tenant.id()).await?;
@@ -211,6 +208,7 @@ pub(crate) async fn device_by_handle(
     // The record says where it began; how far it has counted, the ledger knows.
     let counted = ledger.device_counter(&core.vault, of, &device_id);
     key_of_device.counter = key_of_device.counter.max(counted);
+    ledger.say_standing(&core.vault, person, &device_at, &mut key_of_device);
     let rows = (identity.is_some() && device.is_some()).then_some(ConsentRows {
         key,
         identity,

@@ -36,17 +36,26 @@ pub enum FactKind {
     Limit,
     /// The second before which no login may have begun: what became of older ones is not known.
     LoginsNotBefore,
+    /// How often this device was locked and unlocked: an odd number says that it is locked.
+    DeviceLocked,
+    /// The second in which this person's emergency code was used last.
+    DevicesBlocked,
+    /// The second in which this person's emergency code in force was set.
+    BlockCode,
 }
 
 impl FactKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::PersonErased,
         Self::DeviceRevoked,
         Self::DeviceCounter,
         Self::ConsentWithdrawn,
         Self::Limit,
         Self::LoginsNotBefore,
+        Self::DeviceLocked,
+        Self::DevicesBlocked,
+        Self::BlockCode,
     ];
 
     const fn code(self) -> u8 {
@@ -57,6 +66,9 @@ impl FactKind {
             Self::ConsentWithdrawn => 4,
             Self::Limit => 5,
             Self::LoginsNotBefore => 6,
+            Self::DeviceLocked => 7,
+            Self::DevicesBlocked => 8,
+            Self::BlockCode => 9,
         }
     }
 }
@@ -136,6 +148,30 @@ impl Vault {
     /// [`KeyAbsent`].
     pub fn device_counter(&self, tenant: TenantId, person: PersonId, device: &[u8; 16]) -> Result<FactName, KeyAbsent> {
         self.fact_name(tenant, FactKind::DeviceCounter, &[person.as_bytes(), device])
+    }
+
+    /// How often the device under this key was locked and unlocked.
+    ///
+    /// # Errors
+    /// [`KeyAbsent`].
+    pub fn device_locked(&self, device: &Key) -> Result<FactName, KeyAbsent> {
+        self.fact_name(*device.tenant(), FactKind::DeviceLocked, &[device.id()])
+    }
+
+    /// When a person's devices were blocked last.
+    ///
+    /// # Errors
+    /// [`KeyAbsent`].
+    pub fn devices_blocked(&self, tenant: TenantId, person: PersonId) -> Result<FactName, KeyAbsent> {
+        self.fact_name(tenant, FactKind::DevicesBlocked, &[person.as_bytes()])
+    }
+
+    /// When a person's emergency code in force was set.
+    ///
+    /// # Errors
+    /// [`KeyAbsent`].
+    pub fn block_code_set(&self, tenant: TenantId, person: PersonId) -> Result<FactName, KeyAbsent> {
+        self.fact_name(tenant, FactKind::BlockCode, &[person.as_bytes()])
     }
 
     /// Up to when consents under this key are withdrawn.

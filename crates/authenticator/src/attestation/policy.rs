@@ -227,6 +227,16 @@ pub struct AttestedDeviceKey {
 }
 
 impl AttestedDeviceKey {
+    /// For tests of what takes the proof.
+    #[cfg(test)]
+    pub(crate) fn unjudged(key: &P256PublicKey, challenge: [u8; 32], class: &str) -> Self {
+        Self {
+            key: key.clone(),
+            challenge,
+            class: class.to_owned(),
+        }
+    }
+
     /// The key to be bound.
     #[must_use]
     pub fn key(&self) -> &P256PublicKey {

@@ -29,6 +29,14 @@ impl Roots {
         Self::of(&[include_bytes!("roots/apple-app-attestation.pem")]).unwrap_or_default()
     }
 
+    /// These roots too, each in DER or PEM: for phones of a test. `None` where one is no certificate.
+    #[must_use]
+    pub fn and(mut self, certificates: &[impl AsRef<[u8]>]) -> Option<Self> {
+        let certificates: Vec<&[u8]> = certificates.iter().map(AsRef::as_ref).collect();
+        self.0.extend(Self::of(&certificates)?.0);
+        Some(self)
+    }
+
     /// Exactly these roots, each in DER or PEM. `None` where one is no certificate.
     #[must_use]
     pub fn of(certificates: &[&[u8]]) -> Option<Self> {

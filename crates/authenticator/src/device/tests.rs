@@ -49,9 +49,14 @@ fn request(key: &SoftwareKey) -> BindingRequest {
         person_id: [2; 16],
         public_key: key.public_key().clone(),
         name: "Ada's phone".into(),
-        class: "software".into(),
+        evidence: claimed("software"),
         consented_to_substantial: true,
+        hardware: None,
     }
+}
+
+fn claimed(class: &str) -> ClassEvidence {
+    ClassEvidence::Claimed { class: class.into() }
 }
 
 fn sign<T: Serialize>(typ: &str, claims: &T, key: &SoftwareKey) -> String {
@@ -294,7 +299,7 @@ fn a_binding_request_is_checked_against_name_class_and_consent() {
     }
     let class = |class: &str| {
         attempt(BindingRequest {
-            class: class.into(),
+            evidence: claimed(class),
             ..request(&key)
         })
     };
@@ -339,4 +344,200 @@ fn a_record_survives_storage_and_never_shows_itself() {
         serde_json::from_str::<DeviceKey>(&stored.replacen("\"key\":\"BA", "\"key\":\"BB", 1)).is_err()
             || !stored.contains("\"key\":\"BA")
     );
+}
+
+/// A binding whose class is shown by the maker's word.
+fn bound_by_attestation(attested: AttestedDeviceKey, key: &SoftwareKey) -> Result<DeviceKey, BindingError> {
+    let request = BindingRequest {
+        evidence: ClassEvidence::Attested(attested),
+        ..request(key)
+    };
+    let policy = AuthenticationPolicy::default();
+    bind(&request, &proof(key, &LOGIN), &LOGIN, &card_login(), &policy, NOW)
+}
+
+#[test]
+fn a_class_that_demands_the_makers_word_is_bound_by_a_proof_about_this_key_and_this_login_only() {
+    let key = SoftwareKey::generate("device").unwrap();
+    let stranger = SoftwareKey::generate("stranger").unwrap();
+    let challenge = attestation_challenge(&LOGIN);
+    let attested =
+        |key: &SoftwareKey, challenge, class| AttestedDeviceKey::unjudged(key.public_key(), challenge, class);
+    for (wrong, error) in [
+        (
+            attested(&stranger, challenge, "secure-element"),
+            BindingError::AttestedKey,
+        ),
+        (
+            attested(&key, attestation_challenge(&[8; 16]), "secure-element"),
+            BindingError::AttestedChallenge,
+        ),
+        (
+            attested(&key, [0; 32], "secure-element"),
+            BindingError::AttestedChallenge,
+        ),
+        (attested(&key, challenge, "toaster"), BindingError::Class),
+    ] {
+        assert_eq!(bound_by_attestation(wrong, &key).err(), Some(error));
+    }
+    for (class, days) in [("secure-element", 184), ("hardware-keystore", 30)] {
+        let device = bound_by_attestation(attested(&key, challenge, class), &key).unwrap();
+        assert_eq!(device.class, class);
+        let until = device.valid_until(&AuthenticationPolicy::default());
+        assert_eq!(until, Some(NOW.plus_seconds(days * DAY)));
+    }
+}
+
+/// The wallet of an app computes it too; a change would make every phone's statement one over another challenge.
+#[test]
+fn the_challenge_of_an_attestation_is_the_documented_hash() {
+    use sha2::Digest as _;
+    let expected = sha2::Sha256::new()
+        .chain_update(b"healthid/device-attestation/v1")
+        .chain_update([0])
+        .chain_update(LOGIN)
+        .finalize();
+    assert_eq!(attestation_challenge(&LOGIN)[..], expected[..]);
+    assert_ne!(attestation_challenge(&LOGIN), attestation_challenge(&[8; 16]));
+}
+
+#[test]
+fn a_device_that_is_locked_or_blocked_does_not_log_in_until_a_card_has_confirmed_it() {
+    let mut login = Login::at(NOW.plus_seconds(100));
+    login.device.stands(true, None);
+    assert_eq!(login.verify(&login.claims()).unwrap_err(), DeviceError::Locked);
+    // Blocked in the second of its confirmation, or later.
+    for blocked_at in [NOW, NOW.plus_seconds(50)] {
+        for locked in [false, true] {
+            login.device.stands(locked, Some(blocked_at));
+            assert_eq!(login.verify(&login.claims()).unwrap_err(), DeviceError::Blocked);
+        }
+    }
+    let card = |at| Performed {
+        auth_time: at,
+        ..card_login()
+    };
+    let blocked_at = NOW.plus_seconds(50);
+    for (confirmed_at, standing) in [
+        (NOW.plus_seconds(49), Standing::Blocked),
+        (blocked_at, Standing::Blocked),
+        (NOW.plus_seconds(51), Standing::Free),
+    ] {
+        login.device.confirm(&card(confirmed_at)).unwrap();
+        login.device.stands(false, Some(blocked_at));
+        assert_eq!(login.device.standing(), standing);
+    }
+    assert!(login.verify(&login.claims()).is_ok());
+    login.device.stands(false, Some(NOW.minus_seconds(1)));
+    assert_eq!(
+        login.device.standing(),
+        Standing::Free,
+        "it was bound after the code was used"
+    );
+}
+
+#[test]
+fn who_does_not_hold_the_key_learns_nothing_about_a_lock() {
+    let mut login = Login::at(NOW);
+    login.device.stands(true, Some(NOW));
+    let claims = login.claims();
+    login.key = SoftwareKey::generate("stranger").unwrap();
+    assert_eq!(login.verify(&claims).unwrap_err(), DeviceError::Signature);
+}
+
+#[test]
+fn the_interval_is_admitted_at_its_edges_and_refused_beyond() {
+    for (seconds, admitted) in [
+        (DAY - 1, false),
+        (DAY, true),
+        (DAY + 1, true),
+        (184 * DAY, true),
+        (184 * DAY + 1, false),
+    ] {
+        let mut policy = AuthenticationPolicy::default();
+        policy.device_classes[2].reconfirm_after_seconds = seconds;
+        assert_eq!(policy.check().is_ok(), admitted, "{seconds}");
+        if !admitted {
+            continue;
+        }
+        for (at, good) in [(seconds - 1, true), (seconds, true), (seconds + 1, false)] {
+            let mut login = Login::at(NOW.plus_seconds(at));
+            login.policy = policy.clone();
+            let expected = if good {
+                None
+            } else {
+                Some(DeviceError::ReconfirmationDue)
+            };
+            assert_eq!(login.verify(&login.claims()).err(), expected, "{seconds} {at}");
+        }
+    }
+}
+
+#[test]
+fn an_early_renewal_counts_from_the_card_login_and_never_goes_back() {
+    let policy = AuthenticationPolicy::default();
+    let mut device = bound(&SoftwareKey::generate("device").unwrap());
+    let card = |at| Performed {
+        auth_time: at,
+        ..card_login()
+    };
+    for (at, until) in [
+        (NOW.plus_seconds(DAY / 2), DAY / 2 + DAY),
+        (NOW.plus_seconds(10), DAY / 2 + DAY),
+        (NOW.plus_seconds(9 * DAY), 10 * DAY),
+    ] {
+        device.confirm(&card(at)).unwrap();
+        assert_eq!(device.valid_until(&policy), Some(NOW.plus_seconds(until)));
+    }
+    for wrong in [
+        Performed {
+            method: Method::DeviceKey,
+            ..card_login()
+        },
+        Performed {
+            method: Method::GuestHealthCard,
+            ..card_login()
+        },
+        Performed {
+            session: Session::SingleSignOn,
+            ..card_login()
+        },
+    ] {
+        assert_eq!(device.confirm(&wrong), Err(BindingError::CardLoginNeeded));
+    }
+}
+
+#[test]
+fn a_name_is_changed_by_the_rules_it_was_given_by() {
+    let mut device = bound(&SoftwareKey::generate("device").unwrap());
+    for name in ["", &"x".repeat(65), "line\nbreak", "nul\0"] {
+        assert_eq!(device.rename(name), Err(BindingError::Name));
+        assert_eq!(device.name, "Ada's phone");
+    }
+    device.rename(&"ä".repeat(64)).unwrap();
+    assert_eq!(device.name.chars().count(), 64);
+}
+
+#[test]
+fn a_record_from_before_marks_of_phones_is_read_and_a_mark_is_kept() {
+    let key = SoftwareKey::generate("device").unwrap();
+    let older = bound(&key);
+    let stored = serde_json::to_string(&older).unwrap();
+    assert!(!stored.contains("hardware") && !stored.contains("standing"), "{stored}");
+    assert!(serde_json::from_str::<DeviceKey>(&stored).unwrap().hardware().is_none());
+    let mark = HardwareMark::new([9; 32]);
+    let marked = DeviceKey {
+        hardware: Some(mark.clone()),
+        ..older
+    };
+    let stored = serde_json::to_string(&marked).unwrap();
+    assert_eq!(
+        serde_json::from_str::<DeviceKey>(&stored).unwrap().hardware(),
+        Some(&mark)
+    );
+    assert_eq!(format!("{mark:?}"), "HardwareMark");
+    for broken in ["", "AAAA", &"A".repeat(44)] {
+        let stored = stored.replace(&base64url::encode(&[9; 32]), broken);
+        assert!(serde_json::from_str::<DeviceKey>(&stored).is_err(), "{broken}");
+    }
 }

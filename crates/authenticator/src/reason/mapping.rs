@@ -83,6 +83,8 @@ impl DeviceError {
             Self::ReconfirmationDue => Reason::DeviceDue,
             Self::ConsentMissing => Reason::ConsentMissing,
             Self::OwnPagesOnly => Reason::LevelTooLow,
+            Self::Locked => Reason::DeviceLocked,
+            Self::Blocked => Reason::DeviceBlocked,
         }
     }
 }
@@ -94,7 +96,7 @@ impl BindingError {
         match self {
             Self::CardLoginNeeded | Self::TooLate => Reason::CardLoginNeeded,
             Self::Class | Self::PasskeyClass => Reason::DeviceNotAdmitted,
-            Self::EvidenceMissing => Reason::AttestationRefused,
+            Self::EvidenceMissing | Self::AttestedKey | Self::AttestedChallenge => Reason::AttestationRefused,
             Self::ConsentMissing => Reason::ConsentMissing,
             Self::Name | Self::ProofForm | Self::ProofChallenge | Self::ProofSignature => Reason::Malformed,
         }

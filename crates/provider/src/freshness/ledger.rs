@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
+use authenticator::device::DeviceKey;
 use jose::UnixTime;
 use store::register::{Appended, Head, Step};
 use store::{Condition, Key, Kind, TenantId, Write};
@@ -102,6 +103,29 @@ impl Ledger {
         };
         let shown = counters.get(&name).copied().unwrap_or(0);
         shown.max(self.facts().floor(&name))
+    }
+
+    /// How often a device was locked and unlocked. Of a name that cannot be made: an odd number.
+    pub(crate) fn locks(&self, vault: &Vault, device: &Key) -> u64 {
+        self.floor(FactKind::DeviceLocked, || vault.device_locked(device))
+    }
+
+    /// Says to a device that was read at this key what stands against it.
+    pub(crate) fn say_standing(&self, vault: &Vault, person: PersonId, at: &Key, device: &mut DeviceKey) {
+        let locked = self.locks(vault, at) % 2 == 1;
+        device.stands(locked, self.blocked_at(vault, person));
+    }
+
+    /// When a person's devices were blocked last; `None` for never.
+    pub(crate) fn blocked_at(&self, vault: &Vault, person: PersonId) -> Option<UnixTime> {
+        let at = self.floor(FactKind::DevicesBlocked, || vault.devices_blocked(self.tenant, person));
+        (at > 0).then_some(UnixTime(at))
+    }
+
+    /// When a person's emergency code in force was set; `None` where she has none.
+    pub(crate) fn block_code_set_at(&self, vault: &Vault, person: PersonId) -> Option<UnixTime> {
+        let at = self.floor(FactKind::BlockCode, || vault.block_code_set(self.tenant, person));
+        (at > 0).then_some(UnixTime(at))
     }
 
     /// A device has shown this counter, in a login that is durable.

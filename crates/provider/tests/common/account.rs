@@ -26,6 +26,11 @@ impl Account {
         self.ids("consents")
     }
 
+    /// Nothing shared, and nothing bound.
+    pub fn is_empty(&self) -> bool {
+        self.consents().is_empty() && self.devices().is_empty()
+    }
+
     pub fn devices(&self) -> Vec<String> {
         self.ids("devices")
     }

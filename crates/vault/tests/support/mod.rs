@@ -108,8 +108,11 @@ pub fn authenticated(person: PersonId) -> AuthenticatedPerson {
         person_id: *person.as_bytes(),
         public_key: device_key.public_key().clone(),
         name: "phone".into(),
-        class: "software".into(),
+        evidence: device::ClassEvidence::Claimed {
+            class: "software".into(),
+        },
         consented_to_substantial: true,
+        hardware: None,
     };
     let proof = BindingClaims {
         challenge_id: base64url::encode(&[7; 16]),
