@@ -190,3 +190,147 @@ test('in forced colours every button keeps its edge, and nothing moves when moti
   assert.ok((await calm.evaluate(() => document.getAnimations().length)) > 0, 'where motion is welcome, waiting is seen');
   await calm.close();
 });
+
+test('what is wrong with a field is said at the field, and nothing is sent', async () => {
+  const page = await open();
+  const field = page.getByLabel('PIN Ihrer Gesundheitskarte');
+  await show(page, 'card-pin');
+  await field.fill('12a3');
+  await page.keyboard.press('Enter');
+  assert.equal(await field.getAttribute('aria-invalid'), 'true');
+  assert.ok(await field.evaluate((e) => e === document.activeElement), 'the field to put right has the focus');
+  const said = await field.evaluate((e) => e.getAttribute('aria-describedby').split(' ').map((id) => document.getElementById(id).textContent).join(' '));
+  assert.match(said, /sechs bis acht Ziffern. Es ist kein Versuch verloren/);
+  assert.deepEqual(await pressed(page), []);
+  await field.fill('123456');
+  await page.keyboard.press('Enter');
+  assert.deepEqual(await pressed(page), ['answerCard "123456"']);
+  assert.equal(await field.inputValue(), '', 'the PIN does not stay on the screen');
+
+  await show(page, 'block');
+  await page.getByRole('textbox', { name: 'Sperr-Code' }).fill('abc');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.getByRole('textbox', { name: 'Sperr-Code' }).getAttribute('aria-invalid'), 'true');
+  assert.deepEqual(await pressed(page), []);
+
+  await show(page, 'request-number');
+  await page.getByLabel('Zahl mit zwei Ziffern').fill('4');
+  await page.getByRole('button', { name: 'Dort anmelden' }).click();
+  assert.deepEqual(await pressed(page), [], 'not without the whole number');
+  await page.getByLabel('Zahl mit zwei Ziffern').fill('42');
+  await page.getByRole('switch', { name: 'E-Mail-Adresse' }).check();
+  await page.getByRole('button', { name: 'Dort anmelden' }).click();
+  assert.deepEqual(await pressed(page), ['approve ["urn:telematik:claims:email"] false "42"']);
+  await page.close();
+});
+
+test('nothing is done twice while something is being done', async () => {
+  const page = await open();
+  await show(page, 'card-reading');
+  await page.getByLabel('PIN Ihrer Gesundheitskarte').fill('123456');
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Weiter' }).click({ force: true });
+  assert.deepEqual(await pressed(page), []);
+  assert.match(await page.getByRole('status').first().innerText(), /Wir lesen und prüfen die Karte/);
+  await page.close();
+});
+
+test('what cannot be taken back is asked first, in a dialog that keeps the keyboard and gives it back', async () => {
+  const page = await open();
+  await show(page, 'devices');
+  const remove = page.getByRole('button', { name: 'Entfernen: Tablet in der Küche' });
+  await remove.focus();
+  await page.keyboard.press('Enter');
+  const dialog = page.getByRole('dialog', { name: '„Tablet in der Küche“ entfernen?' });
+  await dialog.waitFor();
+  assert.equal(await violations(page), '');
+  for (let step = 0; step < 6; step++) {
+    await page.keyboard.press('Tab');
+    assert.ok(await dialog.evaluate((e) => e.contains(document.activeElement) || document.activeElement === document.body), 'the focus stays in the dialog');
+  }
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  assert.ok(await remove.evaluate((e) => e === document.activeElement), 'back where she was');
+  assert.deepEqual(await pressed(page), []);
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Ja, entfernen' }).click();
+  assert.deepEqual(await pressed(page), ['removeDevice "d2"']);
+
+  await show(page, 'data');
+  await page.getByRole('button', { name: 'Konto löschen' }).click();
+  await page.getByRole('button', { name: 'Ja, Konto löschen' }).click();
+  assert.deepEqual(await pressed(page), [], 'not before the word is typed');
+  await page.getByLabel('Schreiben Sie zur Sicherheit „löschen“').fill('Löschen');
+  assert.equal(await violations(page), '');
+  await page.getByRole('button', { name: 'Ja, Konto löschen' }).click();
+  assert.deepEqual(await pressed(page), ['erase']);
+  await page.close();
+});
+
+/** Whoever is at the keyboard: Tab until it is there. */
+async function tabTo(page, role, name) {
+  const target = page.getByRole(role, { name, exact: typeof name === 'string' }).first();
+  await target.waitFor();
+  for (let step = 0; step < 60; step++) {
+    if (await target.evaluate((e) => e === document.activeElement)) return;
+    await page.keyboard.press('Tab');
+  }
+  assert.fail(`${role} ${name} is not reached by Tab`);
+}
+
+async function pressKey(page, role, name, key = 'Enter') {
+  await tabTo(page, role, name);
+  await page.keyboard.press(key);
+}
+
+/** After each change of the screen the focus is at its heading, so that a screen reader begins there. */
+async function arrive(page, name) {
+  const title = page.getByRole('heading', { level: 1, name });
+  await title.waitFor();
+  await page.waitForFunction(() => document.activeElement?.tagName === 'H1', null, { timeout: 3_000 });
+}
+
+test('enrolling and logging in need nothing but a keyboard', { skip: process.env.PORTAL ? false : 'no sandbox' }, async () => {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'de-DE' });
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  await page.goto(process.env.PORTAL);
+  const account = await page.locator('a[href$="/account"]').first().getAttribute('href');
+  const record = new URL(await page.locator('ol.steps a.button').first().getAttribute('href'), process.env.PORTAL).href;
+  const wallet = `${account.replace(/\/account$/, '')}/wallet/`;
+
+  await page.goto(wallet);
+  await page.getByRole('heading', { level: 1, name: 'GesundheitsID einrichten' }).waitFor();
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Zum Inhalt springen', 'the first stop leads past the head of the page');
+  await pressKey(page, 'button', 'Jetzt beginnen');
+  await arrive(page, 'Legen Sie das bereit');
+  await pressKey(page, 'button', 'Ich habe beides hier');
+  await arrive(page, 'Dieses Gerät einrichten');
+  await tabTo(page, 'textbox', 'Name für dieses Gerät');
+  await page.keyboard.press('Control+A');
+  await page.keyboard.type('Mein Computer');
+  await pressKey(page, 'button', 'Einverstanden, Gerät einrichten');
+  await arrive(page, 'Welche Karte nehmen Sie?');
+  await page.locator('.choice-list button').first().waitFor();
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await arrive(page, 'PIN der Karte eingeben');
+  await tabTo(page, 'textbox', 'PIN Ihrer Gesundheitskarte');
+  await page.keyboard.type('123456');
+  await page.keyboard.press('Enter');
+  await arrive(page, 'Fertig. Dieses Gerät ist eingerichtet.');
+
+  await page.goto(record);
+  await page.locator('form[action="/login"] button[type=submit]').press('Enter');
+  await page.waitForURL(/\/auth\?/);
+  const link = await page.locator('a[href*="login="]').first().getAttribute('href');
+  await page.goto(`${wallet}${new URL(link).search}`);
+  await page.getByRole('heading', { level: 1, name: /^Bei .* anmelden\?$/ }).waitFor();
+  await pressKey(page, 'switch', 'E-Mail-Adresse', 'Space');
+  await pressKey(page, 'button', 'Anmelden');
+  await page.waitForURL(/\/account$/);
+  const told = await page.locator('table.claims').innerText();
+  assert.match(told, /@/, 'what was switched on has arrived');
+  await context.close();
+});

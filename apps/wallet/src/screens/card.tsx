@@ -42,6 +42,7 @@ function Above({ step, t }: { step: CardStep; t: Props['t'] }) {
 }
 
 function Choice({ state, act, t, step, onChoose }: Props & { step: CardStep; onChoose: (id: string) => void }) {
+  const none = step.cards.length === 0 && state.busy === null;
   return (
     <>
       <Above step={step} t={t} />
@@ -49,7 +50,7 @@ function Choice({ state, act, t, step, onChoose }: Props & { step: CardStep; onC
       <p class="lead">{t.purposes[step.purpose]}</p>
       {step.problem && <ProblemNotice problem={step.problem} t={t} />}
       {state.config.invented && <p>{t.enrol.cardIntro}</p>}
-      {step.cards.length === 0 && <p role="status">{t.enrol.cardNone}</p>}
+      {none && <p role="status">{t.enrol.cardNone}</p>}
       <ul class="choice-list">
         {step.cards.map((card) => (
           <li key={card.id}>
@@ -60,7 +61,7 @@ function Choice({ state, act, t, step, onChoose }: Props & { step: CardStep; onC
         ))}
       </ul>
       <Buttons>
-        {step.cards.length === 0 && <Button onPress={() => act.refreshCards()}>{t.common.again}</Button>}
+        {none && <Button onPress={() => act.refreshCards()}>{t.common.again}</Button>}
         <Button look="calm" onPress={() => act.cancelCard()}>
           {t.common.cancel}
         </Button>

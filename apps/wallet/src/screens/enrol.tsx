@@ -1,6 +1,7 @@
 /** Setting up this device: what is needed, a name and the consent, the card, done. */
 
 import { useState } from 'preact/hooks';
+import { browserClass } from '../app/enrolment.ts';
 import { Button, Buttons, Check, Code, Field, Form, Notice, Title, type Props } from './parts.tsx';
 import { PinMissing } from './start.tsx';
 import { ProblemNotice } from './problem.tsx';
@@ -108,14 +109,14 @@ function Name({ state, act, t }: Props) {
     act.setEnrolment({ consentToSubstantial });
     act.continueEnrolment();
   };
-  const shortest = state.config.device_classes.map((entry) => entry.reconfirm_after_seconds);
+  const reached = wish.kind === 'device-key' ? browserClass(state.config.device_classes) : undefined;
   return (
     <>
       <Progress now={1} t={t} />
       <Title>{t.enrol.deviceTitle}</Title>
       {wish.resumed && <Notice look="good">{t.enrol.resumed}</Notice>}
       {wish.problem && <ProblemNotice problem={wish.problem} t={t} />}
-      <p class="lead">{shortest.length === 1 && shortest[0] !== undefined ? t.enrol.deviceIntro(t.span(shortest[0])) : t.enrol.deviceIntroOpen}</p>
+      <p class="lead">{reached ? t.enrol.deviceIntro(t.span(reached.reconfirm_after_seconds)) : t.enrol.deviceIntroOpen}</p>
       <Form onSubmit={() => next(true)}>
         <Field
           label={t.enrol.nameLabel}

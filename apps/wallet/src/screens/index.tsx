@@ -192,9 +192,10 @@ function NotFound({ act, t }: Props) {
   );
 }
 
-/** Which screen is shown: when this changes, the focus goes to its heading. What changes within a screen leaves the focus alone. */
-function place({ state }: Props): string {
+/** Which screen is shown, `null` before the first: when this changes, the focus goes to its heading. What changes within a screen leaves the focus alone. */
+function place({ state }: Props): string | null {
   const { card, request, enrolment } = state;
+  if (state.phase === 'starting') return null;
   return [
     state.phase,
     state.problem?.reason,
@@ -209,7 +210,7 @@ function place({ state }: Props): string {
 }
 
 /** Moves the focus to the heading of a new screen, and names the page after it. The first screen keeps the focus where the browser put it. */
-function useHeading(key: string, insurer: string) {
+function useHeading(key: string | null, insurer: string) {
   const main = useRef<HTMLElement>(null);
   const shown = useRef<string | null>(null);
   useEffect(() => {
