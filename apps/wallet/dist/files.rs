@@ -22,18 +22,18 @@
         gzip: Some(include_bytes!("assets/en-BJrCPZzt.js.gz")),
     },
     File {
+        path: "assets/index-7AC4UEZk.js",
+        media_type: "text/javascript; charset=utf-8",
+        hashed: true,
+        bytes: include_bytes!("assets/index-7AC4UEZk.js"),
+        gzip: Some(include_bytes!("assets/index-7AC4UEZk.js.gz")),
+    },
+    File {
         path: "assets/index-DrequSZN.css",
         media_type: "text/css; charset=utf-8",
         hashed: true,
         bytes: include_bytes!("assets/index-DrequSZN.css"),
         gzip: Some(include_bytes!("assets/index-DrequSZN.css.gz")),
-    },
-    File {
-        path: "assets/index-DxoKejdB.js",
-        media_type: "text/javascript; charset=utf-8",
-        hashed: true,
-        bytes: include_bytes!("assets/index-DxoKejdB.js"),
-        gzip: Some(include_bytes!("assets/index-DxoKejdB.js.gz")),
     },
     File {
         path: "icon-192.png",
