@@ -22,11 +22,11 @@
         gzip: Some(include_bytes!("assets/en-BJrCPZzt.js.gz")),
     },
     File {
-        path: "assets/index-7AC4UEZk.js",
+        path: "assets/index-D2W1yrTS.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/index-7AC4UEZk.js"),
-        gzip: Some(include_bytes!("assets/index-7AC4UEZk.js.gz")),
+        bytes: include_bytes!("assets/index-D2W1yrTS.js"),
+        gzip: Some(include_bytes!("assets/index-D2W1yrTS.js.gz")),
     },
     File {
         path: "assets/index-DrequSZN.css",

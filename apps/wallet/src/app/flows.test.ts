@@ -67,6 +67,17 @@ test('declining before anybody is known leads back, too', async () => {
   expect(wallet.store.state.request).toMatchObject({ step: 'done', outcome: 'declined', back: `${SERVICE}/back?error=access_denied` });
 });
 
+test.each(['javascript:alert(1)', 'data:text/html,x', 'intent://x', 'nowhere'])('nobody is sent to %s', async (back) => {
+  const all = world();
+  const wallet = await opened(all);
+  await asked(wallet);
+  all.insurer.back = back;
+  wallet.act.decline();
+  await settled(wallet);
+  expect(wallet.left).toEqual([]);
+  expect(wallet.store.state.request).toMatchObject({ step: 'over', back: null, problem: { reason: 'answer-not-genuine' } });
+});
+
 test('a second tap while the first works does nothing', async () => {
   const all = world();
   const wallet = await opened(all);

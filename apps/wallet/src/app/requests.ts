@@ -212,6 +212,7 @@ export class Requests {
   async #answered(run: Run, outcome: 'approved' | 'declined'): Promise<void> {
     // A login of another device goes on there.
     const back = run.want.want === 'done' ? null : run.expect('go-back').address;
+    if (back !== null && !leadsToASite(back)) throw new Trouble('answer-not-genuine');
     await this.#forget();
     this.#change({ step: 'done', outcome, back, problem: null });
     // The code in the address is good for a minute: the way back is taken at once, and stays as a button.
@@ -258,6 +259,11 @@ export class Requests {
     const { store } = this.tools;
     if (store.state.request) store.set({ request: { ...store.state.request, ...change } });
   }
+}
+
+/** Services are answered at web addresses; phones open apps by them, too. Nothing else is followed. */
+function leadsToASite(address: string): boolean {
+  return URL.canParse(address) && /^https?:$/.test(new URL(address).protocol);
 }
 
 function elsewhere(other: core.OtherDevice | null): OtherDevice | null {

@@ -36,6 +36,8 @@ export class FakeInsurer {
   devices: Bound[] = [];
   /** Whether logins are begun on another device, which shows {@link NUMBER}. */
   elsewhere = false;
+  /** An address other than the service's own. */
+  back: string | undefined;
   /** Logins that are over. */
   over = new Set<string>();
   #faults = new Map<string, Fault[]>();
@@ -88,7 +90,7 @@ export class FakeInsurer {
         if (this.elsewhere && body['decision'] === 'approve' && body['number'] !== NUMBER) return refusal(403, 'number-wrong');
         this.decisions.push(body);
         if (this.elsewhere) return Response.json({ redirect: null });
-        return Response.json({ redirect: `${SERVICE}/back?${body['decision'] === 'approve' ? 'code=1' : 'error=access_denied'}` });
+        return Response.json({ redirect: this.back ?? `${SERVICE}/back?${body['decision'] === 'approve' ? 'code=1' : 'error=access_denied'}` });
       case 'auth/abort':
         this.over.add(text(body['login'])?.split('.')[0] ?? '');
         return Response.json({});

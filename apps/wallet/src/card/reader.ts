@@ -65,7 +65,7 @@ function terminalReader(base: string, fetch: Fetch): CardReader {
 function shellReader(shell: ShellReader): CardReader {
   const ask = async (answer: Promise<unknown>): Promise<Members> => {
     try {
-      return members(await answer) ?? {};
+      return members(await Promise.race([answer, tooLong()])) ?? {};
     } catch (error) {
       throw refused(members(error));
     }
@@ -76,6 +76,13 @@ function shellReader(shell: ShellReader): CardReader {
     sign: async (card, pin, challenge) => response(await ask(shell.sign({ card, pin, challenge }))),
     unblock: async (card, puk) => tries(await ask(shell.unblock({ card, puk }))),
   };
+}
+
+/** Longer than anybody holds a card; a reader that says nothing for so long is gone. */
+const SHELL_LIMIT_MILLISECONDS = 120_000;
+
+function tooLong(): Promise<never> {
+  return new Promise((_, reject) => setTimeout(() => reject(new Trouble('reader-unreachable')), SHELL_LIMIT_MILLISECONDS));
 }
 
 /** What a reader says, in the wallet's words. */
