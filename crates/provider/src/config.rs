@@ -344,6 +344,38 @@ mod tests {
         assert!(config.tenant[0].token_key.as_ref().unwrap().pkcs8.is_none());
     }
 
+    /// A sample with its web wallet: comment signs away.
+    fn with_wallet(sample: &str) -> String {
+        let (before, rest) = sample.split_once("# [tenant.wallet]").unwrap();
+        let (wallet, after) = rest.split_once("\n\n").unwrap();
+        format!("{before}[tenant.wallet]{}\n\n{after}", wallet.replace("\n# ", "\n"))
+    }
+
+    #[test]
+    fn a_virtual_card_terminal_is_refused_where_people_are_real() {
+        let terminal = |sample: &str| Config::parse(&with_wallet(sample)).unwrap().check_card_terminals();
+        assert!(terminal(SAMPLE).is_ok());
+        let error = terminal(&sample_for_real_people()).unwrap_err().to_string();
+        assert!(
+            error.starts_with("tenant.wallet.card_terminal: only under the lock 'development'"),
+            "{error}"
+        );
+        assert!(
+            Config::parse(&sample_for_real_people())
+                .unwrap()
+                .check_card_terminals()
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn the_documented_wallet_is_read() {
+        let config = Config::parse(&with_wallet(SAMPLE)).unwrap();
+        let wallet = config.tenant[0].wallet.as_ref().unwrap();
+        assert!(wallet.support.is_some() && wallet.card_terminal.is_some());
+        assert_eq!(wallet.check(), Ok(()));
+    }
+
     #[test]
     fn an_unknown_key_is_refused_with_the_nearest_one() {
         let error = Config::parse(&SAMPLE.replace("organization_name", "organisation_name")).unwrap_err();

@@ -189,6 +189,7 @@ impl Config {
     /// # Errors
     /// [`LoadError`], the first defect.
     pub fn prepare(&self) -> Result<Prepared, LoadError> {
+        self.check_card_terminals()?;
         let card_trust = Arc::new(card_trust(&self.cards)?);
         let (anchor, roots) = trust_anchor(&self.federation_master)?;
         let fetcher = Fetcher::new(&roots, AddressRule::PublicOnly).map_err(value("federation_master.tls_roots"))?;
@@ -222,6 +223,24 @@ impl Config {
             watch,
             tenants,
         })
+    }
+
+    /// A virtual card terminal sees PINs and speaks for cards: where people are real, there is none.
+    pub(super) fn check_card_terminals(&self) -> Result<(), LoadError> {
+        let has_terminal = |tenant: &TenantConfig| {
+            tenant
+                .wallet
+                .as_ref()
+                .is_some_and(|wallet| wallet.card_terminal.is_some())
+        };
+        match self.lock()? {
+            Lock::QuorumAndHsm { .. } if self.tenant.iter().any(has_terminal) => {
+                Err(value("tenant.wallet.card_terminal")(
+                    "only under the lock 'development': a virtual card terminal is for invented people",
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The vault under the lock `development`.
