@@ -22,18 +22,18 @@
         gzip: Some(include_bytes!("assets/en-BJrCPZzt.js.gz")),
     },
     File {
-        path: "assets/index-D2W1yrTS.js",
-        media_type: "text/javascript; charset=utf-8",
-        hashed: true,
-        bytes: include_bytes!("assets/index-D2W1yrTS.js"),
-        gzip: Some(include_bytes!("assets/index-D2W1yrTS.js.gz")),
-    },
-    File {
-        path: "assets/index-DrequSZN.css",
+        path: "assets/index-B-E_m-nW.css",
         media_type: "text/css; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/index-DrequSZN.css"),
-        gzip: Some(include_bytes!("assets/index-DrequSZN.css.gz")),
+        bytes: include_bytes!("assets/index-B-E_m-nW.css"),
+        gzip: Some(include_bytes!("assets/index-B-E_m-nW.css.gz")),
+    },
+    File {
+        path: "assets/index-CSpvbXZZ.js",
+        media_type: "text/javascript; charset=utf-8",
+        hashed: true,
+        bytes: include_bytes!("assets/index-CSpvbXZZ.js"),
+        gzip: Some(include_bytes!("assets/index-CSpvbXZZ.js.gz")),
     },
     File {
         path: "icon-192.png",
