@@ -224,6 +224,46 @@ test('what is wrong with a field is said at the field, and nothing is sent', asy
   await page.close();
 });
 
+test('one gesture is enough for what she saw, and never for more', async () => {
+  const page = await open();
+  const follow = (name) => page.evaluate((name) => window.gallery.follow(name, 'de'), name);
+  const settled = () => page.evaluate(() => new Promise((done) => setTimeout(done, 30)));
+  const agree = async () => {
+    await show(page, 'request-device');
+    await page.getByRole('switch', { name: 'E-Mail-Adresse' }).check();
+    await page.getByRole('button', { name: 'Anmelden', exact: true }).click();
+    assert.deepEqual(await pressed(page), ['answerWithDevice']);
+    await follow('request-signing');
+  };
+  await agree();
+  await follow('request-decide-busy');
+  await settled();
+  assert.deepEqual(await pressed(page), ['answerWithDevice'], 'not while the device still works');
+  await follow('request-decide');
+  await page.waitForFunction(() => window.gallery.pressed().length > 1);
+  await follow('request-decide-busy');
+  await follow('request-decide');
+  await settled();
+  assert.deepEqual(await pressed(page), ['answerWithDevice', 'approve ["urn:telematik:claims:email"] false'], 'once, with what she chose');
+
+  await agree();
+  await follow('request-decide-more');
+  await settled();
+  assert.deepEqual(await pressed(page), ['answerWithDevice'], 'the service asks for more than she saw: she is asked again');
+  await page.getByText('Geschlecht').waitFor();
+  await page.getByRole('button', { name: 'Anmelden', exact: true }).waitFor();
+
+  await agree();
+  await follow('request-number');
+  await settled();
+  assert.deepEqual(await pressed(page), ['answerWithDevice'], 'on another device it always takes the number');
+
+  await show(page, 'request-decide');
+  await settled();
+  assert.deepEqual(await pressed(page), [], 'after a reload nobody has agreed to anything');
+  await page.close();
+});
+
 test('nothing is done twice while something is being done', async () => {
   const page = await open();
   await show(page, 'card-reading');

@@ -22,11 +22,17 @@ async function show(name: string, language: Language): Promise<void> {
   render(<Wallet state={{ ...state, language }} act={act} t={t} />, root);
 }
 
+/** The next state of the same page, as the shell would set it: nothing is mounted anew. */
+async function follow(name: string, language: Language): Promise<void> {
+  const state = SCREENS[name];
+  if (root && state) render(<Wallet state={{ ...state, language }} act={act} t={await load(language)} />, root);
+}
+
 function fromAddress(): void {
   const [name, language] = decodeURIComponent(location.hash.slice(1)).split('/');
   void show(name || 'start', (language || 'de') as Language);
 }
 
-Object.assign(window, { gallery: { names: Object.keys(SCREENS), show, pressed: () => pressed } });
+Object.assign(window, { gallery: { names: Object.keys(SCREENS), show, follow, pressed: () => pressed } });
 addEventListener('hashchange', fromAddress);
 fromAddress();

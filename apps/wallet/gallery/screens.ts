@@ -213,6 +213,11 @@ export const SCREENS: Record<string, State> = {
   'request-long-name': request({ service: { name: 'Landesvereinigungskrankenhausverwaltungsgesellschaft <b>Nord</b>', logo_uri: null } }),
   'request-signing': { ...request({ step: 'signing' }), busy: 'device' },
   'request-decide': request({ step: 'decide', remembered: true }),
+  'request-decide-more': request({
+    step: 'decide',
+    claims: { essential: [...(asked.claims?.essential ?? []), 'urn:telematik:claims:geschlecht'], voluntary: asked.claims?.voluntary ?? [] },
+  }),
+  'request-decide-busy': { ...request({ step: 'decide' }), busy: 'device' },
   'request-elsewhere': request({ otherDevice }),
   'request-elsewhere-unknown': request({ otherDevice: { ...otherDevice, browser: '', system: '', network: 'same' }, deviceAnswers: 'not-enrolled' }, before),
   'request-number': request({ step: 'decide', otherDevice }),

@@ -123,7 +123,10 @@ async function enter(store: Store, { requests }: Wallet): Promise<void> {
 
 /** Address, clock. */
 function follow(store: Store): void {
-  addEventListener('hashchange', () => store.set({ route: routeOf(location.hash) as Route, problem: null, done: null }));
+  // A problem belongs to the screen it happened on.
+  addEventListener('hashchange', () =>
+    store.set({ route: routeOf(location.hash) as Route, problem: null, done: null, account: { ...store.state.account, problem: null } }),
+  );
   const tick = () => store.set({ now: now() });
   setInterval(tick, MINUTE_MILLISECONDS);
   document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && tick());

@@ -74,7 +74,7 @@ function CardWords({ card, t }: { card: ReadableCard; t: Props['t'] }) {
   return (
     <span class="text">
       {card.name}
-      <span class="hint">{[card.insurer, card.issuedByText].filter(Boolean).join(' · ')}</span>
+      <span class="hint">{card.issuedByText ?? card.insurer}</span>
       {card.special !== null && <span class="hint">{card.special}</span>}
       {card.triesLeft !== null && card.triesLeft < 3 && <span class="hint">{t.enrol.cardTries(card.triesLeft)}</span>}
     </span>

@@ -5,15 +5,18 @@ import { Button, Buttons, Facts, Notice, Title, type Props } from './parts.tsx';
 
 const DAY = 86_400;
 /** Days before the end at which she is reminded, the last first. */
-export const REMINDER_DAYS = [1, 7, 30];
+const REMINDER_DAYS = [1, 7, 30];
 
 /** The reminder that is due: its number of days, 0 when the time is over, `undefined` when there is none yet. */
 export function reminderDue(device: OwnDevice, now: number): number | undefined {
   const left = device.validUntil - now;
   if (left <= 0) return 0;
-  // A device that never had so many days is not reminded of them from its first minute on.
-  const whole = device.validUntil - device.boundAt;
-  return REMINDER_DAYS.find((days) => left <= days * DAY && whole > days * DAY);
+  return reminderDays(device).find((days) => left <= days * DAY);
+}
+
+/** A device that never had so many days is not reminded of them from its first minute on. */
+function reminderDays(device: OwnDevice): number[] {
+  return REMINDER_DAYS.filter((days) => device.validUntil - device.boundAt > days * DAY);
 }
 
 export function Reminder({ state, act, t }: Props) {
@@ -47,6 +50,7 @@ export function Timers({ state, act, t }: Props) {
     );
   }
   const left = device.validUntil - state.now;
+  const reminders = [...reminderDays(device)].reverse();
   return (
     <>
       <Title>{t.timers.title}</Title>
@@ -69,7 +73,7 @@ export function Timers({ state, act, t }: Props) {
           {t.timers.renew}
         </Button>
       </Buttons>
-      <p class="hint">{t.timers.reminder}</p>
+      {reminders.length > 0 && <p class="hint">{t.timers.reminder(t.list(reminders.map((days) => t.span(days * DAY))))}</p>}
     </>
   );
 }

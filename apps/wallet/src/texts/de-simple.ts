@@ -621,7 +621,7 @@ export const simple: Texts = {
     title: 'Gültig bis',
     intro: 'Manchmal fragen wir nach Ihrer Karte. Dann kann niemand ein altes Gerät von Ihnen benutzen.',
     over: 'Die Zeit ist um',
-    reminder: 'Wir sagen Ihnen 30 Tage, 7 Tage und 1 Tag vorher Bescheid. Sie sehen es in der App.',
+    reminder: (before) => `Wir sagen Ihnen ${before} vorher Bescheid. Sie sehen es in der App.`,
     soon: (name, time) => `„${name}“ gilt noch ${time}.`,
     soonHelp: 'Ist die Karte da? Dann zeigen Sie sie jetzt.',
     overFor: (name) => `Für „${name}“ brauchen Sie jetzt die Karte.`,

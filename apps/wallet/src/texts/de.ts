@@ -617,7 +617,7 @@ export const de = {
     title: 'Gültig bis',
     intro: 'Ab und zu fragen wir nach Ihrer Karte. So kann niemand ein altes Gerät von Ihnen benutzen.',
     over: 'Die Zeit ist um',
-    reminder: 'Wir erinnern Sie 30 Tage, 7 Tage und 1 Tag vorher, wenn Sie die App öffnen.',
+    reminder: (before: string) => `Wir erinnern Sie ${before} vorher, wenn Sie die App öffnen.`,
     soon: (name: string, time: string) => `„${name}“ ist noch ${time} gültig.`,
     soonHelp: 'Haben Sie die Karte zur Hand? Dann verlängern Sie jetzt.',
     overFor: (name: string) => `Für „${name}“ brauchen Sie jetzt die Karte.`,

@@ -618,7 +618,7 @@ export const en: Texts = {
     title: 'Valid until',
     intro: 'Now and then we ask for your card. So nobody can use an old device of yours.',
     over: 'The time is over',
-    reminder: 'We remind you 30 days, 7 days and 1 day before, when you open the app.',
+    reminder: (before) => `We remind you ${before} before, when you open the app.`,
     soon: (name, time) => `“${name}” is valid for ${time} more.`,
     soonHelp: 'Do you have the card at hand? Then renew now.',
     overFor: (name) => `“${name}” needs the card now.`,
