@@ -1,25 +1,25 @@
 // Written by the build of apps/wallet.
 &[
     File {
-        path: "assets/de-Djm7qHKs.js",
+        path: "assets/de-CPC32Sp-.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/de-Djm7qHKs.js"),
-        gzip: Some(include_bytes!("assets/de-Djm7qHKs.js.gz")),
+        bytes: include_bytes!("assets/de-CPC32Sp-.js"),
+        gzip: Some(include_bytes!("assets/de-CPC32Sp-.js.gz")),
     },
     File {
-        path: "assets/de-simple-DaUJN16P.js",
+        path: "assets/de-simple-C8IP--3E.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/de-simple-DaUJN16P.js"),
-        gzip: Some(include_bytes!("assets/de-simple-DaUJN16P.js.gz")),
+        bytes: include_bytes!("assets/de-simple-C8IP--3E.js"),
+        gzip: Some(include_bytes!("assets/de-simple-C8IP--3E.js.gz")),
     },
     File {
-        path: "assets/en-BJrCPZzt.js",
+        path: "assets/en-1BRC57Ze.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/en-BJrCPZzt.js"),
-        gzip: Some(include_bytes!("assets/en-BJrCPZzt.js.gz")),
+        bytes: include_bytes!("assets/en-1BRC57Ze.js"),
+        gzip: Some(include_bytes!("assets/en-1BRC57Ze.js.gz")),
     },
     File {
         path: "assets/index-B-E_m-nW.css",
@@ -29,11 +29,11 @@
         gzip: Some(include_bytes!("assets/index-B-E_m-nW.css.gz")),
     },
     File {
-        path: "assets/index-CSpvbXZZ.js",
+        path: "assets/index-DHbO5GCR.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/index-CSpvbXZZ.js"),
-        gzip: Some(include_bytes!("assets/index-CSpvbXZZ.js.gz")),
+        bytes: include_bytes!("assets/index-DHbO5GCR.js"),
+        gzip: Some(include_bytes!("assets/index-DHbO5GCR.js.gz")),
     },
     File {
         path: "icon-192.png",
