@@ -53,6 +53,8 @@ pub struct InsurerEntry {
     pub issuer: String,
     /// Base of its pages.
     pub pages: String,
+    /// Its web wallet.
+    pub wallet: String,
 }
 
 /// A demo service.
@@ -87,6 +89,7 @@ impl Description {
                 ik: insurer.ik_text().to_owned(),
                 issuer: addresses.insurer(insurer).issuer.clone(),
                 pages: addresses.insurer(insurer).pages.clone(),
+                wallet: format!("{}/wallet/", addresses.insurer(insurer).pages),
             })
             .collect()
     }

@@ -35,6 +35,7 @@ mod sandbox;
 pub mod service_keys;
 pub mod services;
 mod shortcuts;
+mod watch;
 mod welcome;
 
 pub use error::StartError;

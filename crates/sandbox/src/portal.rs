@@ -5,6 +5,7 @@
 //! | `/` | what this is, where to click, who is there |
 //! | `/card` | the authenticator: choose a card, type its PIN; unblock it |
 //! | `/terminal/…` | the same cards, for the web wallet of an insurer |
+//! | `/tour` | a guided tour of three minutes |
 //! | `/statement?entity_id=…` | a participant's entity statement, taken apart |
 //! | `/register` | a service of one's own |
 //! | `/sandbox.json`, `/ca.pem` | for tools |
@@ -21,6 +22,7 @@ mod start;
 mod statement;
 mod terminal;
 mod texts;
+mod tour;
 
 use std::sync::Arc;
 
@@ -37,6 +39,7 @@ use crate::addresses::Addresses;
 use crate::cards::Cards;
 use crate::description::Description;
 use crate::rollover::Rollovers;
+use crate::watch::Watch;
 
 use frame::Frame;
 
@@ -56,6 +59,7 @@ pub(crate) struct Portal {
     pub(crate) client: HttpClient,
     pub(crate) fetch: Arc<dyn Fetch>,
     pub(crate) rollovers: Arc<Rollovers>,
+    pub(crate) watch: Arc<Watch>,
     pub(crate) clock: Clock,
 }
 
@@ -73,6 +77,7 @@ pub(crate) fn router(portal: Portal) -> Router {
             "/terminal/unblock",
             post(terminal::unblock).options(terminal::preflight),
         )
+        .route("/tour", get(tour::show))
         .route("/statement", get(statement::show))
         .route("/register", get(register::show).post(register::register))
         .route("/sandbox.json", get(description))

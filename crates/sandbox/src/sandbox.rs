@@ -41,6 +41,7 @@ use crate::portal::{self, Portal};
 use crate::rollover::{Rollovers, TlsKey};
 use crate::services::Service;
 use crate::shortcuts::{self, Shortcuts};
+use crate::watch::{Party, Watch, layer as under_watch};
 use crate::{certificates, pem};
 
 use listeners::Listeners;
@@ -316,6 +317,7 @@ async fn start(options: SandboxOptions) -> Result<RunningSandbox, StartError> {
         client: client.clone(),
         clock: Arc::clone(&clock),
     });
+    let watch = Arc::new(Watch::default());
     let portal = portal::router(Portal {
         description: description.clone(),
         addresses: addresses.clone(),
@@ -326,6 +328,7 @@ async fn start(options: SandboxOptions) -> Result<RunningSandbox, StartError> {
         client,
         fetch: network.fetcher()?,
         rollovers,
+        watch: Arc::clone(&watch),
         clock: Arc::clone(&clock),
     });
 
@@ -340,13 +343,14 @@ async fn start(options: SandboxOptions) -> Result<RunningSandbox, StartError> {
     let provider_mtls = ServerTls::new(provider_identity, ClientCertificates::RequestAny)?;
     provider.show_evidence(shown.attestation);
     let public = shortcuts::layer(provider.public_router(), shortcuts);
+    let public = under_watch(public, &watch, Party::Provider);
     listeners.add(sockets.portal, (!plain_pages).then(|| everybody.clone()), portal)?;
     listeners.add(sockets.master, Some(everybody.clone()), master.router())?;
     listeners.add_provider(sockets.provider, Some(provider_tls), public.clone(), &provider)?;
     listeners.add_provider(
         sockets.provider_mtls,
         Some(provider_mtls),
-        provider.mtls_router(),
+        under_watch(provider.mtls_router(), &watch, Party::ProviderMtls),
         &provider,
     )?;
     if let Some(socket) = sockets.provider_pages {
@@ -357,14 +361,15 @@ async fn start(options: SandboxOptions) -> Result<RunningSandbox, StartError> {
         (sockets.prescription, sockets.prescription_pages),
     ];
     for ((_, demo), (socket, pages)) in services.iter().zip(places) {
+        let own_pages = under_watch(demo.router(), &watch, Party::Service);
         // Over HTTPS pages and statement share an origin.
-        let statements = match pages {
-            Some(_) => demo.federation_router(),
-            None => demo.federation_router().merge(demo.router()),
+        let (statements, own_pages) = match pages {
+            Some(_) => (demo.federation_router(), Some(own_pages)),
+            None => (demo.federation_router().merge(own_pages), None),
         };
         listeners.add(socket, Some(everybody.clone()), statements)?;
-        if let Some(pages) = pages {
-            listeners.add(pages, None, demo.router())?;
+        if let (Some(pages), Some(own_pages)) = (pages, own_pages) {
+            listeners.add(pages, None, own_pages)?;
         }
     }
     listeners.watch(master.clone(), provider.clone());

@@ -28,6 +28,7 @@ pub fn welcome(description: &Description, started_in_milliseconds: u128) -> Stri
     line(format_args!(
         "  Choose a service, an insurer and a virtual health card. PIN: {DEFAULT_PIN}"
     ));
+    line(format_args!("  Or take the tour: {}/tour", description.portal));
     line(format_args!(
         "  All people, cards and insurers are invented. Do not enter anything real."
     ));

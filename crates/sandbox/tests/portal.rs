@@ -298,6 +298,134 @@ fn a_service_registers_with_nothing_but_its_address() {
 }
 
 #[test]
+fn the_tour_shows_as_seen_what_the_sandbox_saw_since_it_began_and_nothing_else() {
+    // A sandbox of its own: other tests log in, too.
+    run(async {
+        let running = sandbox::Sandbox::start(common::options()).await.unwrap();
+        let portal = running.description().portal.clone();
+        let browser = HttpClient::builder(running.roots(), AddressRule::LoopbackAllowed)
+            .keep_cookies()
+            .redirects(Redirects::Follow)
+            .build()
+            .unwrap();
+        let seen = async |since: &str, step: usize| {
+            let page = browser
+                .get(&format!("{portal}/tour?step={step}&since={since}"), &[])
+                .await
+                .unwrap();
+            let html = page.text();
+            assert!(html.contains(&format!("Schritt {step} von 8")), "{html}");
+            let seen = html.matches("tag good\">gesehen").count();
+            (seen, html.matches("tag\">noch nicht gesehen").count())
+        };
+        assert_eq!(seen("0", 1).await, (0, 3));
+        let headless = sandbox::headless::Headless::with(&running).unwrap();
+        let options = sandbox::headless::Headless::options(Service::Record, None);
+        let means = sandbox::headless::Means::Person {
+            word: "lena",
+            pin: "123456",
+        };
+        let decision = sandbox::headless::Decision::ApproveAll;
+        let insurer = sandbox::insurers::Insurer::Leuchtturm;
+        headless
+            .log_in(Service::Record, insurer, &options, means, &decision)
+            .await
+            .unwrap();
+        // The request was pushed; nobody opened a page.
+        assert_eq!(seen("0", 1).await, (1, 2));
+        assert_eq!(seen("0", 2).await, (0, 1));
+        // The card answered, no device was bound; she decided, without a device; the token was issued, but no browser went back.
+        assert_eq!(seen("0", 3).await, (1, 1));
+        assert_eq!(seen("0", 4).await, (1, 1));
+        assert_eq!(seen("0", 5).await, (1, 1));
+        assert_eq!(seen("0", 6).await, (0, 1));
+        assert_eq!(seen("0", 8).await, (0, 0));
+        let wish = wallet::phone::BindingWish {
+            name: "Telefon",
+            class: "secure-element",
+            consent_to_substantial: false,
+            hardware: None,
+        };
+        let mut device = headless.bind(insurer, "lena", "123456", &wish).await.unwrap();
+        let means = sandbox::headless::Means::Device(&mut device);
+        headless
+            .log_in(Service::Record, insurer, &options, means, &decision)
+            .await
+            .unwrap();
+        assert_eq!(seen("0", 3).await, (2, 0));
+        assert_eq!(seen("0", 4).await, (2, 0));
+        // Who begins now has seen nothing yet.
+        let html = browser.get(&format!("{portal}/tour"), &[]).await.unwrap().text();
+        let begin = unescaped(after(&html, "class=\"button\"", "href"));
+        let since = begin.rsplit_once('=').unwrap().1.to_owned();
+        assert!(begin.starts_with("/tour?step=1&since="), "{begin}");
+        for (step, checks) in [(1, 3), (2, 1), (3, 2), (4, 2), (5, 2), (6, 1), (7, 1)] {
+            assert_eq!(seen(&since, step).await, (0, checks), "step {step}");
+        }
+        let page = browser
+            .get(&format!("{}/", running.addresses().record.pages), &[])
+            .await
+            .unwrap();
+        assert_eq!(page.status, 200);
+        assert_eq!(seen(&since, 1).await, (1, 2));
+        running.stop().await;
+    });
+}
+
+#[test]
+fn an_address_that_is_no_step_of_the_tour_leads_to_its_beginning() {
+    run(async {
+        let browser = browser();
+        for query in [
+            "?step=0&since=0",
+            "?step=9&since=0",
+            "?step=1",
+            "?step=x&since=0",
+            "?step=1&since=-1",
+            "?step=1&since=99999999",
+        ] {
+            let page = browser.get(&portal(&format!("/tour{query}")), &[]).await.unwrap();
+            assert_eq!(
+                (page.status, page.url.as_str()),
+                (200, portal("/tour").as_str()),
+                "{query}"
+            );
+        }
+        for (language, words) in [("de", "Rundgang"), ("en", "Tour")] {
+            for step in 1..=8 {
+                let address = portal(&format!("/tour?step={step}&since=0&lang={language}"));
+                let page = browser.get(&address, &[]).await.unwrap();
+                let html = page.text();
+                assert!(page.status == 200 && html.contains(words) && !html.contains("<script"));
+                // A window of its own for everything that is not the portal's.
+                let outside = html.matches("href=\"http").count();
+                assert_eq!(html.matches("target=\"_blank\"").count(), outside, "step {step}");
+            }
+        }
+    });
+}
+
+#[test]
+fn the_wallet_is_offered_beside_the_card_pages() {
+    run(async {
+        let browser = browser();
+        let wallet = format!("{}/wallet/", sandbox().addresses().leuchtturm.pages);
+        let start = browser.get(&portal("/"), &[]).await.unwrap().text();
+        assert!(start.contains(&format!("href=\"{wallet}\" target=\"_blank\"")) && start.contains("href=\"/tour\""));
+        let page = browser.get(&wallet, &[]).await.unwrap();
+        assert!(page.status == 200 && page.header("content-security-policy").is_some());
+        let config = browser.get(&format!("{wallet}config.json"), &[]).await.unwrap();
+        let config: serde_json::Value = config.json().unwrap();
+        assert_eq!(config["card_terminal"], sandbox().description().card_terminal.as_str());
+        let (link, html) = to_card_page(&browser, Service::Record).await;
+        let offered = unescaped(after(&html, "<p class=\"quiet\">Lieber", "href"));
+        assert!(offered.starts_with(&wallet), "{offered}");
+        let login = |address: &str| fields(address).into_iter().find(|(name, _)| name == "login");
+        assert!(login(&link).is_some() && login(&link) == login(&offered));
+    });
+}
+
+#[test]
 fn tools_find_addresses_and_authority() {
     run(async {
         let browser = browser();

@@ -145,6 +145,12 @@ impl<'p> OpenedLogin<'p> {
         &self.request.client_id
     }
 
+    /// Whether the login goes on in a browser of another device: only an app that shows whose, and takes the number from its screen, should answer.
+    #[must_use]
+    pub fn is_for_other_device(&self) -> bool {
+        self.request.other_device.is_some()
+    }
+
     /// What it asks for.
     #[must_use]
     pub fn requested(&self) -> &Requested {

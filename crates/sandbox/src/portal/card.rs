@@ -14,6 +14,7 @@ use wallet::phone::{Phone, PhoneError};
 
 use super::frame::{Form, Frame, is_own_form, page, see_other};
 use super::{Portal, Shared, problem};
+use crate::addresses::Addresses;
 use crate::cards::{CardEntry, UseError};
 use crate::insurers::Insurer;
 
@@ -47,6 +48,17 @@ impl<'a> Way<'a> {
     }
 }
 
+impl Way<'_> {
+    /// The insurer's web wallet, with this login.
+    fn wallet(&self, addresses: &Addresses) -> String {
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("client_id", self.client_id)
+            .append_pair("login", self.login)
+            .finish();
+        format!("{}/wallet/?{query}", addresses.insurer(self.insurer).pages)
+    }
+}
+
 /// What is wrong with the PIN.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CardProblem {
@@ -74,6 +86,7 @@ struct CardPage<'a> {
     issuer: &'a str,
     client_id: &'a str,
     login: &'a str,
+    wallet: String,
     chosen: &'a str,
     cards: Vec<Choice>,
     others: Vec<Choice>,
@@ -188,6 +201,11 @@ async fn show(
 ) -> Result<Response, PhoneError> {
     let phone = Phone::new(portal.client.clone(), way.issuer);
     let opened = phone.resume(way.client_id, way.login, (portal.clock)()).await?;
+    let wallet = way.wallet(&portal.addresses);
+    // The browser that asked is another one: only the wallet can show whose, and take the number from its screen.
+    if opened.is_for_other_device() {
+        return Ok(see_other(&wallet));
+    }
     let entries = match portal.cards.list() {
         Ok(entries) => entries,
         Err(error) => return Ok(problem::internal(frame, &error)),
@@ -209,6 +227,7 @@ async fn show(
             issuer: way.issuer,
             client_id: way.client_id,
             login: way.login,
+            wallet,
             chosen,
             cards: choices(own),
             others: choices(others),
