@@ -29,6 +29,10 @@ impl From<flow::Want> for Want {
                 counter,
                 message,
             },
+            flow::Want::SignWithPasskey { challenge } => Self::SignWithPasskey { challenge },
+            flow::Want::MakePasskey { options } => Self::MakePasskey {
+                options: options.to_string(),
+            },
             flow::Want::MakeKey { challenge } => Self::MakeKey { challenge },
             flow::Want::SignWithNewKey { message } => Self::SignWithNewKey { message },
             flow::Want::Decide(consent) => Self::Decide {
@@ -51,7 +55,30 @@ impl From<Told> for flow::Told {
             Told::Answer { status, body } => Self::Answer { status, body },
             Told::WithCard => Self::WithCard,
             Told::WithDevice { record } => Self::WithDevice(record.into()),
+            Told::WithPasskey => Self::WithPasskey,
             Told::CardAnswered { response } => Self::CardAnswered { response },
+            Told::PasskeyAnswered {
+                credential_id,
+                client_data,
+                authenticator_data,
+                signature,
+                user_handle,
+            } => Self::PasskeyAnswered(flow::PasskeyAnswer {
+                credential_id,
+                client_data,
+                authenticator_data,
+                signature,
+                user_handle,
+            }),
+            Told::PasskeyMade {
+                credential_id,
+                client_data,
+                attestation_object,
+            } => Self::PasskeyMade(flow::MadePasskey {
+                credential_id,
+                client_data,
+                attestation_object,
+            }),
             Told::Signed { signature } => Self::Signed { signature },
             Told::KeyMade { x, y, attestation } => Self::KeyMade {
                 x,

@@ -45,6 +45,16 @@ pub enum Want {
         /// ASCII to be signed with ES256.
         message: String,
     },
+    /// Let a passkey of the insurer's site sign, whichever the person chooses.
+    SignWithPasskey {
+        /// 32 bytes in base64url: the challenge for the authenticator.
+        challenge: String,
+    },
+    /// Let the system make a passkey for the insurer's site.
+    MakePasskey {
+        /// `PublicKeyCredentialCreationOptionsJSON`.
+        options: String,
+    },
     /// Make a P-256 key in the device.
     MakeKey {
         /// 32 bytes in base64url to be attested with the key.
@@ -196,10 +206,34 @@ pub enum Told {
         /// Which.
         record: DeviceRecord,
     },
+    /// She answers with a passkey. Which, its authenticator knows.
+    WithPasskey,
     /// The card signed.
     CardAnswered {
         /// From [`card_response`].
         response: String,
+    },
+    /// A passkey signed; each member in base64url.
+    PasskeyAnswered {
+        /// `rawId`.
+        credential_id: String,
+        /// `response.clientDataJSON`.
+        client_data: String,
+        /// `response.authenticatorData`.
+        authenticator_data: String,
+        /// `response.signature`.
+        signature: String,
+        /// `response.userHandle`.
+        user_handle: String,
+    },
+    /// A passkey was made; each member in base64url.
+    PasskeyMade {
+        /// `rawId`.
+        credential_id: String,
+        /// `response.clientDataJSON`.
+        client_data: String,
+        /// `response.attestationObject`.
+        attestation_object: String,
     },
     /// A device key signed.
     Signed {
@@ -355,6 +389,40 @@ impl Binding {
             hardware: hardware.as_deref(),
         };
         let (machine, want) = flow::Binding::begin(&login.step().machine, &wish)?;
+        let want = want.into();
+        Ok(Arc::new(Self(Mutex::new(Step { machine, want }))))
+    }
+
+    /// What it wants now.
+    #[must_use]
+    pub fn want(&self) -> Want {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).want.clone()
+    }
+
+    /// Tells what came of it, and gets the next.
+    ///
+    /// # Errors
+    /// [`WalletError`].
+    pub fn tell(&self, told: Told) -> Result<Want, WalletError> {
+        let mut step = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        step.want = step.machine.tell(told.into())?.into();
+        Ok(step.want.clone())
+    }
+}
+
+/// One binding of a passkey.
+#[derive(Debug, uniffi::Object)]
+pub struct PasskeyBinding(Mutex<Step<flow::PasskeyBinding>>);
+
+#[uniffi::export]
+impl PasskeyBinding {
+    /// In a login that the person's card answered. `consent_to_substantial`: as in [`Binding::begin`].
+    ///
+    /// # Errors
+    /// [`WalletError::Again`] before the provider knows who she is.
+    #[uniffi::constructor]
+    pub fn begin(login: &Login, name: &str, consent_to_substantial: bool) -> Result<Arc<Self>, WalletError> {
+        let (machine, want) = flow::PasskeyBinding::begin(&login.step().machine, name, consent_to_substantial)?;
         let want = want.into();
         Ok(Arc::new(Self(Mutex::new(Step { machine, want }))))
     }

@@ -11,6 +11,7 @@
 //! |---|---|---|
 //! | [`Login`] | the address a service sent the person to, or her account | the address she goes back to |
 //! | [`Binding`] | a login that card and PIN answered | a device record |
+//! | [`PasskeyBinding`] | the same | a device record |
 //!
 //! **Trusted for:** nothing is signed but a challenge that this insurer's key signed for the service the address named, and nothing is
 //! released that the person did not decide. **Does not:** keep anything; a device's counter is raised in what the app is told to keep
@@ -22,6 +23,7 @@ mod binding;
 mod card;
 mod error;
 mod login;
+mod passkey_binding;
 #[cfg(test)]
 mod reasons;
 mod signing;
@@ -37,6 +39,7 @@ pub use binding::{Attestation, Binding, BindingWish, Bound, DeviceRecord, Findin
 pub use card::{card_message, card_response};
 pub use error::FlowError;
 pub use login::{Login, LoginAddress, MAX_ADDRESS_CHARACTERS};
+pub use passkey_binding::{MadePasskey, PasskeyAnswer, PasskeyBinding};
 pub use wire::{ClaimNames, Consent, NetworkOf, OtherDevice, Requested, Service};
 
 /// What a machine wants of the app around it.
@@ -61,6 +64,16 @@ pub enum Want {
         counter: u64,
         /// ASCII to be signed with ES256.
         message: String,
+    },
+    /// Let a passkey of this site sign, whichever the person chooses; tell [`Told::PasskeyAnswered`].
+    SignWithPasskey {
+        /// 32 bytes in base64url: the challenge for the authenticator.
+        challenge: String,
+    },
+    /// Let the browser make a passkey; tell [`Told::PasskeyMade`].
+    MakePasskey {
+        /// `PublicKeyCredentialCreationOptionsJSON`.
+        options: serde_json::Value,
     },
     /// Make a P-256 key in the device, of a hardware class where it has one, and tell [`Told::KeyMade`].
     MakeKey {
@@ -137,11 +150,17 @@ pub enum Told {
     WithCard,
     /// She answers with a bound device.
     WithDevice(DeviceRecord),
+    /// She answers with a passkey. Which, its authenticator knows.
+    WithPasskey,
     /// The card signed.
     CardAnswered {
         /// From [`card_response`].
         response: String,
     },
+    /// A passkey signed.
+    PasskeyAnswered(PasskeyAnswer),
+    /// A passkey was made.
+    PasskeyMade(MadePasskey),
     /// A device key signed.
     Signed {
         /// r ‖ s, 64 bytes in base64url.

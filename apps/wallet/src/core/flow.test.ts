@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { Binding, type BindingWish } from './binding.ts';
 import { Login } from './login.ts';
+import { PasskeyBinding, type PasskeyWish } from './passkey-binding.ts';
 import { FlowError, type Told, type Want } from './types.ts';
 
 type Said = { want: Want } | { error: { code: string; ends: boolean; reason: string | null; support_code: string | null } };
@@ -12,7 +13,8 @@ type Begin =
   | { begin: 'open'; issuer: string; address: string }
   | { begin: 'resume'; issuer: string; client_id: string; login: string }
   | { begin: 'account'; issuer: string };
-type Play = Begin & { name: string; said: Said; steps: Step[]; binding?: BindingWish & { said: Said; steps: Step[] } };
+type Played<Wish> = Wish & { said: Said; steps: Step[] };
+type Play = Begin & { name: string; said: Said; steps: Step[]; binding?: Played<BindingWish>; passkey_binding?: Played<PasskeyWish> };
 
 const PLAYS: Play[] = JSON.parse(readFileSync(new URL('../../../../crates/wallet/testdata/flow.json', import.meta.url), 'utf8'));
 
@@ -51,6 +53,19 @@ test.each(PLAYS.map((play, at) => ({ play, title: `${at}: ${play.name}` })))('$t
   const machine = login;
   for (const [at, step] of play.steps.entries()) {
     expect(await said(() => machine.tell(step.told, step.now)), `step ${at}`).toEqual(step.said);
+  }
+  if (play.passkey_binding) {
+    const { said: expected, steps, ...wish } = play.passkey_binding;
+    let passkey: PasskeyBinding | undefined;
+    const begun = await said(async () => {
+      const [made, want] = PasskeyBinding.begin(machine, wish);
+      passkey = made;
+      return want;
+    });
+    expect(begun).toEqual(expected);
+    for (const [at, step] of passkey ? steps.entries() : []) {
+      expect(await said(() => passkey!.tell(step.told)), `passkey, step ${at}`).toEqual(step.said);
+    }
   }
   if (!play.binding) return;
   const { said: expected, steps, ...wish } = play.binding;

@@ -4,6 +4,7 @@ import * as answers from './answers.ts';
 import { outOfOrder, type ChallengeAnswer } from './answers.ts';
 import * as challenges from './challenge.ts';
 import type { Challenge } from './challenge.ts';
+import * as passkeys from './passkey-challenge.ts';
 import * as signing from './signing.ts';
 import { FlowError, type AbortWhy, type Consent, type DeviceRecord, type Request, type Send, type Told, type Want } from './types.ts';
 
@@ -18,6 +19,7 @@ type State =
   | { at: 'keys'; answer: ChallengeAnswer }
   | { at: 'choice'; opened: Opened }
   | { at: 'card'; opened: Opened }
+  | { at: 'passkey'; opened: Opened }
   | { at: 'device'; opened: Opened; device: string; message: string }
   | { at: 'answered'; opened: Opened }
   | { at: 'consent'; answered: Answered }
@@ -105,6 +107,13 @@ export class Login {
         if (told.told === 'abort') return this.#abort({ at: 'choice', opened: state.opened }, state.opened.login, told.why);
         if (told.told !== 'card-answered') throw outOfOrder(told);
         return this.#answer(state.opened, 'auth/card', { response: told.response });
+      case 'passkey': {
+        if (told.told === 'decline') return choose(state.opened);
+        if (told.told === 'abort') return this.#abort({ at: 'choice', opened: state.opened }, state.opened.login, told.why);
+        if (told.told !== 'passkey-answered') throw outOfOrder(told);
+        const { told: _, ...passkey } = told;
+        return this.#answer(state.opened, 'auth/device', { challenge: state.opened.challenge.token, passkey });
+      }
       case 'device': {
         if (told.told === 'decline') return choose(state.opened);
         if (told.told === 'abort') return this.#abort({ at: 'choice', opened: state.opened }, state.opened.login, told.why);
@@ -152,10 +161,14 @@ export class Login {
     return choose({ login: answer.login, challenge, request });
   }
 
-  #chosen(opened: Opened, told: Told, now: number): [State, Want] {
+  async #chosen(opened: Opened, told: Told, now: number): Promise<[State, Want]> {
     switch (told.told) {
       case 'with-card':
         return [{ at: 'card', opened }, { want: 'sign-with-card', challenge: opened.challenge.token }];
+      case 'with-passkey': {
+        const challenge = await passkeys.loginChallenge(opened.challenge.token);
+        return [{ at: 'passkey', opened }, { want: 'sign-with-passkey', challenge }];
+      }
       case 'with-device':
         return this.#signWith(opened, told, now);
       case 'decline':

@@ -26,6 +26,21 @@ export type Finding = { check: string; outcome: string; class: string | null };
 /** A device that was bound: to be kept, and what it is good for. The class may be less than was wished for; the findings say why. */
 export type Bound = DeviceRecord & { class: string; findings: Finding[] };
 
+/** A passkey that was made, each member in base64url. */
+export type MadePasskey = { credential_id: string; client_data: string; attestation_object: string };
+
+/** A passkey's answer, each member in base64url. */
+export type PasskeyAnswer = {
+  credential_id: string;
+  client_data: string;
+  authenticator_data: string;
+  signature: string;
+  user_handle: string;
+};
+
+/** `PublicKeyCredentialCreationOptionsJSON`, as far as it is looked at here; the rest is for the browser. */
+export type PasskeyOptions = { challenge: string; user: { id: string } } & Record<string, unknown>;
+
 export type Send = { want: 'send'; method: 'GET' | 'POST'; url: string; body: unknown };
 
 export type Want =
@@ -33,6 +48,8 @@ export type Want =
   | ({ want: 'choose' } & Request)
   | { want: 'sign-with-card'; challenge: string }
   | { want: 'sign-with-device'; device: string; counter: number; message: string }
+  | { want: 'sign-with-passkey'; challenge: string }
+  | { want: 'make-passkey'; options: PasskeyOptions }
   | { want: 'make-key'; challenge: string }
   | { want: 'sign-with-new-key'; message: string }
   | ({ want: 'decide' } & Consent)
@@ -44,7 +61,10 @@ export type Told =
   | { told: 'answer'; status: number; body: string }
   | { told: 'with-card' }
   | ({ told: 'with-device' } & DeviceRecord)
+  | { told: 'with-passkey' }
   | { told: 'card-answered'; response: string }
+  | ({ told: 'passkey-answered' } & PasskeyAnswer)
+  | ({ told: 'passkey-made' } & MadePasskey)
   | { told: 'signed'; signature: string }
   | { told: 'key-made'; x: string; y: string; attestation?: Attestation }
   /** `number`: the two digits on the other device; only where the login was begun there. */

@@ -9,6 +9,7 @@ pub mod device;
 pub mod federation;
 pub mod login;
 pub mod logs;
+pub mod passkey;
 pub mod person;
 pub mod pki;
 pub mod service;
@@ -21,6 +22,7 @@ use ::federation::Schemes;
 use authenticator::{
     Acr, Ik,
     app_links::Apps,
+    passkey::AllowedAuthenticator,
     policy::{AuthenticationPolicy, DeviceClassRule, DeviceEvidence},
 };
 use axum::Router;
@@ -116,7 +118,7 @@ impl Setup {
     }
 }
 
-/// The default policy, and a device class that reaches high without an attestation.
+/// The default policy, a device class that reaches high without an attestation, and a model of authenticators that is believed.
 pub fn policy() -> AuthenticationPolicy {
     let mut policy = AuthenticationPolicy::default();
     policy.device_classes.push(DeviceClassRule {
@@ -125,6 +127,10 @@ pub fn policy() -> AuthenticationPolicy {
         reconfirm_after_seconds: 30 * 86_400,
         evidence: DeviceEvidence::Claimed,
         own_pages_only: false,
+    });
+    policy.passkeys.authenticators.push(AllowedAuthenticator {
+        aaguid: "a5a5a5a5-a5a5-a5a5-a5a5-a5a5a5a5a5a5".to_owned(),
+        roots: vec![pki::passkey_maker()],
     });
     policy
 }

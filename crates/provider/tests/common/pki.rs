@@ -54,6 +54,53 @@ fn authority(common_name: &str, key: &IssuerKey, not_before: UnixTime, not_after
 
 const EGK_AUTHORITY: &str = "GEM.EGK-CA97 TEST-ONLY";
 const EGK_KEY: u8 = 11;
+/// Model of the authenticators that the tests' policy believes.
+pub const PASSKEY_MODEL: [u8; 16] = [0xa5; 16];
+const PASSKEY_MAKER: &str = "Maker of authenticators TEST-ONLY";
+const PASSKEY_MAKER_KEY: u8 = 41;
+const PASSKEY_BATCH_KEY: u8 = 42;
+
+/// The root of their maker, PEM.
+pub fn passkey_maker() -> String {
+    let key = IssuerKey::P256(Box::new(p256(PASSKEY_MAKER_KEY)));
+    let der = authority(PASSKEY_MAKER, &key, TLS_FROM, TLS_UNTIL);
+    let coded = jose::base64url::encode(&der).replace('-', "+").replace('_', "/");
+    let padded = format!("{coded}{}", "=".repeat((4 - coded.len() % 4) % 4));
+    let lines = padded
+        .as_bytes()
+        .chunks(64)
+        .map(|line| std::str::from_utf8(line).unwrap());
+    let lines: Vec<&str> = lines.collect();
+    format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        lines.join("\n")
+    )
+}
+
+/// The key a batch of them attests with, and its certificate.
+pub fn passkey_batch() -> (SoftwareKey, Vec<u8>) {
+    let key = p256(PASSKEY_BATCH_KEY);
+    let template = Template {
+        serial: vec![2],
+        issuer: x509::name(&[(x509::COMMON_NAME, PASSKEY_MAKER)]),
+        not_before: TLS_FROM,
+        not_after: TLS_UNTIL,
+        subject: x509::name(&[
+            (x509::COUNTRY, "DE"),
+            (x509::ORGANIZATION, "Maker"),
+            (x509::ORGANIZATIONAL_UNIT, "Authenticator Attestation"),
+            (x509::COMMON_NAME, "Batch 1"),
+        ]),
+        extensions: vec![
+            x509::basic_constraints(false),
+            x509::extension("1.3.6.1.4.1.45724.1.1.4", false, &x509::element(0x04, &PASSKEY_MODEL)),
+        ],
+        spki: IssuerKey::P256(Box::new(p256(PASSKEY_BATCH_KEY))).spki(),
+    };
+    let issuer = IssuerKey::P256(Box::new(p256(PASSKEY_MAKER_KEY)));
+    (key, x509::certificate(&template, &issuer).unwrap())
+}
+
 /// Serial number of the card that is on the revocation list.
 pub const REVOKED_SERIAL: u8 = 99;
 

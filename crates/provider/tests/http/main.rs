@@ -17,6 +17,7 @@ mod history;
 mod limits;
 mod login;
 mod mutual_tls;
+mod passkeys;
 mod push;
 mod push_claims;
 mod reasons;

@@ -2,8 +2,9 @@
 
 use authenticator::challenge::{self, Purpose, VerifiedChallenge};
 use authenticator::device::{ASSERTION_TYP, AssertionClaims, Decision};
+use authenticator::passkey::login_challenge;
 use jose::jwk::JwkSet;
-use jose::{UnixTime, json};
+use jose::{UnixTime, base64url, json};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::Url;
@@ -49,6 +50,8 @@ enum State {
     Choice(Opened),
     /// The card signs.
     Card(Opened),
+    /// A passkey signs.
+    Passkey(Opened),
     /// The device's key signs.
     Device {
         opened: Opened,
@@ -184,6 +187,7 @@ impl Login {
             State::Keys { answer } => self.keys_came(answer, told, now),
             State::Choice(opened) => self.choose(opened, told, now),
             State::Card(opened) => self.card_signed(opened, told),
+            State::Passkey(opened) => self.passkey_signed(opened, told),
             State::Device {
                 opened,
                 device,
@@ -255,6 +259,11 @@ impl Login {
                 self.state = State::Card(opened);
                 Ok(Want::SignWithCard { challenge })
             }
+            Told::WithPasskey => {
+                let challenge = base64url::encode(&login_challenge(opened.challenge.token()));
+                self.state = State::Passkey(opened);
+                Ok(Want::SignWithPasskey { challenge })
+            }
             Told::WithDevice(record) => {
                 if record.issuer != self.issuer {
                     return Err(self.stay(State::Choice(opened), FlowError::ForeignDevice));
@@ -303,6 +312,24 @@ impl Login {
         let body = json!({ "client_id": self.client_id, "login": opened.login, "response": response });
         self.state = State::Answered(opened);
         Ok(self.post("auth/card", body))
+    }
+
+    fn passkey_signed(&mut self, opened: Opened, told: Told) -> Result<Want, FlowError> {
+        let answer = match told {
+            Told::PasskeyAnswered(answer) => answer,
+            // She cancelled, or there is none here.
+            Told::Decline => return Ok(self.ask_again(opened)),
+            Told::Abort { why } => return Ok(self.abort(State::Choice(opened), why)),
+            other => return Err(self.stay(State::Passkey(opened), out_of_order(&other))),
+        };
+        let body = json!({
+            "client_id": self.client_id,
+            "login": opened.login,
+            "challenge": opened.challenge.token(),
+            "passkey": answer,
+        });
+        self.state = State::Answered(opened);
+        Ok(self.post("auth/device", body))
     }
 
     fn device_signed(
@@ -481,7 +508,10 @@ pub(super) fn out_of_order(told: &Told) -> FlowError {
         Told::Answer { .. } => "answer",
         Told::WithCard => "with-card",
         Told::WithDevice(_) => "with-device",
+        Told::WithPasskey => "with-passkey",
         Told::CardAnswered { .. } => "card-answered",
+        Told::PasskeyAnswered(_) => "passkey-answered",
+        Told::PasskeyMade(_) => "passkey-made",
         Told::Signed { .. } => "signed",
         Told::KeyMade { .. } => "key-made",
         Told::Approve { .. } => "approve",

@@ -7,12 +7,16 @@ use std::path::PathBuf;
 
 use authenticator::Reason;
 use authenticator::challenge::{self, Challenge, Purpose};
+use authenticator::passkey::registration_challenge;
 use jose::jwk::{JwkSet, KeyUse};
 use jose::{SoftwareKey, UnixTime, base64url};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{AbortWhy, Attestation, Binding, BindingWish, DeviceRecord, FlowError, Login, Told, Want};
+use super::{
+    AbortWhy, Attestation, Binding, BindingWish, DeviceRecord, FlowError, Login, MadePasskey, PasskeyAnswer,
+    PasskeyBinding, Told, Want,
+};
 
 const ISSUER: &str = "https://idp.example/109900019";
 const SERVICE: &str = "https://epa.example";
@@ -79,6 +83,53 @@ struct Play {
     steps: Vec<Step>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     binding: Option<Bound>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    passkey_binding: Option<BoundPasskey>,
+}
+
+/// A passkey bound in the login, after its steps.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct BoundPasskey {
+    name: String,
+    consent_to_substantial: bool,
+    said: Said,
+    steps: Vec<Step>,
+}
+
+fn bind_passkey(login: &Login, name: &str, consent_to_substantial: bool, told: Vec<Told>) -> BoundPasskey {
+    let (mut machine, first) = match PasskeyBinding::begin(login, name, consent_to_substantial) {
+        Ok((machine, want)) => (Some(machine), Ok(want)),
+        Err(error) => (None, Err(error)),
+    };
+    let mut steps = Vec::new();
+    for told in told {
+        if let Some(machine) = &mut machine {
+            let said = said(machine.tell(told.clone()));
+            steps.push(Step { now: 0, told, said });
+        }
+    }
+    BoundPasskey {
+        name: name.to_owned(),
+        consent_to_substantial,
+        said: said(first),
+        steps,
+    }
+}
+
+/// A play that goes on with a passkey.
+fn with_passkey(name: &str, told: Vec<(u64, Told)>, binding: Vec<Told>) -> Play {
+    let begin = Begin::Account {
+        issuer: ISSUER.to_owned(),
+    };
+    let mut play = play(name, begin.clone(), told.clone(), None);
+    let (login, _) = begun(&begin);
+    if let Some(mut login) = login {
+        for (now, told) in told {
+            let _ = login.tell(told, UnixTime(now));
+        }
+        play.passkey_binding = Some(bind_passkey(&login, "Schlüssel", true, binding));
+    }
+    play
 }
 
 fn said(answer: Result<Want, FlowError>) -> Said {
@@ -127,6 +178,7 @@ fn play(name: &str, begin: Begin, told: Vec<(u64, Told)>, binding: Option<(&Bind
         said: first,
         steps,
         binding: bound,
+        passkey_binding: None,
     }
 }
 
@@ -169,6 +221,14 @@ fn the_machines_play_what_was_recorded() {
         for (at, step) in play.steps.iter().enumerate() {
             let said = said(login.tell(step.told.clone(), UnixTime(step.now)));
             assert_eq!(said, step.said, "{name}, step {at}");
+        }
+        if let Some(recorded) = play.passkey_binding {
+            let told = recorded.steps.iter().map(|step| step.told.clone()).collect();
+            let again = bind_passkey(&login, &recorded.name, recorded.consent_to_substantial, told);
+            assert_eq!(again.said, recorded.said, "{name}");
+            for (at, (step, again)) in recorded.steps.iter().zip(&again.steps).enumerate() {
+                assert_eq!(again.said, step.said, "{name}, passkey, step {at}");
+            }
         }
         let Some(recorded) = play.binding else { continue };
         let wish = BindingWish {
@@ -461,6 +521,7 @@ impl Recorder {
         ];
         plays.extend(self.challenges());
         plays.extend(self.bindings(&with_card, &card_answered));
+        plays.extend(self.passkeys(&with_card, &card_answered));
         plays.extend(self.reasons(&with_card, &card_answered));
         plays.extend(self.elsewhere(&with_card, &card_answered));
         plays.extend(self.aborts(&with_card, &card_answered));
@@ -580,6 +641,10 @@ impl Recorder {
                 vec![device, abort(AbortWhy::PhoneCall), over.clone()],
             ),
             (
+                "aborted while a passkey is asked for",
+                vec![Told::WithPasskey, abort(AbortWhy::PhoneCall), over.clone()],
+            ),
+            (
                 "aborted when asked what to share, at the second try",
                 vec![
                     with_card.clone(),
@@ -604,6 +669,109 @@ impl Recorder {
         .into_iter()
         .map(|(name, told)| play(name, good_address(), at(self.opened().into_iter().chain(told)), None))
         .collect()
+    }
+
+    /// Passkeys: a login, one she cancels, and their binding.
+    fn passkeys(&self, with_card: &Told, card_answered: &Told) -> Vec<Play> {
+        let answered = Told::PasskeyAnswered(PasskeyAnswer {
+            credential_id: "aWQ".to_owned(),
+            client_data: "e30".to_owned(),
+            authenticator_data: "ZGF0YQ".to_owned(),
+            signature: "c2ln".to_owned(),
+            user_handle: "aGFuZGxl".to_owned(),
+        });
+        let made = Told::PasskeyMade(MadePasskey {
+            credential_id: "aWQ".to_owned(),
+            client_data: "e30".to_owned(),
+            attestation_object: "b2Jq".to_owned(),
+        });
+        let handle = [9; 32];
+        let options = |login_id: &[u8; 16], id: &str| {
+            let challenge = base64url::encode(&registration_challenge(login_id, &handle));
+            answer(
+                200,
+                &json!({ "options": {
+                    "rp": { "id": "idp.example", "name": "Kasse" },
+                    "user": { "id": id, "name": "Kasse", "displayName": "Kasse" },
+                    "challenge": challenge,
+                    "timeout": 180_000,
+                } }),
+            )
+        };
+        let id = base64url::encode(&handle);
+        let bound = answer(
+            201,
+            &json!({
+                "device": id,
+                "valid_until": NOW + 1,
+                "class": "passkey-own-pages",
+                "findings": [{ "check": "passkey-device-bound", "outcome": "failed", "class": null }],
+            }),
+        );
+        let by_card = at([
+            self.account_challenge(),
+            self.keys(),
+            with_card.clone(),
+            card_answered.clone(),
+            known(),
+        ]);
+        let login = self.opened().into_iter().chain([
+            Told::WithPasskey,
+            with_card.clone(),
+            Told::Decline,
+            Told::WithPasskey,
+            answered.clone(),
+            refused(403, "device-unknown"),
+            Told::WithPasskey,
+            answered.clone(),
+            known(),
+            made.clone(),
+        ]);
+        vec![
+            play(
+                "a login by passkey, cancelled first and unknown then",
+                good_address(),
+                at(login),
+                None,
+            ),
+            with_passkey(
+                "a passkey bound",
+                by_card.clone(),
+                vec![
+                    answered,
+                    options(&[7; 16], &id),
+                    bound.clone(),
+                    made.clone(),
+                    bound.clone(),
+                    bound.clone(),
+                ],
+            ),
+            with_passkey(
+                "options for another login",
+                by_card.clone(),
+                vec![options(&[8; 16], &id), made.clone()],
+            ),
+            with_passkey(
+                "options for another device",
+                by_card.clone(),
+                vec![options(&[7; 16], &base64url::encode(&[8; 32]))],
+            ),
+            with_passkey(
+                "no options",
+                by_card.clone(),
+                vec![answer(200, &json!({ "options": {} }))],
+            ),
+            with_passkey(
+                "passkeys not offered",
+                by_card,
+                vec![refused(403, "device-not-admitted")],
+            ),
+            with_passkey(
+                "a passkey before she said who she is",
+                at([self.account_challenge()]),
+                vec![made],
+            ),
+        ]
     }
 
     /// A refusal for every reason, and for one of tomorrow: some end the login, some leave the choice open.

@@ -96,6 +96,11 @@ pub(super) struct DecisionAnswer {
 pub(super) struct AbortAnswer {}
 
 #[derive(Debug, Deserialize)]
+pub(super) struct PasskeyOptionsAnswer {
+    pub options: serde_json::Value,
+}
+
+#[derive(Debug, Deserialize)]
 pub(super) struct BindingAnswer {
     pub device: String,
     pub valid_until: jose::UnixTime,

@@ -103,6 +103,8 @@ class App(private val issuer: String, tls: SSLContext, private val card: Card) {
         is Want.MakeKey -> makeKey()
         is Want.SignWithNewKey -> sign(want.message)
         is Want.Decide -> decide(want.consent)
+        // This phone has a key of its own.
+        is Want.SignWithPasskey, is Want.MakePasskey -> error("not asked for")
         is Want.GoBack, is Want.Done, is Want.Keep -> error("nothing to do")
     }
 
