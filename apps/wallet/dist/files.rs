@@ -29,11 +29,11 @@
         gzip: Some(include_bytes!("assets/index-B-E_m-nW.css.gz")),
     },
     File {
-        path: "assets/index-DHbO5GCR.js",
+        path: "assets/index-C0zGEsmy.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/index-DHbO5GCR.js"),
-        gzip: Some(include_bytes!("assets/index-DHbO5GCR.js.gz")),
+        bytes: include_bytes!("assets/index-C0zGEsmy.js"),
+        gzip: Some(include_bytes!("assets/index-C0zGEsmy.js.gz")),
     },
     File {
         path: "icon-192.png",
