@@ -22,18 +22,18 @@
         gzip: Some(include_bytes!("assets/en-1BRC57Ze.js.gz")),
     },
     File {
+        path: "assets/index-0ADBkfEB.js",
+        media_type: "text/javascript; charset=utf-8",
+        hashed: true,
+        bytes: include_bytes!("assets/index-0ADBkfEB.js"),
+        gzip: Some(include_bytes!("assets/index-0ADBkfEB.js.gz")),
+    },
+    File {
         path: "assets/index-B-E_m-nW.css",
         media_type: "text/css; charset=utf-8",
         hashed: true,
         bytes: include_bytes!("assets/index-B-E_m-nW.css"),
         gzip: Some(include_bytes!("assets/index-B-E_m-nW.css.gz")),
-    },
-    File {
-        path: "assets/index-C0zGEsmy.js",
-        media_type: "text/javascript; charset=utf-8",
-        hashed: true,
-        bytes: include_bytes!("assets/index-C0zGEsmy.js"),
-        gzip: Some(include_bytes!("assets/index-C0zGEsmy.js.gz")),
     },
     File {
         path: "icon-192.png",

@@ -1,7 +1,9 @@
 /** The person's account at the insurer: logged in for ten minutes at a time, in memory only. */
 
+import * as base64url from '../core/base64url.ts';
 import type { Members } from '../core/shape.ts';
-import { account, sealed, shown, type CardAnswer } from './answer.ts';
+import type { KeptDevice } from '../storage/device.ts';
+import { account, prompted, sealed, shown, type CardAnswer } from './answer.ts';
 import * as read from './account-answers.ts';
 import type { CardSteps } from './card-step.ts';
 import { closedAccount } from './initial.ts';
@@ -21,7 +23,20 @@ export class AccountSession {
 
   open(by: 'device' | 'card'): void {
     if (by === 'card') return this.#withCard('account', async (login) => this.opened(login, 'card'));
-    void this.#do('loading-account', async () => this.opened(sealed(await account(this.tools, 'device')), 'device'));
+    void this.#do('loading-account', async () => {
+      const kept = await this.tools.key.kept();
+      if (kept?.wraps && !this.tools.store.state.online) return this.#unlock(kept);
+      await this.opened(sealed(await account(this.tools, 'device')), 'device');
+    });
+  }
+
+  /** Without network: what was seen last, opened by her passkey. Its answer goes nowhere. */
+  async #unlock(device: KeptDevice): Promise<void> {
+    const { key } = await prompted(this.tools, base64url.encode(crypto.getRandomValues(new Uint8Array(32))), device);
+    const snapshot = key ? await this.tools.kept.unlocked(key) : null;
+    if (!snapshot) throw new Trouble('offline');
+    this.tools.store.set({ snapshot });
+    this.#change({ problem: null });
   }
 
   /** With the sealed login of an account that was just entered. */
@@ -33,6 +48,7 @@ export class AccountSession {
 
   close(): void {
     this.#login = undefined;
+    this.tools.opened.key = undefined;
     this.tools.store.set({ account: closedAccount() });
   }
 
@@ -134,7 +150,7 @@ export class AccountSession {
 
   /** Her device's own entry follows what the insurer says: renamed or renewed elsewhere, it is so here, too. */
   async #overview(): Promise<void> {
-    const { store, kept, now, key } = this.tools;
+    const { store, kept, now, key, opened } = this.tools;
     const overview = read.overview(await this.#call('account/overview', {}), store.state.device?.device);
     this.#change(overview);
     const mine = overview.devices.find((device) => device.isThis);
@@ -145,7 +161,9 @@ export class AccountSession {
     if (overview.cards.length === 0) return;
     const snapshot = { at: now(), cards: overview.cards, blockCodeSetAt: overview.blockCode?.setAt ?? null };
     store.set({ snapshot });
-    await kept.keepSnapshot(snapshot);
+    const wraps = (await key.kept())?.wraps ?? false;
+    // Until her passkey answers for the first time there is nothing to wrap with, and nothing is kept.
+    if (!wraps || opened.key) await kept.keepSnapshot(snapshot, wraps ? opened.key : undefined);
   }
 
   /** A request of the account. One whose login is too old is done again, with the device and once. */

@@ -4,6 +4,7 @@ import type { DeviceRecord } from '../core/types.ts';
 import type { OwnDevice } from './model.ts';
 import type { KeptDevice } from '../storage/device.ts';
 import { Login } from '../core/login.ts';
+import { PasskeyFailure, type Got } from '../passkey/index.ts';
 import { Run } from './run.ts';
 import { Trouble } from './problem.ts';
 import type { Tools } from './tools.ts';
@@ -11,13 +12,49 @@ import type { Tools } from './tools.ts';
 export type CardAnswer = { card: string; pin: string };
 
 /** Up to the question what to share. One tab at a time, so that counters are used in their order. */
-export async function withDevice({ key }: Tools, run: Run): Promise<void> {
+export async function withDevice(tools: Tools, run: Run): Promise<void> {
+  const { key } = tools;
+  const kept = await key.kept();
+  // Its authenticator counts by itself, and a person may take a while.
+  if (kept?.kind === 'passkey') return withPasskey(tools, run, kept);
   await key.with(async (device) => {
     await run.tell({ told: 'with-device', ...record(device) });
     const { counter, message } = run.expect('sign-with-device');
     await run.tell({ told: 'signed', signature: await key.sign(device, counter, message) });
   });
   run.expect('decide');
+}
+
+async function withPasskey(tools: Tools, run: Run, device: KeptDevice): Promise<void> {
+  await run.tell({ told: 'with-passkey' });
+  const { challenge } = run.expect('sign-with-passkey');
+  let got: Got;
+  try {
+    got = await prompted(tools, challenge, device);
+  } catch (error) {
+    await run.tell({ told: 'decline' });
+    throw error;
+  }
+  await run.tell({ told: 'passkey-answered', ...got.answer });
+  run.expect('decide');
+}
+
+/** Her passkey's answer; with it comes what opens the storage. */
+export async function prompted({ passkeys, opened }: Tools, challenge: string, { credential }: KeptDevice): Promise<Got> {
+  try {
+    const got = await passkeys.get(challenge, { credentialIds: credential === null ? [] : [credential] });
+    opened.key = got.key;
+    return got;
+  } catch (error) {
+    throw passkeyTrouble(error);
+  }
+}
+
+/** What a browser says about its passkeys, as the screens have words for it. */
+export function passkeyTrouble(error: unknown): unknown {
+  if (!(error instanceof PasskeyFailure)) return error;
+  const isHers = error.reason === 'cancelled' || error.reason === 'timeout';
+  return new Trouble(isHers ? 'passkey-cancelled' : 'passkey-unavailable');
 }
 
 /** Up to the question what to share. A card that does not sign leaves the login at its first question. */

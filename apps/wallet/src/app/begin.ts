@@ -1,5 +1,6 @@
 /** Starts the wallet in a browser's page. */
 
+import { create, get, isSupported } from '../passkey/index.ts';
 import { readerOf } from '../card/reader.ts';
 import { open, type Database } from '../storage/database.ts';
 import { OwnKey } from '../storage/device.ts';
@@ -90,11 +91,14 @@ async function start(
     kept,
     alone: oneTab,
     reader,
+    passkeys: { isSupported, create, get },
+    opened: { key: undefined },
     now,
     leave: (address) => location.assign(address),
     tab: tab(here().pathname),
   };
-  store.set({ config, reader: reader?.kind ?? 'none' });
+  const offered = config.device_classes.some(({ evidence }) => evidence === 'passkey' || evidence === 'attested-passkey');
+  store.set({ config, reader: reader?.kind ?? 'none', passkeys: { available: isSupported(), offered } });
   const language = kept.language().then((chosen) => speak(chosen ?? preferred(navigator.languages, config.languages)));
   // What does not open any more is said; everything else goes on.
   await Promise.all([language, recall(tools)]).catch((error: unknown) => store.set({ problem: problemOf(error) }));

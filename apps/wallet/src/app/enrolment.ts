@@ -3,13 +3,14 @@
  * card is kept; the card's login lives ten minutes and is begun anew when it is needed.
  */
 
-import { Binding, type BindingWish } from '../core/binding.ts';
+import { Binding } from '../core/binding.ts';
+import { PasskeyBinding } from '../core/passkey-binding.ts';
 import type { Want } from '../core/types.ts';
-import { account, sealed, shown, type CardAnswer } from './answer.ts';
+import { account, passkeyTrouble, sealed, shown, type CardAnswer } from './answer.ts';
 import type { CardSteps } from './card-step.ts';
 import type { DeviceClass, Enrolment, Problem } from './model.ts';
 import { Trouble, problemOf } from './problem.ts';
-import type { Run } from './run.ts';
+import type { KeptDevice } from '../storage/device.ts';
 import type { Tools } from './tools.ts';
 
 /** Longest name the provider takes. */
@@ -21,12 +22,15 @@ export function browserClass(classes: DeviceClass[]): DeviceClass | undefined {
   return open.find((one) => one.name === 'software') ?? open.sort((a, b) => a.reconfirm_after_seconds - b.reconfirm_after_seconds)[0];
 }
 
+/** What is kept of a passkey. */
+type Made = Pick<KeptDevice, 'credential' | 'wraps'>;
+
 export class Enrolling {
   constructor(
     private readonly tools: Tools,
     private readonly cards: CardSteps,
     /** Called with the card's login once the device is bound: the account can be shown without another card. */
-    private readonly bound: (login: string) => Promise<void>,
+    private readonly done: (login: string) => Promise<void>,
   ) {}
 
   begin(suggestedName: string): void {
@@ -86,24 +90,31 @@ export class Enrolling {
     const { enrolment, config } = store.state;
     const found = browserClass(config.device_classes);
     if (!enrolment) throw new Trouble('unexpected');
-    if (!found) throw new Trouble('attestation-refused');
+    const { kind, name, consentToSubstantial: consent_to_substantial } = enrolment;
+    if (!found && kind === 'device-key') throw new Trouble('attestation-refused');
     const run = await account(this.tools, answer);
     this.#change({ step: 'binding' });
-    const wish: BindingWish = { name: enrolment.name, class: found.name, consent_to_substantial: enrolment.consentToSubstantial };
-    const record = await this.#keyed(run, wish);
-    const device = { ...record, kind: enrolment.kind, bound_at: now() };
+    const begun =
+      kind === 'passkey' || !found
+        ? PasskeyBinding.begin(run.login, { name, consent_to_substantial })
+        : await Binding.begin(run.login, { name, class: found.name, consent_to_substantial });
+    const [record, passkey] = await this.#bound(begun, name);
+    const device = { ...record, kind, ...passkey, bound_at: now() };
+    // What was seen before was kept for another key.
+    await kept.dropSnapshot();
+    store.set({ snapshot: null });
     await key.keep(device);
     await kept.dropEnrolment();
     store.set({ device: shown(device), enrolment: { ...enrolment, step: 'bound', problem: null, resumed: false } });
-    await this.bound(sealed(run));
+    await this.done(sealed(run));
   }
 
-  /** The key is made, its proof sent, and the provider's word for it read. */
-  async #keyed(run: Run, wish: BindingWish): Promise<Extract<Want, { want: 'keep' }>> {
-    const { key, provider } = this.tools;
+  /** The key or passkey is made, its proof sent, and the provider's word for it read; and the passkey's identifier. */
+  async #bound([binding, first]: [Binding | PasskeyBinding, Want], label: string): Promise<[Extract<Want, { want: 'keep' }>, Made]> {
+    const { key, provider, passkeys } = this.tools;
+    let want = first;
+    let passkey: Made = { credential: null, wraps: false };
     try {
-      const [binding, first] = await Binding.begin(run.login, wish);
-      let want: Want = first;
       for (;;) {
         switch (want.want) {
           case 'make-key':
@@ -112,17 +123,23 @@ export class Enrolling {
           case 'sign-with-new-key':
             want = await binding.tell({ told: 'signed', signature: await key.signWithNew(want.message) });
             break;
+          case 'make-passkey': {
+            const { made, prf } = await passkeys.create(want.options, { label });
+            passkey = { credential: made.credential_id, wraps: prf };
+            want = await binding.tell({ told: 'passkey-made', ...made });
+            break;
+          }
           case 'send':
             want = await binding.tell(await provider.send(want));
             break;
           case 'keep':
-            return want;
+            return [want, passkey];
           default:
             throw new Trouble('unexpected');
         }
       }
     } catch (error) {
-      throw Trouble.of(problemOf(error, provider.refused));
+      throw Trouble.of(problemOf(passkeyTrouble(error), provider.refused));
     }
   }
 

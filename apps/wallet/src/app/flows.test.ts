@@ -1,8 +1,9 @@
 /** What a person meets: every path ends in a state with a reason, nothing is lost by closing, and no tap counts twice. */
 
 import { expect, test } from 'vitest';
+import { PasskeyFailure } from '../passkey/index.ts';
 import type { Tab } from './testing.ts';
-import { BASE, FakeInsurer, FakeReader, ISSUER, MemoryDatabase, NUMBER, PIN, SERVICE, browser, settled, tab } from './testing.ts';
+import { BASE, FakeInsurer, FakeReader, ISSUER, KVNR, MemoryDatabase, NUMBER, PIN, SERVICE, authenticator, browser, settled, tab } from './testing.ts';
 
 const LINK = { issuer: ISSUER, clientId: SERVICE, login: 'login-1' };
 
@@ -397,6 +398,93 @@ test('a device the insurer no longer knows is dropped here, and the card stays p
   await settled(wallet);
   await typed(wallet, PIN);
   expect(wallet.store.state.request).toMatchObject({ step: 'decide', method: 'card' });
+});
+
+const withPasskey = async (all: World, passkeys: ReturnType<typeof authenticator>) => {
+  const wallet = await tab(all.browser, all.insurer, all.reader, all.now, undefined, passkeys);
+  wallet.act.beginEnrolment();
+  wallet.act.continueEnrolment();
+  wallet.act.setEnrolment({ kind: 'passkey', consentToSubstantial: true });
+  wallet.act.continueEnrolment();
+  await settled(wallet);
+  await typed(wallet, PIN);
+  return wallet;
+};
+
+test('a passkey is bound and answers, without a counter or key of this browser', async () => {
+  const all = world();
+  const wallet = await withPasskey(all, authenticator());
+  expect(wallet.store.state).toMatchObject({ enrolment: { step: 'bound' }, device: { kind: 'passkey', class: 'passkey' } });
+  expect([...(all.browser.database as MemoryDatabase).shelves.keys.keys()]).toEqual(['sealing']);
+  await asked(wallet);
+  wallet.act.answerWithDevice();
+  await settled(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step: 'decide', method: 'passkey' });
+});
+
+test('a passkey prompt that she cancels can be tried again, or the card instead', async () => {
+  const all = world();
+  const passkeys = authenticator();
+  const wallet = await withPasskey(all, passkeys);
+  await asked(wallet);
+  const { get } = passkeys;
+  passkeys.get = () => Promise.reject(new PasskeyFailure('cancelled'));
+  wallet.act.answerWithDevice();
+  await settled(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step: 'ask', problem: { reason: 'passkey-cancelled' } });
+  passkeys.get = get;
+  wallet.act.answerWithDevice();
+  await settled(wallet);
+  expect(wallet.store.state.request?.step).toBe('decide');
+});
+
+test.each([
+  ['cancelled', 'passkey-cancelled'],
+  ['timeout', 'passkey-cancelled'],
+  ['not-supported', 'passkey-unavailable'],
+  ['wrong-site', 'passkey-unavailable'],
+] as const)('a passkey that is not made (%s) binds nothing, and what was typed is there', async (said, reason) => {
+  const all = world();
+  const wallet = await withPasskey(all, authenticator([new PasskeyFailure(said)]));
+  expect(wallet.store.state).toMatchObject({ device: null, card: null, enrolment: { step: 'name', kind: 'passkey', problem: { reason } } });
+  expect(all.insurer.devices).toEqual([]);
+});
+
+test('what is kept of her account opens offline: by itself for a key of this browser, by her passkey where it wraps', async () => {
+  const all = world();
+  await enrolled(await opened(all));
+  expect((await opened(all)).store.state.snapshot?.cards).toMatchObject([{ kvnr: KVNR }]);
+
+  const other = world();
+  const key = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt']);
+  const passkeys = authenticator([], key);
+  const first = await withPasskey(other, passkeys);
+  expect(await first.kept.snapshot()).toBeNull();
+  first.act.openAccount('device');
+  await settled(first);
+  const later = await tab(other.browser, other.insurer, other.reader, other.now, undefined, passkeys);
+  expect(later.store.state.snapshot).toBeNull();
+  later.store.set({ online: false });
+  const before = other.insurer.asked.length;
+  later.act.openAccount('device');
+  await settled(later);
+  expect(later.store.state.snapshot?.cards).toMatchObject([{ kvnr: KVNR }]);
+  expect(other.insurer.asked.length).toBe(before);
+
+  const stranger = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt']);
+  expect(await later.kept.unlocked(stranger)).toBeNull();
+});
+
+test('a passkey that may be copied opens her account, and services are answered with the card', async () => {
+  const all = world();
+  all.insurer.passkeyClass = 'passkey-own-pages';
+  const wallet = await withPasskey(all, authenticator());
+  await asked(wallet);
+  expect(wallet.store.state.request?.deviceAnswers).toBe('card-needed');
+  wallet.act.closeAccount();
+  wallet.act.openAccount('device');
+  await settled(wallet);
+  expect(wallet.store.state.account).toMatchObject({ state: 'open', by: 'device' });
 });
 
 test('a device whose time is over is not offered', async () => {

@@ -1,6 +1,8 @@
 /** What the wallet keeps between visits, beside the device: an enrolment begun, requests not yet answered, what was seen of the account. */
 
-import { members, text, whole, type Members } from '../core/shape.ts';
+import * as base64url from '../core/base64url.ts';
+import { members, parse, text, whole, type Members } from '../core/shape.ts';
+import { unwrap, wrap } from '../passkey/index.ts';
 import type { Records } from '../storage/sealed.ts';
 import type { CardEntry, Enrolment, Language, Snapshot } from './model.ts';
 
@@ -70,15 +72,28 @@ export class Kept {
     );
   }
 
+  /** What was seen of her account; `null` where there is nothing, or it opens with her passkey only. */
   async snapshot(): Promise<Snapshot | null> {
-    const found = members(await this.records.read('snapshot'));
-    const at = whole(found?.['at']);
-    if (!found || at === undefined || !Array.isArray(found['cards'])) return null;
-    return { at, cards: found['cards'] as CardEntry[], blockCodeSetAt: whole(found['blockCodeSetAt']) ?? null };
+    return snapshot(await this.records.read('snapshot'));
   }
 
-  keepSnapshot(snapshot: Snapshot): Promise<void> {
-    return this.records.write('snapshot', snapshot);
+  /** The same, with the passkey's key. */
+  async unlocked(key: CryptoKey): Promise<Snapshot | null> {
+    const wrapped = text(members(await this.records.read('snapshot'))?.['wrapped']);
+    const bytes = wrapped === undefined ? undefined : base64url.decode(wrapped);
+    const opened = bytes && (await unwrap(key, 'snapshot', bytes));
+    return opened ? snapshot(parse(new TextDecoder().decode(opened))) : null;
+  }
+
+  /** `key`: the passkey's; without it the record is sealed by this browser alone. */
+  async keepSnapshot(seen: Snapshot, key: CryptoKey | undefined): Promise<void> {
+    if (!key) return this.records.write('snapshot', seen);
+    const wrapped = await wrap(key, 'snapshot', new TextEncoder().encode(JSON.stringify(seen)));
+    await this.records.write('snapshot', { wrapped: base64url.encode(wrapped) });
+  }
+
+  dropSnapshot(): Promise<void> {
+    return this.records.remove('snapshot');
   }
 
   /** The app's own mark of this browser: a device bound again replaces its older entry instead of standing beside it. */
@@ -92,6 +107,13 @@ export class Kept {
 }
 
 const MAX_REQUESTS = 16;
+
+function snapshot(value: unknown): Snapshot | null {
+  const found = members(value);
+  const at = whole(found?.['at']);
+  if (!found || at === undefined || !Array.isArray(found['cards'])) return null;
+  return { at, cards: found['cards'] as CardEntry[], blockCodeSetAt: whole(found['blockCodeSetAt']) ?? null };
+}
 
 function request(found: Members | undefined): KeptRequest | undefined {
   const [id, clientId, login] = [text(found?.['id']), text(found?.['clientId']), text(found?.['login'])];

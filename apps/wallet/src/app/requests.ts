@@ -109,9 +109,11 @@ export class Requests {
   /** Whether the device can answer, now that something changed about it. */
   refresh(): void {
     const { store, now } = this.tools;
-    const { device, request } = store.state;
+    const { device, request, config } = store.state;
     if (!request) return;
-    const answers = !device ? 'not-enrolled' : device.validUntil <= now() ? 'due' : 'yes';
+    // A passkey that may be copied is good for the insurer's own pages only.
+    const isForServices = config.device_classes.find(({ name }) => name === device?.class)?.evidence !== 'passkey';
+    const answers = !device ? 'not-enrolled' : device.validUntil <= now() ? 'due' : isForServices ? 'yes' : 'card-needed';
     if (request.deviceAnswers !== 'card-needed' || answers !== 'yes') this.#change({ deviceAnswers: answers });
   }
 

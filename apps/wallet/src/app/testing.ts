@@ -1,6 +1,7 @@
 /** For tests: an insurer in memory that speaks the protocol, a card reader, a browser's storage. Faults are switched on by path. */
 
 import * as base64url from '../core/base64url.ts';
+import { registrationChallenge } from '../core/passkey-challenge.ts';
 import { members, parse, text } from '../core/shape.ts';
 import type { CardReader } from '../card/reader.ts';
 import type { Database } from '../storage/database.ts';
@@ -13,7 +14,8 @@ import { Kept } from './kept.ts';
 import type { ReadableCard } from './model.ts';
 import { Trouble } from './problem.ts';
 import { Store } from './store.ts';
-import type { Tools } from './tools.ts';
+import { PasskeyFailure } from '../passkey/index.ts';
+import type { Passkeys, Tools } from './tools.ts';
 import { recall, wallet, type Wallet } from './wallet.ts';
 
 export const ISSUER = 'https://idp.insurer.example/a';
@@ -21,6 +23,7 @@ export const BASE = 'http://localhost:1/a';
 export const SERVICE = 'https://service.example';
 export const PIN = '123456';
 export const NUMBER = '42';
+export const KVNR = 'X110000000';
 
 const ES256 = { name: 'ECDSA', namedCurve: 'P-256' };
 const SIGN = { name: 'ECDSA', hash: 'SHA-256' };
@@ -43,6 +46,9 @@ export class FakeInsurer {
   #faults = new Map<string, Fault[]>();
   #keys: Promise<CryptoKeyPair> = crypto.subtle.generateKey(ES256, true, ['sign', 'verify']);
   #logins = 0;
+  #loginId = new Uint8Array(16);
+  /** The class a passkey reaches. */
+  passkeyClass = 'passkey';
 
   constructor(private readonly now: () => number) {}
 
@@ -73,18 +79,27 @@ export class FakeInsurer {
       case 'auth/card':
         return this.#known(body);
       case 'auth/device': {
-        const device = this.devices.find(({ handle }) => handle === body['device']);
+        const passkey = members(body['passkey']);
+        const device = this.devices.find(({ handle }) => handle === (passkey?.['user_handle'] ?? body['device']));
         if (!device) return refusal(403, 'device-unknown');
+        if (passkey) return this.#known(body);
         const claims = members(parse(decoded(text(body['response'])?.split('.')[1] ?? '')));
         const counter = Number(claims?.['counter']);
         if (!(counter > device.counter)) return refusal(403, 'device-cloned');
         device.counter = counter;
         return this.#known(body);
       }
+      case 'devices/passkey': {
+        const handle = crypto.getRandomValues(new Uint8Array(32));
+        const challenge = await registrationChallenge(this.#loginId, handle);
+        return Response.json({ options: { challenge, user: { id: base64url.encode(handle), name: 'n', displayName: 'n' } } });
+      }
       case 'devices': {
-        const device = { handle: `device-${this.devices.length + 1}`, counter: 0, name: String(body['name']) };
+        const passkey = text(members(body['passkey'])?.['device']);
+        const device = { handle: passkey ?? `device-${this.devices.length + 1}`, counter: 0, name: String(body['name']) };
         this.devices.push(device);
-        return Response.json({ device: device.handle, valid_until: this.now() + 86_400, class: 'software', findings: [] }, { status: 201 });
+        const reached = passkey === undefined ? 'software' : this.passkeyClass;
+        return Response.json({ device: device.handle, valid_until: this.now() + 86_400, class: reached, findings: [] }, { status: 201 });
       }
       case 'auth/consent':
         if (this.elsewhere && body['decision'] === 'approve' && body['number'] !== NUMBER) return refusal(403, 'number-wrong');
@@ -97,6 +112,7 @@ export class FakeInsurer {
       case 'account/overview':
         return Response.json({
           consents: [],
+          cards: [{ kind: 'health-card', insurer: 'Insurer', ik: '1', kvnr: KVNR, name: 'Erika', birthdate: '1950-01-01' }],
           devices: this.devices.map(({ handle, name }) => ({ id: handle, name, class: 'software', bound_at: 1, valid_until: this.now() + 86_400 })),
         });
       default:
@@ -107,7 +123,8 @@ export class FakeInsurer {
   async #challenge(client_id: string, login: string): Promise<Response> {
     if (this.over.has(login.split('.')[0] ?? '')) return refusal(400, 'login-over');
     const name = client_id === ISSUER ? 'Insurer' : 'Service';
-    const [iat, jti] = [this.now(), base64url.encode(crypto.getRandomValues(new Uint8Array(16)))];
+    this.#loginId = crypto.getRandomValues(new Uint8Array(16));
+    const [iat, jti] = [this.now(), base64url.encode(this.#loginId)];
     const claims = {
       iss: ISSUER,
       jti,
@@ -209,19 +226,52 @@ export type Browser = { database: MemoryDatabase; alone: Alone };
 
 export type Tab = Wallet & { store: Store; left: string[]; tools: Tools; kept: Kept; records: Records };
 
+const noPasskeys: Passkeys = {
+  isSupported: () => false,
+  create: () => Promise.reject(new PasskeyFailure('not-supported')),
+  get: () => Promise.reject(new PasskeyFailure('not-supported')),
+};
+
+/** An authenticator with one passkey; `says` is what the browser throws instead, once each. */
+export function authenticator(says: PasskeyFailure[] = [], key?: CryptoKey): Passkeys {
+  const [credential_id, rest] = ['aWQ', 'AA'];
+  let user_handle = '';
+  const next = () => {
+    const failure = says.shift();
+    if (failure) throw failure;
+  };
+  return {
+    isSupported: () => true,
+    create: async (options) => {
+      next();
+      user_handle = options.user.id;
+      return { made: { credential_id, client_data: rest, attestation_object: rest }, prf: key !== undefined };
+    },
+    get: async (_challenge, { credentialIds = [] } = {}) => {
+      next();
+      if (!credentialIds.includes(credential_id)) throw new PasskeyFailure('cancelled');
+      return { answer: { credential_id, client_data: rest, authenticator_data: rest, signature: rest, user_handle }, key };
+    },
+  };
+}
+
 /** A browser with nothing in it. */
 export function browser(): Browser {
   return { database: new MemoryDatabase(), alone: turns() };
 }
 
 /** A tab of this browser. `id`: what its session storage holds. */
-export async function tab(browser: Browser, insurer: FakeInsurer, reader: CardReader | undefined, now: () => number, session: { id: string | null } = { id: null }): Promise<Tab> {
+export async function tab(browser: Browser, insurer: FakeInsurer, reader: CardReader | undefined, now: () => number, session: { id: string | null } = { id: null }, passkeys: Passkeys = noPasskeys): Promise<Tab> {
   const store = new Store({ ...initial(), phase: 'ready', busy: null, now: now() });
   store.set({
     config: {
       ...store.state.config,
       issuer: ISSUER,
-      device_classes: [{ name: 'software', level: 'gematik-ehealth-loa-substantial', reconfirm_after_seconds: 86_400, evidence: 'claimed' }],
+      device_classes: [
+        { name: 'software', evidence: 'claimed' },
+        { name: 'passkey', evidence: 'attested-passkey' },
+        { name: 'passkey-own-pages', evidence: 'passkey' },
+      ].map((one) => ({ ...one, level: 'gematik-ehealth-loa-substantial', reconfirm_after_seconds: 86_400 })),
     },
   });
   const records = await Records.open(browser.database, (work) => browser.alone('sealing', work));
@@ -234,6 +284,8 @@ export async function tab(browser: Browser, insurer: FakeInsurer, reader: CardRe
     kept,
     alone: browser.alone,
     reader,
+    passkeys,
+    opened: { key: undefined },
     now,
     leave: (address) => void left.push(address),
     tab: { get: () => session.id, set: (id) => void (session.id = id) },

@@ -1,11 +1,15 @@
 /** What every flow works with. One of each a tab; tests bring their own. */
 
+import type { create, get, isSupported } from '../passkey/index.ts';
 import type { CardReader } from '../card/reader.ts';
 import type { OwnKey } from '../storage/device.ts';
 import type { Alone } from '../storage/locks.ts';
 import type { Provider } from '../transport/provider.ts';
 import type { Kept } from './kept.ts';
 import type { Store } from './store.ts';
+
+/** The browser's passkeys. */
+export type Passkeys = { isSupported: typeof isSupported; create: typeof create; get: typeof get };
 
 export type Tools = {
   store: Store;
@@ -14,6 +18,9 @@ export type Tools = {
   kept: Kept;
   alone: Alone;
   reader: CardReader | undefined;
+  passkeys: Passkeys;
+  /** What her passkey opens the storage with; in memory, since it last answered. */
+  opened: { key: CryptoKey | undefined };
   /** Seconds since 1970. */
   now: () => number;
   /** Leaves the wallet for an address of a service. */

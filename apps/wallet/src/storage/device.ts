@@ -1,5 +1,6 @@
 /**
- * This browser's own device: its record, and the P-256 key that signs for it and cannot be read out (WebCrypto, `extractable: false`).
+ * This browser's own device: its record, and, unless it is a passkey, the P-256 key that signs for it and cannot be read out (WebCrypto,
+ * `extractable: false`).
  *
  * The key is software: whoever controls the browser's profile while it runs can let it sign. Its class at the insurer says so. The counter is
  * kept before the key signs, so no number is ever used twice.
@@ -22,7 +23,15 @@ const CURVE = { name: 'ECDSA', namedCurve: 'P-256' };
 const SIGNATURE = { name: 'ECDSA', hash: 'SHA-256' };
 
 /** What is kept of the device. */
-export type KeptDevice = DeviceRecord & { kind: OwnDevice['kind']; class: string; bound_at: number };
+export type KeptDevice = DeviceRecord & {
+  kind: OwnDevice['kind'];
+  class: string;
+  bound_at: number;
+  /** Of a passkey: its identifier (base64url). */
+  credential: string | null;
+  /** Whether this passkey wraps what is kept of her account (extension `prf`). */
+  wraps: boolean;
+};
 
 export class OwnKey {
   constructor(
@@ -110,5 +119,6 @@ function read(value: unknown): KeptDevice | undefined {
   const [valid_until, counter, bound_at] = ['valid_until', 'counter', 'bound_at'].map((member) => whole(found[member]));
   const isWhole = issuer && device && name !== undefined && className !== undefined && (kind === 'device-key' || kind === 'passkey');
   if (!isWhole || valid_until === undefined || counter === undefined || bound_at === undefined) throw new Trouble('storage-lost');
-  return { issuer, device, name, class: className, kind, valid_until, counter, bound_at };
+  const credential = text(found['credential']) ?? null;
+  return { issuer, device, name, class: className, kind, valid_until, counter, bound_at, credential, wraps: found['wraps'] === true };
 }
