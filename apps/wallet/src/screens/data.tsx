@@ -68,15 +68,19 @@ function Gone({ act, t, erased }: Props & { erased: Erased }) {
       ) : (
         <Section title={t.data.keptTitle}>
           <ul>
-            {erased.kept.map((kept) => (
-              <li key={kept.what}>
-                <strong>{kept.what}</strong>
-                <span class="hint">
-                  {kept.why}
-                  {kept.until !== null && ` (${t.data.keptUntil(t.date(kept.until))})`}
-                </span>
-              </li>
-            ))}
+            {erased.kept.map((kept) => {
+              // What the provider has newly found to name comes in its own words.
+              const { title, help } = (t.kept as Record<string, { title: string; help: string }>)[kept.what] ?? { title: kept.what, help: kept.why };
+              return (
+                <li key={kept.what}>
+                  <strong>{title}</strong>
+                  <span class="hint">
+                    {help}
+                    {kept.until !== null && ` (${t.data.keptUntil(t.dateTime(kept.until))})`}
+                  </span>
+                </li>
+              );
+            })}
           </ul>
         </Section>
       )}

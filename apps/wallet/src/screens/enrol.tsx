@@ -164,7 +164,7 @@ function Bound({ state, act, t }: Props) {
       <Title>{t.enrol.doneTitle}</Title>
       {state.device && (
         <Notice look="good">
-          <p>{t.enrol.doneUntil(t.dateTime(state.device.validUntil))}</p>
+          <p>{state.device.class === 'passkey-own-pages' ? t.enrol.ownPagesOnly : t.enrol.doneUntil(t.dateTime(state.device.validUntil))}</p>
         </Notice>
       )}
       {state.account.problem && <ProblemNotice problem={state.account.problem} t={t} />}

@@ -4,7 +4,7 @@
  */
 
 import type { Texts } from './de.ts';
-import type { ClaimTexts, DoingTexts, DoneTexts, EventTexts, PurposeTexts, ReasonTexts } from './keys.ts';
+import type { ClaimTexts, DoingTexts, DoneTexts, EventTexts, KeptTexts, PurposeTexts, ReasonTexts } from './keys.ts';
 
 const reasons: ReasonTexts = {
   'login-unknown': {
@@ -273,6 +273,29 @@ const purposes: PurposeTexts = {
   account: 'Mit der Karte sehen Sie Ihr Konto.',
 };
 
+const kept: KeptTexts = {
+  'erasure-mark': {
+    title: 'Eine geheime Nummer',
+    help: 'Mit der Nummer bleibt Ihr Konto gelöscht. Niemand weiß, zu wem die Nummer gehört.',
+  },
+  'waiting-entries': {
+    title: 'Die letzten Einträge',
+    help: 'Sie waren noch nicht fertig. Niemand kann sie lesen.',
+  },
+  backups: {
+    title: 'Alte Kopien',
+    help: 'Ihre Kasse behält sie eine Zeit lang. Wir benutzen sie nicht für Ihr Konto.',
+  },
+  'insurer-register': {
+    title: 'Daten bei Ihrer Kasse',
+    help: 'Ihre Kasse hat Daten über Sie. Sie bleiben dort.',
+  },
+  services: {
+    title: 'Daten bei Diensten',
+    help: 'Was Sie einem Dienst gegeben haben, ist dort. Fragen Sie den Dienst.',
+  },
+};
+
 const claims: ClaimTexts = {
   birthdate: 'Geburts-Tag',
   'urn:telematik:claims:alter': 'Alter',
@@ -317,6 +340,7 @@ export const simple: Texts = {
   done,
   doing,
   purposes,
+  kept,
   otherClaim: 'Noch eine Angabe',
   otherEvent: 'Etwas anderes',
   common: {
@@ -399,6 +423,7 @@ export const simple: Texts = {
     web: 'Seite der Kasse öffnen',
   },
   enrol: {
+    ownPagesOnly: 'Der Passkey gilt nur für die Seiten Ihrer Kasse. Sonst nehmen Sie die Karte.',
     prepareTitle: 'Das brauchen Sie jetzt',
     prepareNext: 'Ich habe beides hier',
     cardOther: 'Andere Karte nehmen',

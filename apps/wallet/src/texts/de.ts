@@ -1,6 +1,6 @@
 /** German, in the polite form. The other languages have the same members: the compiler compares them. */
 
-import type { ClaimTexts, DoingTexts, DoneTexts, EventTexts, PurposeTexts, ReasonTexts } from './keys.ts';
+import type { ClaimTexts, DoingTexts, DoneTexts, EventTexts, KeptTexts, PurposeTexts, ReasonTexts } from './keys.ts';
 
 const reasons: ReasonTexts = {
   'login-unknown': {
@@ -269,6 +269,29 @@ const purposes: PurposeTexts = {
   account: 'Mit der Karte öffnen Sie Ihr Konto.',
 };
 
+const kept: KeptTexts = {
+  'erasure-mark': {
+    title: 'Ein Lösch-Vermerk',
+    help: 'Eine geheime Nummer. Sie verhindert, dass Ihr Konto aus einer alten Kopie zurückkommt. Niemand kann sie Ihnen zuordnen.',
+  },
+  'waiting-entries': {
+    title: 'Die letzten Einträge im Verlauf',
+    help: 'Sie waren noch unterwegs. Niemand kann sie mehr lesen.',
+  },
+  backups: {
+    title: 'Sicherungs-Kopien',
+    help: 'Ihre Krankenkasse hebt sie eine Zeit lang auf. Ihr Konto wird daraus nicht wieder benutzt.',
+  },
+  'insurer-register': {
+    title: 'Daten Ihrer Krankenkasse',
+    help: 'Was die Kasse über Sie als Mitglied weiß, bleibt dort. Das gehört nicht zur GesundheitsID.',
+  },
+  services: {
+    title: 'Daten bei Diensten',
+    help: 'Was Sie einem Dienst gegeben haben, ist dort. Fragen Sie jeden Dienst selbst.',
+  },
+};
+
 const claims: ClaimTexts = {
   birthdate: 'Geburtsdatum',
   'urn:telematik:claims:alter': 'Alter',
@@ -313,6 +336,7 @@ export const de = {
   done,
   doing,
   purposes,
+  kept,
   otherClaim: 'Weitere Angabe',
   otherEvent: 'Anderer Vorgang',
   common: {
@@ -395,6 +419,7 @@ export const de = {
     web: 'Seite der Krankenkasse öffnen',
   },
   enrol: {
+    ownPagesOnly: 'Dieser Passkey gilt nur für die Seiten Ihrer Krankenkasse. Bei anderen Diensten nehmen Sie die Karte.',
     prepareTitle: 'Legen Sie das bereit',
     prepareNext: 'Ich habe beides hier',
     cardOther: 'Andere Karte nehmen',

@@ -1,7 +1,7 @@
 /** English. */
 
 import type { Texts } from './de.ts';
-import type { ClaimTexts, DoingTexts, DoneTexts, EventTexts, PurposeTexts, ReasonTexts } from './keys.ts';
+import type { ClaimTexts, DoingTexts, DoneTexts, EventTexts, KeptTexts, PurposeTexts, ReasonTexts } from './keys.ts';
 
 const reasons: ReasonTexts = {
   'login-unknown': {
@@ -270,6 +270,29 @@ const purposes: PurposeTexts = {
   account: 'With the card you open your account.',
 };
 
+const kept: KeptTexts = {
+  'erasure-mark': {
+    title: 'A mark of the deletion',
+    help: 'A secret number. It keeps your account from coming back out of an old copy. Nobody can trace it to you.',
+  },
+  'waiting-entries': {
+    title: 'The last entries of the history',
+    help: 'They were still on their way. Nobody can read them any more.',
+  },
+  backups: {
+    title: 'Backup copies',
+    help: 'Your insurer keeps them for some time. Your account is not used from them again.',
+  },
+  'insurer-register': {
+    title: 'Data of your insurer',
+    help: 'What your insurer knows about you as a member stays there. It is not part of the GesundheitsID.',
+  },
+  services: {
+    title: 'Data at services',
+    help: 'What you gave to a service is there. Ask each service yourself.',
+  },
+};
+
 const claims: ClaimTexts = {
   birthdate: 'Date of birth',
   'urn:telematik:claims:alter': 'Age',
@@ -314,6 +337,7 @@ export const en: Texts = {
   done,
   doing,
   purposes,
+  kept,
   otherClaim: 'Further item',
   otherEvent: 'Something else',
   common: {
@@ -396,6 +420,7 @@ export const en: Texts = {
     web: 'Open your insurer’s page',
   },
   enrol: {
+    ownPagesOnly: 'This passkey works only for your insurer’s own pages. For other services take the card.',
     prepareTitle: 'Have these ready',
     prepareNext: 'I have both here',
     cardOther: 'Take another card',

@@ -9,6 +9,9 @@ export type DoneTexts = Record<Done, string>;
 export type DoingTexts = Record<Doing, string>;
 export type PurposeTexts = Record<CardStep['purpose'], string>;
 
+/** What stays after an account is erased (`docs/wallet-core.md`). */
+export type KeptTexts = Record<'erasure-mark' | 'waiting-entries' | 'backups' | 'insurer-register' | 'services', ReasonText>;
+
 /** The claims a service may ask for (A_22989-01). */
 export const CLAIMS = [
   'birthdate',
