@@ -1,32 +1,25 @@
 // Written by the build of apps/wallet.
 &[
     File {
-        path: "assets/de-CPC32Sp-.js",
+        path: "assets/de-C-fvNkzs.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/de-CPC32Sp-.js"),
-        gzip: Some(include_bytes!("assets/de-CPC32Sp-.js.gz")),
+        bytes: include_bytes!("assets/de-C-fvNkzs.js"),
+        gzip: Some(include_bytes!("assets/de-C-fvNkzs.js.gz")),
     },
     File {
-        path: "assets/de-simple-C8IP--3E.js",
+        path: "assets/de-simple-Cb8Bt59q.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/de-simple-C8IP--3E.js"),
-        gzip: Some(include_bytes!("assets/de-simple-C8IP--3E.js.gz")),
+        bytes: include_bytes!("assets/de-simple-Cb8Bt59q.js"),
+        gzip: Some(include_bytes!("assets/de-simple-Cb8Bt59q.js.gz")),
     },
     File {
-        path: "assets/en-1BRC57Ze.js",
+        path: "assets/en-C_WHXsvC.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/en-1BRC57Ze.js"),
-        gzip: Some(include_bytes!("assets/en-1BRC57Ze.js.gz")),
-    },
-    File {
-        path: "assets/index-0ADBkfEB.js",
-        media_type: "text/javascript; charset=utf-8",
-        hashed: true,
-        bytes: include_bytes!("assets/index-0ADBkfEB.js"),
-        gzip: Some(include_bytes!("assets/index-0ADBkfEB.js.gz")),
+        bytes: include_bytes!("assets/en-C_WHXsvC.js"),
+        gzip: Some(include_bytes!("assets/en-C_WHXsvC.js.gz")),
     },
     File {
         path: "assets/index-B-E_m-nW.css",
@@ -34,6 +27,13 @@
         hashed: true,
         bytes: include_bytes!("assets/index-B-E_m-nW.css"),
         gzip: Some(include_bytes!("assets/index-B-E_m-nW.css.gz")),
+    },
+    File {
+        path: "assets/index-DqjeysJa.js",
+        media_type: "text/javascript; charset=utf-8",
+        hashed: true,
+        bytes: include_bytes!("assets/index-DqjeysJa.js"),
+        gzip: Some(include_bytes!("assets/index-DqjeysJa.js.gz")),
     },
     File {
         path: "icon-192.png",
