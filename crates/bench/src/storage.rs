@@ -67,7 +67,7 @@ fn sealed_sizes(world: &World) -> Result<Vec<(&'static str, usize)>> {
     let (device, consent, event) = (device?, consent?, event?);
     let carried = Carried {
         event: Some(event.clone()),
-        counter: None,
+        ..Carried::default()
     };
     let claim = vault.claim_once(tenant, &[1; 16], now, &carried)?;
     Ok(vec![

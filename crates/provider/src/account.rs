@@ -2,6 +2,14 @@
 //!
 //! It is entered like a service: the provider itself asks, its issuer is the `client_id`, nothing is released and no code is issued.
 
+mod erase;
+mod export;
+mod history;
+
+pub(crate) use erase::erase;
+pub(crate) use export::export;
+pub(crate) use history::history;
+
 use std::sync::Arc;
 
 use authenticator::{Acr, Reason, device::Standing};
@@ -21,7 +29,7 @@ use oidc::{
 use serde::{Deserialize, Serialize};
 use store::{Key, Kind, Row};
 use vault::{
-    PersonId, Rows, ScopeError, StateKind,
+    PersonCapability, PersonId, PersonScope, Rows, ScopeError, StateKind,
     freshness::{FactName, GONE},
 };
 
@@ -31,7 +39,8 @@ use crate::{
     browser::BrowserCookie,
     consent::{self, Authenticated},
     core::{Core, StepProblem},
-    freshness::Change,
+    freshness::{Change, Ledger},
+    history::{Entry, Event, OpenHistory, SealedHistory, note},
     pages::{self, AccountPage, ConsentLine, DeviceLine, Language},
     people::{self, ConsentRecord},
     rng,
@@ -119,11 +128,23 @@ struct Overview {
     block_code: Option<BlockCodeEntry>,
     /// When that code was used last; `null` for never.
     blocked_at: Option<u64>,
+    cards: Vec<CardEntry>,
 }
 
 #[derive(Serialize)]
 struct BlockCodeEntry {
     set_at: u64,
+}
+
+/// A card she has, as her insurer's register says.
+#[derive(Serialize)]
+struct CardEntry {
+    kind: &'static str,
+    insurer: String,
+    ik: String,
+    kvnr: String,
+    name: String,
+    birthdate: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -149,6 +170,8 @@ struct DeviceEntry {
     valid_until: Option<u64>,
     /// Whether it is locked, by hand or by the emergency code.
     locked: bool,
+    /// As far as her history goes back.
+    last_used: Option<u64>,
 }
 
 /// What a device answers with.
@@ -170,70 +193,108 @@ async fn list(
     Ok(core.store.list(kind, tenant.id(), hers.as_bytes(), MAX_SHOWN).await?)
 }
 
+/// The sealed rows of an account.
+struct Sealed {
+    identity: Row,
+    consents: Vec<(Key, Row)>,
+    devices: Vec<(Key, Row)>,
+    log: SealedHistory,
+    ledger: Arc<Ledger>,
+}
+
+impl Sealed {
+    async fn load(core: &Core, tenant: &Tenant, capability: &PersonCapability) -> Result<Self, StepProblem> {
+        let person = capability.person_id();
+        Ok(Self {
+            identity: people::identity(core, capability).await?,
+            consents: list(core, tenant, person, Kind::Consent, Rows::Consents).await?,
+            devices: list(core, tenant, person, Kind::Device, Rows::Devices).await?,
+            log: SealedHistory::load(core, tenant.id(), person).await?,
+            ledger: core.freshness.of(tenant.id()).await?,
+        })
+    }
+
+    /// Opens everything inside her scope.
+    fn open(
+        &self,
+        core: &Core,
+        tenant: &Tenant,
+        scope: &PersonScope<'_>,
+    ) -> Result<(Overview, OpenHistory), ScopeError> {
+        let log = self.log.open(scope);
+        let (person, policy, claims) = (scope.person_id(), &tenant.settings.policy, scope.claims());
+        let mut overview = Overview {
+            consents: Vec::new(),
+            devices: Vec::new(),
+            block_code: self
+                .ledger
+                .block_code_set_at(&core.vault, person)
+                .map(|set_at| BlockCodeEntry { set_at: set_at.0 }),
+            blocked_at: self.ledger.blocked_at(&core.vault, person).map(|at| at.0),
+            cards: vec![CardEntry {
+                kind: "health-card",
+                insurer: tenant.settings.organization_name.clone(),
+                ik: claims.ik().as_str().to_owned(),
+                kvnr: claims.kvnr().as_str().to_owned(),
+                name: claims.display_name().to_owned(),
+                birthdate: claims.birthdate().to_owned(),
+            }],
+        };
+        for (key, row) in &self.consents {
+            let record = scope.open_record(key, row)?;
+            let Ok(record) = serde_json::from_slice::<ConsentRecord>(record.bytes()) else {
+                continue;
+            };
+            let Some(decision) = record.decision() else { continue };
+            if !self.ledger.consent_holds(&core.vault, key, decision.decided_at) {
+                continue;
+            }
+            overview.consents.push(ConsentEntry {
+                id: base64url::encode(key.id()),
+                client_id: record.client_id,
+                service: record.service,
+                shared: decision
+                    .released
+                    .iter()
+                    .map(|claim| claim.as_str().to_owned())
+                    .collect(),
+                decided_at: decision.decided_at.0,
+            });
+        }
+        for (key, row) in &self.devices {
+            let record = scope.open_record(key, row)?;
+            let Ok(mut device) = people::read_device(record.bytes()) else {
+                continue;
+            };
+            self.ledger.say_standing(&core.vault, person, key, &mut device);
+            overview.devices.push(DeviceEntry {
+                id: people::device_handle(person, &device.device_id),
+                valid_until: device.valid_until(policy).map(|time| time.0),
+                last_used: log.last_used(&device.device_id),
+                kind: if device.is_passkey() {
+                    DeviceKind::Passkey
+                } else {
+                    DeviceKind::DeviceKey
+                },
+                level: device.level(policy),
+                confirmed_at: device.confirmed_at.0,
+                locked: device.standing() != Standing::Free,
+                name: device.name,
+                class: device.class,
+                bound_at: device.bound_at.0,
+            });
+        }
+        Ok((overview, log))
+    }
+}
+
 /// Reads everything inside the person's scope; it leaves as an answer to herself.
 async fn read(core: &Core, tenant: &Tenant, authenticated: Authenticated) -> Result<Vec<u8>, StepProblem> {
     let capability = authenticated.capability;
-    let person = capability.person_id();
-    let identity = people::identity(core, &capability).await?;
-    let consents = list(core, tenant, person, Kind::Consent, Rows::Consents).await?;
-    let devices = list(core, tenant, person, Kind::Device, Rows::Devices).await?;
-    let ledger = core.freshness.of(tenant.id()).await?;
-    let policy = &tenant.settings.policy;
-    let answer = core.vault.with_person(capability, &identity, |scope| {
-        scope.answer(|_| -> Result<Vec<u8>, ScopeError> {
-            let mut overview = Overview {
-                consents: Vec::new(),
-                devices: Vec::new(),
-                block_code: ledger
-                    .block_code_set_at(&core.vault, person)
-                    .map(|set_at| BlockCodeEntry { set_at: set_at.0 }),
-                blocked_at: ledger.blocked_at(&core.vault, person).map(|at| at.0),
-            };
-            for (key, row) in &consents {
-                let record = scope.open_record(key, row)?;
-                let Ok(record) = serde_json::from_slice::<ConsentRecord>(record.bytes()) else {
-                    continue;
-                };
-                let Some(decision) = record.decision() else { continue };
-                if !ledger.consent_holds(&core.vault, key, decision.decided_at) {
-                    continue;
-                }
-                overview.consents.push(ConsentEntry {
-                    id: base64url::encode(key.id()),
-                    client_id: record.client_id,
-                    service: record.service,
-                    shared: decision
-                        .released
-                        .iter()
-                        .map(|claim| claim.as_str().to_owned())
-                        .collect(),
-                    decided_at: decision.decided_at.0,
-                });
-            }
-            for (key, row) in &devices {
-                let record = scope.open_record(key, row)?;
-                let Ok(mut device) = people::read_device(record.bytes()) else {
-                    continue;
-                };
-                ledger.say_standing(&core.vault, person, key, &mut device);
-                overview.devices.push(DeviceEntry {
-                    id: people::device_handle(person, &device.device_id),
-                    valid_until: device.valid_until(policy).map(|time| time.0),
-                    kind: if device.is_passkey() {
-                        DeviceKind::Passkey
-                    } else {
-                        DeviceKind::DeviceKey
-                    },
-                    level: device.level(policy),
-                    confirmed_at: device.confirmed_at.0,
-                    locked: device.standing() != Standing::Free,
-                    name: device.name,
-                    class: device.class,
-                    bound_at: device.bound_at.0,
-                });
-            }
-            serde_json::to_vec(&overview).map_err(|_| ScopeError::Content)
-        })
+    let sealed = Sealed::load(core, tenant, &capability).await?;
+    let answer = core.vault.with_person(capability, &sealed.identity, |scope| {
+        let (overview, _) = sealed.open(core, tenant, scope)?;
+        scope.answer(|_| serde_json::to_vec(&overview))
     })??;
     Ok(answer.into_body())
 }
@@ -385,11 +446,19 @@ async fn take_back(
         with_database: true,
     };
     core.freshness.change(tenant.id(), change).await?;
-    if key.kind() == Kind::Device {
+    let event = if key.kind() == Kind::Device {
         tracing::info!(event = "device_removed", "taken back");
+        Event::DeviceRemoved
     } else {
         tracing::info!(event = "consent_revoked", "taken back");
-    }
+        Event::ConsentRevoked
+    };
+    let mut entry = Entry::of(event, core.now()).proven(&authenticated.login.performed);
+    entry.device = match (event, key.id().last_chunk::<16>()) {
+        (Event::DeviceRemoved, Some(device)) => Some(*device),
+        _ => None,
+    };
+    note(core, tenant.id(), authenticated.capability.person_id(), entry).await?;
     Ok(authenticated)
 }
 

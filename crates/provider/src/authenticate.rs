@@ -31,6 +31,7 @@ use crate::{
     authorize::open_request,
     consent,
     core::{Core, StepProblem},
+    history::Step,
     limits::{Counted, Limit, Network},
     passkeys::PasskeyAnswer,
     people::{self, ConsentRows},
@@ -372,7 +373,7 @@ async fn verify_device(
         (Ok(verified), Some(rows)) => (verified, rows),
         (verified, rows) => {
             return Err(attempt
-                .device_failed(&handle, verified.err().filter(|_| rows.is_some()))
+                .device_failed(&client_id, &pending, &handle, verified.err().filter(|_| rows.is_some()))
                 .await);
         }
     };
@@ -424,8 +425,33 @@ impl Attempt<'_> {
     }
 
     /// An answer for a device that is not its own, or for none (`None`).
-    async fn device_failed(&self, handle: &[u8; 32], error: Option<DeviceError>) -> StepProblem {
+    async fn device_failed(
+        &self,
+        client_id: &str,
+        pending: &PendingLogin,
+        handle: &[u8; 32],
+        error: Option<DeviceError>,
+    ) -> StepProblem {
         let person = &handle[..16];
+        let (mut of, mut device) = ([0; 16], [0; 16]);
+        of.copy_from_slice(person);
+        device.copy_from_slice(&handle[16..]);
+        let step = Step {
+            core: self.core,
+            tenant: self.tenant,
+            client_id,
+            person: PersonId::from_bytes(of),
+            now: self.core.now(),
+        };
+        match &error {
+            Some(DeviceError::Signature | DeviceError::Counter) => step.misused(device),
+            Some(DeviceError::Declined) => {
+                if let Err(problem) = step.declined_by_device(&pending.request, device).await {
+                    return problem;
+                }
+            }
+            _ => {}
+        }
         match error {
             // Who only knows her handle does not lock her devices out: his failures are counted for the device he made up.
             None => self.failed(Some((handle, handle)), person, not_its_own()).await,
@@ -478,11 +504,20 @@ async fn authenticated(
     let (device, rows) = device.unzip();
     let performed = proven.performed();
     let wishes = pending.request.level_request(client_id);
-    tenant
-        .settings
-        .policy
-        .decide_level(&wishes, &performed, now)
-        .map_err(|refusal| StepProblem::denied(refusal.reason(), refusal))?;
+    let step = |person| Step {
+        core,
+        tenant,
+        client_id,
+        person,
+        now,
+    };
+    if let Err(refusal) = tenant.settings.policy.decide_level(&wishes, &performed, now) {
+        if let Some(capability) = people::capability(core, tenant, proven).await? {
+            let step = step(capability.person_id());
+            step.refused(&pending.request, &performed).await?;
+        }
+        return Err(StepProblem::denied(refusal.reason(), refusal));
+    }
     let Some(capability) = people::capability(core, tenant, proven).await? else {
         let problem = StepProblem::denied(
             Reason::CardUnknown,
@@ -502,5 +537,6 @@ async fn authenticated(
         device,
         expires_at: now.plus_seconds(AUTHENTICATED_LIFETIME_SECONDS),
     };
+    step(person).known(&login).await?;
     consent::ask(core, tenant, client_id, capability, &login, rows, now).await
 }

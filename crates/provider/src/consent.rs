@@ -25,6 +25,7 @@ use crate::{
     authorize::{error_location, frame, redirect, redirect_error},
     browser::{self, BrowserCookie},
     core::{Core, StepProblem},
+    history,
     pages::{self, ClaimLine, ConsentPage, Language},
     people::ConsentRows,
     support::json_response,
@@ -248,7 +249,7 @@ async fn app_decision(
     let answer: AppDecision = authenticate::read(body)?;
     let party = core.relying_parties.resolve(&answer.client_id, now).await?;
     if answer.decision == DecisionWord::Decline {
-        return decline(core, tenant, headers, &party, &answer.login, now);
+        return decline(core, tenant, headers, &party, &answer.login, now).await;
     }
     let authenticated = open_authenticated(core, tenant, &answer.client_id, &answer.login, headers, now)?;
     let voluntary = answer
@@ -304,7 +305,9 @@ async fn page_decision(
             let decision = Decision::Approve { voluntary, remember };
             finish_in_browser(core, tenant, &party, &authenticated, decision, now)
         }
-        Some("decline") => decline(core, tenant, headers, &party, login, now).map(|location| redirect(&location)),
+        Some("decline") => decline(core, tenant, headers, &party, login, now)
+            .await
+            .map(|location| redirect(&location)),
         _ => Err(StepProblem::invalid(
             "parameter 'decision' must be 'approve' or 'decline'",
         )),
@@ -312,7 +315,7 @@ async fn page_decision(
 }
 
 /// Declining is possible before and after authentication.
-fn decline(
+async fn decline(
     core: &Core,
     tenant: &Tenant,
     headers: &HeaderMap,
@@ -321,7 +324,10 @@ fn decline(
     now: UnixTime,
 ) -> Result<String, StepProblem> {
     let request = match open_authenticated(core, tenant, party.client_id(), login, headers, now) {
-        Ok(authenticated) => authenticated.login.request,
+        Ok(Authenticated { capability, login }) => {
+            history::declined(core, tenant, party, capability.person_id(), &login, now).await?;
+            login.request
+        }
         Err(AuthorizationError::UnknownLogin) => {
             authenticate::open_pending(core, tenant, party.client_id(), login, now)?.request
         }

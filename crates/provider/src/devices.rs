@@ -18,6 +18,7 @@ use vault::{PersonId, Rows};
 use crate::{
     authenticate, consent,
     core::{Committed, Core, StepProblem},
+    history::{self, Entry, Event},
     limits::{Limit, Network},
     passkeys::{self, MadePasskey},
     people, rng,
@@ -133,6 +134,10 @@ async fn try_bind(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &By
     match core.commit(&conditions, &[change.write]).await? {
         Committed::Yes => {
             tracing::info!(event = "device_bound", "device bound");
+            let entry = Entry::of(Event::DeviceBound, now)
+                .proven(&authenticated.login.performed)
+                .about_device(device.device_id);
+            history::note(core, tenant.id(), person, entry).await?;
             core.anomalies
                 .enrolled(network.told_apart(&core.limits), person.as_bytes(), now);
             Ok(Bound {

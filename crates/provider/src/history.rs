@@ -7,7 +7,17 @@
 //!
 //! Trusted for: where an entry stands and when it was written does not tell which login it is of.
 //!
-//! Does not: open an entry. That takes the person's data key.
+//! Reading is beside it: what is kept and what still waits, and whether it is whole (`docs/adr/0014-history-is-whole.md`).
+//!
+//! Does not: deliver what it has opened. Opening an entry takes the person's data key, and reading it the right to her scope.
+
+mod accesses;
+mod broken_off;
+mod chain;
+mod entry;
+mod reading;
+mod waiting;
+mod writing;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -17,6 +27,11 @@ use store::{Condition, Key, Kind, MAX_LISTED, MAX_WRITES, Store, StoreError, Ten
 use vault::{Carried, SealedChange, Vault};
 
 use crate::core::{Committed, Core, StepProblem};
+
+pub(crate) use accesses::{Step, declined};
+pub(crate) use entry::{By, Entry, Event};
+pub(crate) use reading::{Chain, OpenHistory, SealedHistory, Shown};
+pub(crate) use writing::{Access, EVENT_DAYS, note, note_once, record};
 
 const HOUR_SECONDS: u64 = 3_600;
 /// Whole hours a claim stays behind the one it was made in: far longer than any code lives, clocks of all sites included.
@@ -38,32 +53,44 @@ const fn is_closed(expires_at: u64, hour: u64) -> bool {
     expires_at <= (hour + CLAIM_HOURS) * HOUR_SECONDS
 }
 
-/// Which hour each tenant's claims have been gone through in.
+/// What this process knows of histories that are being written.
 #[derive(Default)]
 pub(crate) struct History {
+    /// Which hour each tenant's claims have been gone through in.
     passed: Mutex<HashMap<TenantId, u64>>,
+    turns: writing::Turns,
+    waiting: waiting::Waiting,
+    broken_off: broken_off::BrokenOff,
 }
 
 impl History {
-    /// Brings the entries of hours that are over where they belong, unless this has been done in this hour.
+    /// Writes down what was broken off, and brings the entries of hours that are over where they belong, unless this has been done in this hour.
     pub(crate) async fn deliver(&self, core: &Core, tenant: TenantId) -> Result<(), StepProblem> {
+        broken_off::settle(core, tenant).await?;
         let hour = core.now().0.saturating_sub(LATE_SECONDS) / HOUR_SECONDS;
         let passed = self.passed().get(&tenant) == Some(&hour);
         if passed {
             return Ok(());
         }
         let mut claims = Claims::of(&*core.freshness.parts.store, &core.vault, tenant);
-        let mut entries: Vec<SealedChange> = Vec::new();
+        let mut entries: Vec<(Key, SealedChange)> = Vec::new();
         while let Some(page) = claims.next(|expires_at| is_closed(expires_at, hour)).await? {
-            entries.extend(page.into_iter().filter_map(|carried| carried.event));
+            let events = page.into_iter().map(|(claim, carried)| Some((claim, carried.event?)));
+            entries.extend(events.flatten());
             while entries.len() >= MAX_WRITES {
                 let rest = entries.split_off(MAX_WRITES);
-                write(core, tenant, &entries).await?;
+                self.write(core, tenant, &entries).await?;
                 entries = rest;
             }
         }
-        write(core, tenant, &entries).await?;
+        self.write(core, tenant, &entries).await?;
         self.passed().insert(tenant, hour);
+        Ok(())
+    }
+
+    async fn write(&self, core: &Core, tenant: TenantId, entries: &[(Key, SealedChange)]) -> Result<(), StepProblem> {
+        write(core, tenant, entries).await?;
+        self.waiting.delivered(tenant, entries);
         Ok(())
     }
 
@@ -73,12 +100,12 @@ impl History {
 }
 
 /// Writes those of at most [`MAX_WRITES`] entries that do not stand there yet.
-async fn write(core: &Core, tenant: TenantId, entries: &[SealedChange]) -> Result<(), StepProblem> {
+async fn write(core: &Core, tenant: TenantId, entries: &[(Key, SealedChange)]) -> Result<(), StepProblem> {
     for _ in 0..ATTEMPTS {
-        let keys: Vec<Key> = entries.iter().map(|entry| *entry.write.key()).collect();
+        let keys: Vec<Key> = entries.iter().map(|(_, entry)| *entry.write.key()).collect();
         let rows = core.freshness.parts.store.load(&keys).await?;
         let missing = entries.iter().zip(rows).filter(|(_, row)| row.is_none());
-        let mut batch: Vec<SealedChange> = missing.map(|(entry, _)| entry.clone()).collect();
+        let mut batch: Vec<SealedChange> = missing.map(|((_, entry), _)| entry.clone()).collect();
         let Some(SealedChange {
             write: Write::Put {
                 expires_at: Some(until),
@@ -130,7 +157,7 @@ impl<'a> Claims<'a> {
     pub(crate) async fn next(
         &mut self,
         wanted: impl Fn(u64) -> bool + Send,
-    ) -> Result<Option<Vec<Carried>>, StoreError> {
+    ) -> Result<Option<Vec<(Key, Carried)>>, StoreError> {
         if self.ended {
             return Ok(None);
         }
@@ -144,7 +171,7 @@ impl<'a> Claims<'a> {
                 continue;
             }
             match self.vault.open_claim(&key, &row) {
-                Ok(carried) => page.push(carried),
+                Ok(carried) => page.push((key, carried)),
                 // What somebody has changed is lost; what he has not must not be lost with it.
                 Err(error) => {
                     tracing::error!(event = "record_not_authentic", %error, "a claim on a login does not open")

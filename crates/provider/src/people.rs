@@ -13,14 +13,14 @@ use vault::{CapabilityError, DAY_SECONDS, PersonCapability, PersonData, PersonId
 use crate::{
     core::{Committed, Core, StepProblem},
     freshness::{Change, Ledger},
-    redemption,
+    history::{self, By, Entry, Event},
     tenant::Tenant,
 };
 
 /// Most bytes of a service's identifier that are kept in a consent or an event: every row of a kind has one size.
-const MAX_IDENTIFIER_BYTES: usize = 200;
+pub(crate) const MAX_IDENTIFIER_BYTES: usize = 200;
 /// Most bytes of a service's name that are kept in a consent, as JSON writes them.
-const MAX_SERVICE_NAME_BYTES: usize = 96;
+pub(crate) const MAX_SERVICE_NAME_BYTES: usize = 96;
 
 /// A service's identifier, as it is kept: a longer one (gematik admits 2000 characters) by its beginning and its SHA-256.
 pub(crate) fn kept_identifier(client_id: &str) -> String {
@@ -261,10 +261,19 @@ async fn update(core: &Core, tenant: &Tenant, person: PersonId, data: &PersonDat
     let row = identity(core, &capability).await?;
     let change = core
         .vault
-        .with_person(capability, &row, |scope| scope.seal_claims(data))?
+        .with_person(capability, &row, |scope| {
+            scope
+                .seal_claims(data)
+                .map(|change| (!scope.is_known(data)).then_some(change))
+        })?
         .map_err(invalid_data)?;
+    // What the insurer says again is not written again.
+    let Some(change) = change else { return Ok(()) };
     match core.commit(&[change.condition], &[change.write]).await? {
-        Committed::Yes => Ok(()),
+        Committed::Yes => {
+            let entry = Entry::of(Event::DataChanged, core.now()).by(By::Insurer);
+            history::note(core, tenant.id(), person, entry).await
+        }
         Committed::Conflict(_) => Err(StepProblem::Unavailable(
             "somebody else is changing this person".to_owned(),
         )),
@@ -277,24 +286,34 @@ pub(crate) async fn delete(core: &Core, tenant: &Tenant, kvnr: &Kvnr) -> Result<
         return Ok(false);
     };
     let person = core.vault.open_lookup(&lookup, &row)?;
-    // With her record goes the key to everything else of hers.
     let erasure = core.vault.erase_person(tenant.id(), person, kvnr)?;
+    erase(core, tenant, person, erasure).await?;
+    tracing::info!(event = "person_deleted", "a person was deleted");
+    Ok(true)
+}
+
+/// Takes everything of a person away: with her record goes the key to everything else of hers.
+pub(crate) async fn erase(
+    core: &Core,
+    tenant: &Tenant,
+    person: PersonId,
+    erasure: Vec<Write>,
+) -> Result<(), StepProblem> {
     let change = Change {
         facts: vec![(core.vault.person_erased(tenant.id(), person.as_bytes())?, GONE)],
         deletes: erasure.iter().map(|write| *write.key()).collect(),
         with_database: true,
     };
     core.freshness.change(tenant.id(), change).await?;
-    tracing::info!(event = "person_deleted", "a person was deleted");
     // Without her record nobody reads these; deleting them gives their space back. What still waits to be delivered follows them, unreadable,
     // and expires.
     let today = core.now().0 / DAY_SECONDS;
-    let days = today..=today + redemption::EVENT_DAYS + 1;
+    let days = today..=today + history::EVENT_DAYS + 1;
     let events = days.filter_map(|day| u32::try_from(day).ok()).map(Rows::EventsUntil);
     for rows in [Rows::Devices, Rows::Consents].into_iter().chain(events) {
         delete_rows(core, tenant.id(), person, rows).await?;
     }
-    Ok(true)
+    Ok(())
 }
 
 async fn delete_rows(core: &Core, tenant: TenantId, person: PersonId, rows: Rows) -> Result<(), StepProblem> {

@@ -13,39 +13,44 @@ use oidc::{
     token::{ConsumedCode, RedeemableCode, TokenError},
 };
 use serde::Serialize;
-use store::{Condition, Key, Row, Write};
-use vault::{Carried, DAY_SECONDS, Mint, PersonCapability, PersonClaims, ScopeError, SealedChange};
+use store::{Key, Row};
+use vault::{Mint, PersonCapability, PersonClaims, PersonId, SealedChange};
 
 use crate::{
     core::{Committed, Core, StepProblem},
-    history,
+    history::{self, Access, Entry, Event},
     keys::while_the_module_works,
     people::{self, ConsentRecord, kept_identifier, kept_name},
-    rng,
     tenant::Tenant,
 };
 
-/// Days an entry of a person's history is kept: one year. Its expiry stands in clear: it tells the day of a login, not its second.
-pub(crate) const EVENT_DAYS: u64 = 365;
 /// Times the commit is tried again because a record beside the claim has changed meanwhile.
 const ATTEMPTS: u32 = 3;
 
-/// Claims a login without a token, so that its code cannot be tried again: the verifier was wrong.
-pub(crate) async fn burn(core: &Core, tenant: &Tenant, code: &AuthorizationCode) -> Result<(), StepProblem> {
-    let claim = claim(core, tenant, code, &Carried::default())?;
-    // A conflict says that it is claimed already: just as good.
-    core.commit(&[claim.condition], &[claim.write]).await?;
-    Ok(())
-}
-
-fn claim(
+/// Claims a login without a token, so that its code cannot be tried again: the verifier was wrong. She reads of it.
+pub(crate) async fn burn(
     core: &Core,
     tenant: &Tenant,
+    client: &AuthenticatedClient<'_>,
+    person: PersonId,
     code: &AuthorizationCode,
-    carried: &Carried,
-) -> Result<SealedChange, StepProblem> {
-    let until = history::claim_expiry(core.now());
-    Ok(core.vault.claim_once(tenant.id(), &code.login_id.0, until, carried)?)
+    now: UnixTime,
+) -> Result<(), StepProblem> {
+    let entry = entry(Event::Refused, client, code, now);
+    // If it is claimed already, or she is gone: just as good.
+    match history::note_once(core, tenant.id(), person, code.login_id.0, entry).await {
+        Ok(()) | Err(StepProblem::Refused(_)) => Ok(()),
+        Err(problem) => Err(problem),
+    }
+}
+
+/// What she reads of this login.
+fn entry(event: Event, client: &AuthenticatedClient<'_>, code: &AuthorizationCode, now: UnixTime) -> Entry {
+    Entry::of(event, now)
+        .at_service(client.party())
+        .sharing(code.released)
+        .proven(&code.performed)
+        .with_device(code.device)
 }
 
 /// Two rights to one record: one to write beside the claim, one to mint after it.
@@ -75,8 +80,20 @@ pub(crate) async fn redeem(
         let Rights { to_record, to_mint } = rights()?;
         let person = to_mint.person_id();
         let records = Records::load(core, client, redeemable.code(), &to_record).await?;
-        let (conditions, writes) = records.changes(core, tenant, client, redeemable.code(), to_record, now)?;
-        match core.commit(&conditions, &writes).await? {
+        let consent = records.consent(core, client, redeemable.code(), to_record, now)?;
+        let access = Access {
+            entry: entry(Event::Login, client, redeemable.code(), now),
+            claim: redeemable.code().login_id.0,
+            counter: match used {
+                Some(used) => Some((
+                    core.vault.device_counter(tenant.id(), person, &used.device_id)?,
+                    used.counter,
+                )),
+                None => None,
+            },
+        };
+        let beside = consent.into_iter().collect();
+        match history::record(core, tenant.id(), person, &records.identity, &access, beside).await? {
             Committed::Yes => {
                 ledger.completed(&core.vault, now);
                 if records.consent.is_some() {
@@ -84,9 +101,8 @@ pub(crate) async fn redeem(
                     let name = core.vault.consent_withdrawn(&records.consent_key)?;
                     ledger.shown(name, now.0.saturating_sub(1));
                 }
-                if let Some(used) = used {
-                    let name = core.vault.device_counter(tenant.id(), person, &used.device_id)?;
-                    ledger.shown(name, used.counter);
+                if let Some((name, counter)) = access.counter {
+                    ledger.shown(name, counter);
                 }
                 let sub = core.vault.pseudonym(tenant.id(), &person, client.party().client_id())?;
                 return mint(
@@ -172,59 +188,24 @@ impl Records {
         })
     }
 
-    /// Everything one login changes, for one commit.
-    fn changes(
+    /// The decision to be remembered, sealed for her, where she wants that.
+    fn consent(
         &self,
         core: &Core,
-        tenant: &Tenant,
         client: &AuthenticatedClient<'_>,
         code: &AuthorizationCode,
         capability: PersonCapability,
         now: UnixTime,
-    ) -> Result<(Vec<Condition>, Vec<Write>), StepProblem> {
-        let person = capability.person_id();
-        let until = event_expiry(now);
-        let until_day = u32::try_from(until / DAY_SECONDS).map_err(StepProblem::failed)?;
-        let event_key = core
-            .vault
-            .event_key(tenant.id(), &person, until_day, &rng::bytes(&*core.rng))?;
-        let event = encode(&HistoryEntry::token_issued(client.party().client_id(), code, now))?;
-        let consent = match code.remember {
-            Remember::Yes => Some(encode(&remembered(client, code, now))?),
-            Remember::No => None,
-        };
-        let (event, consent) =
-            core.vault
-                .with_person(capability, &self.identity, |scope| -> Result<_, ScopeError> {
-                    let event = scope.plaintext(event);
-                    let event = scope.seal_record(event_key, None, &event, Some(until))?;
-                    let Some(consent) = consent else {
-                        return Ok((event, None));
-                    };
-                    let stored = self.consent.as_ref().map(|row| row.version);
-                    let consent = scope.plaintext(consent);
-                    Ok((
-                        event,
-                        Some(scope.seal_record(self.consent_key, stored, &consent, None)?),
-                    ))
-                })??;
-        let counter = match code.device {
-            Some(used) => Some((
-                core.vault.device_counter(tenant.id(), person, &used.device_id)?,
-                used.counter,
-            )),
-            None => None,
-        };
-        let carried = Carried {
-            event: Some(event),
-            counter,
-        };
-        let claim = claim(core, tenant, code, &carried)?;
-        Ok([claim]
-            .into_iter()
-            .chain(consent)
-            .map(|change| (change.condition, change.write))
-            .unzip())
+    ) -> Result<Option<SealedChange>, StepProblem> {
+        if code.remember == Remember::No {
+            return Ok(None);
+        }
+        let consent = encode(&remembered(client, code, now))?;
+        let stored = self.consent.as_ref().map(|row| row.version);
+        let consent = core.vault.with_person(capability, &self.identity, |scope| {
+            scope.seal_record(self.consent_key, stored, &scope.plaintext(consent), None)
+        })??;
+        Ok(Some(consent))
     }
 }
 
@@ -242,39 +223,6 @@ fn remembered(client: &AuthenticatedClient<'_>, code: &AuthorizationCode, now: U
         client_id: kept_identifier(client.party().client_id()),
         service: kept_name(client.party().name()).to_owned(),
         decision: base64url::encode(&decision.to_bytes()),
-    }
-}
-
-fn event_expiry(now: UnixTime) -> u64 {
-    (now.0 + EVENT_DAYS * DAY_SECONDS).next_multiple_of(DAY_SECONDS)
-}
-
-/// One use of the person's data, sealed for her (A_22323).
-#[derive(Serialize)]
-struct HistoryEntry {
-    event: &'static str,
-    at: u64,
-    client_id: String,
-    /// What was released, as [`oidc::scope::ClaimSet::bits`]; never the values.
-    released: u16,
-    method: &'static str,
-}
-
-impl HistoryEntry {
-    fn token_issued(client_id: &str, code: &AuthorizationCode, now: UnixTime) -> Self {
-        use authenticator::Method;
-        Self {
-            event: "token_issued",
-            at: now.0,
-            client_id: kept_identifier(client_id),
-            released: code.released.bits(),
-            method: match code.performed.method {
-                Method::HealthCard => "health-card",
-                Method::GuestHealthCard => "guest-health-card",
-                Method::IdentityCard => "identity-card",
-                Method::DeviceKey => "device-key",
-            },
-        }
     }
 }
 

@@ -62,6 +62,9 @@ pub(crate) fn public(core: Arc<Core>) -> Router {
             ("/wallet", get(wallet_folder)),
             ("/wallet/", get(wallet_page)),
             ("/wallet/{*file}", get(wallet_file)),
+            ("/account/history", post(account_history)),
+            ("/account/export", post(export)),
+            ("/account/erase", post(erase)),
         ],
         Problem::into_json,
     )
@@ -326,6 +329,18 @@ async fn revoke(State(core): Shared, AtTenant(tenant): AtTenant, headers: Header
 
 async fn overview(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {
     account::overview(&core, &tenant, &headers, &body.0).await
+}
+
+async fn account_history(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {
+    account::history(&core, &tenant, &headers, &body.0).await
+}
+
+async fn export(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {
+    account::export(&core, &tenant, &headers, &body.0).await
+}
+
+async fn erase(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {
+    account::erase(&core, &tenant, &headers, &body.0).await
 }
 
 async fn par(

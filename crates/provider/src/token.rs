@@ -70,7 +70,7 @@ async fn redeem(
     let redeemable = match token::check(&request, &client, code.clone(), now) {
         Ok(redeemable) => redeemable,
         Err(error @ TokenError::Verifier) => {
-            redemption::burn(core, tenant, &code).await?;
+            redemption::burn(core, tenant, &client, capability.person_id(), &code, now).await?;
             return Err(error.into());
         }
         Err(error) => return Err(error.into()),

@@ -141,7 +141,8 @@ impl Kind {
             Self::Identity => 1_900,
             Self::Lookup => 128,
             Self::Device => 1_024,
-            Self::Consent | Self::Audit | Self::SingleUse => 512,
+            Self::Consent => 512,
+            Self::Audit | Self::SingleUse => 640,
             Self::TenantKey => 8_192,
             Self::Meta => 4_096,
         }

@@ -1,7 +1,7 @@
 //! The claim on a login, and what travels in it: whoever commits it first has the login; the rest is brought where it belongs later.
 //!
-//! A login's only durable write is its claim, under a random id and of one size. The entry of the person's history and how far her
-//! device has counted are sealed inside it, under a key of the tenant: so whoever watches the database sees that somebody logged
+//! A login's only durable write is its claim, under a random id and of one size. The entry of the person's history, how many entries
+//! that makes and how far her device has counted are sealed inside it, under a key of the tenant: so whoever watches the database sees that somebody logged
 //! in, and not where her rows stand. Within hours all claims of an hour are opened together, and their entries are written in
 //! batches (`docs/adr/0011-what-rows-tell.md`).
 
@@ -15,11 +15,12 @@ use crate::row_size::{SEALED_EVENT_BYTES, sealed};
 use crate::seal::SealedChange;
 use crate::{KeyAbsent, Vault};
 
-const FORM: u8 = 1;
+const FORM: u8 = 2;
 const EVENT_ID_BYTES: usize = 32;
 const NAME_BYTES: usize = 16;
-/// Form, an event's id, expiry and sealed bytes, a counter's name and value.
-const CONTENT_BYTES: usize = 1 + EVENT_ID_BYTES + 8 + SEALED_EVENT_BYTES + NAME_BYTES + 8;
+const FACT_BYTES: usize = NAME_BYTES + 8;
+/// Form, an event's id, expiry and sealed bytes, name and value of a device's counter and of her history's head.
+const CONTENT_BYTES: usize = 1 + EVENT_ID_BYTES + 8 + SEALED_EVENT_BYTES + 2 * FACT_BYTES;
 
 const _: () = assert!(sealed(CONTENT_BYTES) <= Kind::SingleUse.max_sealed_bytes());
 
@@ -30,6 +31,8 @@ pub struct Carried {
     pub event: Option<SealedChange>,
     /// How far a device has counted.
     pub counter: Option<(FactName, u64)>,
+    /// How many entries the history has with this one.
+    pub head: Option<(FactName, u64)>,
 }
 
 impl Vault {
@@ -114,12 +117,14 @@ fn encode(carried: &Carried) -> Result<Vec<u8>, SealError> {
         }
         None => content.resize(1 + EVENT_ID_BYTES + 8 + SEALED_EVENT_BYTES, 0),
     }
-    let (name, value) = match &carried.counter {
-        Some((name, value)) => (*name.as_bytes(), *value),
-        None => ([0; NAME_BYTES], 0),
-    };
-    content.extend_from_slice(&name);
-    content.extend_from_slice(&value.to_be_bytes());
+    for fact in [&carried.counter, &carried.head] {
+        let (name, value) = match fact {
+            Some((name, value)) => (*name.as_bytes(), *value),
+            None => ([0; NAME_BYTES], 0),
+        };
+        content.extend_from_slice(&name);
+        content.extend_from_slice(&value.to_be_bytes());
+    }
     Ok(content)
 }
 
@@ -131,7 +136,7 @@ fn decode(tenant: TenantId, content: &[u8]) -> Option<Carried> {
     let (id, rest) = rest.split_at_checked(EVENT_ID_BYTES)?;
     let (expires_at, rest) = rest.split_first_chunk::<8>()?;
     let (sealed, rest) = rest.split_at_checked(SEALED_EVENT_BYTES)?;
-    let (name, value) = rest.split_first_chunk::<NAME_BYTES>()?;
+    let (counter, head) = rest.split_at_checked(FACT_BYTES)?;
     let expires_at = UnixSeconds::from_be_bytes(*expires_at);
     let event = if expires_at == 0 {
         None
@@ -146,7 +151,16 @@ fn decode(tenant: TenantId, content: &[u8]) -> Option<Carried> {
             },
         })
     };
+    Some(Carried {
+        event,
+        counter: decode_fact(counter)?,
+        head: decode_fact(head)?,
+    })
+}
+
+/// A fact, or that there is none; the outer `None` is no fact's bytes.
+fn decode_fact(bytes: &[u8]) -> Option<Option<(FactName, u64)>> {
+    let (name, value) = bytes.split_first_chunk::<NAME_BYTES>()?;
     let value = u64::from_be_bytes(value.try_into().ok()?);
-    let counter = (*name != [0; NAME_BYTES]).then(|| (FactName::from_bytes(*name), value));
-    Some(Carried { event, counter })
+    Some((*name != [0; NAME_BYTES]).then(|| (FactName::from_bytes(*name), value)))
 }

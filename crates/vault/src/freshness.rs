@@ -1,5 +1,5 @@
 //! Facts that must never go back: a device was revoked, a consent withdrawn, a person deleted; how far a device has counted;
-//! how long somebody is locked out.
+//! how long somebody is locked out; how long her history is.
 //!
 //! Each fact is a keyed name and a *floor*, a number that only rises. A tenant's facts form a [`FactMap`], whose root is a
 //! hash over all of them; each change of it is a sealed *step* in a register outside the database
@@ -42,11 +42,15 @@ pub enum FactKind {
     DevicesBlocked,
     /// The second in which this person's emergency code in force was set.
     BlockCode,
+    /// How many entries this person's history has had, and until when the newest is kept.
+    HistoryHead,
+    /// How often the PIN of this device has been tried, and since when that counts.
+    PinTries,
 }
 
 impl FactKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::PersonErased,
         Self::DeviceRevoked,
         Self::DeviceCounter,
@@ -56,6 +60,8 @@ impl FactKind {
         Self::DeviceLocked,
         Self::DevicesBlocked,
         Self::BlockCode,
+        Self::HistoryHead,
+        Self::PinTries,
     ];
 
     const fn code(self) -> u8 {
@@ -69,6 +75,8 @@ impl FactKind {
             Self::DeviceLocked => 7,
             Self::DevicesBlocked => 8,
             Self::BlockCode => 9,
+            Self::HistoryHead => 10,
+            Self::PinTries => 11,
         }
     }
 }
@@ -172,6 +180,22 @@ impl Vault {
     /// [`KeyAbsent`].
     pub fn block_code_set(&self, tenant: TenantId, person: PersonId) -> Result<FactName, KeyAbsent> {
         self.fact_name(tenant, FactKind::BlockCode, &[person.as_bytes()])
+    }
+
+    /// How many entries a person's history has had.
+    ///
+    /// # Errors
+    /// [`KeyAbsent`].
+    pub fn history_head(&self, tenant: TenantId, person: PersonId) -> Result<FactName, KeyAbsent> {
+        self.fact_name(tenant, FactKind::HistoryHead, &[person.as_bytes()])
+    }
+
+    /// How often the PIN of the device under this key has been tried.
+    ///
+    /// # Errors
+    /// [`KeyAbsent`].
+    pub fn pin_tries(&self, device: &Key) -> Result<FactName, KeyAbsent> {
+        self.fact_name(*device.tenant(), FactKind::PinTries, &[device.id()])
     }
 
     /// Up to when consents under this key are withdrawn.

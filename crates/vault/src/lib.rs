@@ -77,7 +77,7 @@ pub use person::{
 pub use random::{random, uuid_v7};
 pub use row_names::{DAY_SECONDS, Rows};
 pub use row_size::{MAX_CONSENT_BYTES, MAX_DEVICE_BYTES, MAX_EVENT_BYTES};
-pub use scope::{EncryptedToken, Mint, PersonAnswer, PersonScope, Plaintext, RecordFacts};
+pub use scope::{EncryptedToken, Erasure, Mint, PersonAnswer, PersonScope, Plaintext, RecordFacts};
 pub use seal::SealedChange;
 pub use signing_key::{KeyRole, KeyState, MAX_CERTIFICATE_BYTES, MAX_CERTIFICATES, TenantKey, TenantSigners};
 pub use succession::{MAX_SUCCESSION_BYTES, Succession, SuccessionError};

@@ -3,7 +3,7 @@
 use crate::error::{OpenError, PersonDataError, ScopeError, SealError};
 use crate::login_state::SealedState;
 use crate::moving::LookupKeys;
-use crate::scope::{EncryptedToken, PersonAnswer, RecordFacts};
+use crate::scope::{EncryptedToken, Erasure, PersonAnswer, RecordFacts};
 use crate::seal::SealedChange;
 use crate::vault::MovedLookup;
 
@@ -23,6 +23,7 @@ macro_rules! outbound {
 outbound!(
     (),
     EncryptedToken,
+    Erasure,
     SealedChange,
     SealedState,
     LookupKeys,

@@ -13,8 +13,8 @@ use crate::seal::{LENGTH_BYTES, OVERHEAD_BYTES};
 pub const MAX_DEVICE_BYTES: usize = 958;
 /// Most bytes of a consent record's content.
 pub const MAX_CONSENT_BYTES: usize = 382;
-/// Most bytes of an event's content.
-pub const MAX_EVENT_BYTES: usize = 302;
+/// Most bytes of an event's content: what, when, by whom and at which service, with its identifier and name.
+pub const MAX_EVENT_BYTES: usize = 344;
 
 /// Bytes of a person's padded claims; less the second wrapped key while her records move to a new data key, so that a record
 /// has the same size then.

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use jose::jwk::P256PublicKey;
 use jose::{Signer, UnixTime, jwe, jws};
-use store::{Key, Kind, Row, TenantId, UnixSeconds};
+use store::{Key, Kind, Row, TenantId, UnixSeconds, Write};
 use zeroize::Zeroizing;
 
 use crate::capability::{PersonCapability, Purpose};
@@ -45,6 +45,18 @@ pub struct EncryptedToken(String);
 
 /// Something for the eyes of the person herself: goes into the answer to her own request and nowhere else.
 pub struct PersonAnswer(Zeroizing<Vec<u8>>);
+
+/// The deletions that end an account. Keyed names, and nothing in them.
+#[derive(Debug)]
+pub struct Erasure(Vec<Write>);
+
+impl Erasure {
+    /// For the commit.
+    #[must_use]
+    pub fn into_writes(self) -> Vec<Write> {
+        self.0
+    }
+}
 
 /// How a token is signed and for whom it is encrypted.
 #[derive(Clone, Copy)]
@@ -170,6 +182,24 @@ impl<'p> PersonScope<'p> {
             return Err(PersonDataError::KvnrChanged.into());
         }
         self.seal_identity(data)
+    }
+
+    /// What deletes her ([`Vault::erase_person`]), at her own wish.
+    ///
+    /// # Errors
+    /// [`ScopeError::Purpose`] for a background task.
+    pub fn erase(&self) -> Result<Erasure, ScopeError> {
+        self.check_login("erase a person")?;
+        let writes = self
+            .vault
+            .erase_person(self.tenant(), self.person_id(), &self.claims.data.kvnr)?;
+        Ok(Erasure(writes))
+    }
+
+    /// Whether this is what is known about her already.
+    #[must_use]
+    pub fn is_known(&self, data: &PersonData) -> bool {
+        *data == self.claims.data
     }
 
     /// Seals her record again, unchanged, under the newest key generation.

@@ -7,7 +7,7 @@ use authenticator::Kvnr;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use jose::base64url;
-use store::{BlindIndex, Condition, Key, Row, TenantId, Write};
+use store::{BlindIndex, Condition, Key, Kind, Row, TenantId, UnixSeconds, Write};
 use zeroize::Zeroizing;
 
 use crate::Generation;
@@ -323,6 +323,32 @@ impl Vault {
         let key = self.device_key(tenant, &person, device)?;
         self.open_person_record(&opened.keys, &key, person.as_bytes(), row)
             .map(RecordFacts::new)
+    }
+
+    /// Seals an entry of a person's history. Whoever does something with her data writes it down; reading it takes the right to
+    /// her scope.
+    ///
+    /// # Errors
+    /// [`ScopeError`] if `identity` is not her record, or `key` is not where an event of hers stands.
+    pub fn seal_entry(
+        &self,
+        person: PersonId,
+        identity: &Row,
+        key: Key,
+        content: &[u8],
+        expires_at: UnixSeconds,
+    ) -> Result<SealedChange, ScopeError> {
+        let tenant = *key.tenant();
+        if key.kind() != Kind::Audit || !self.is_hers(tenant, &person, &key).map_err(OpenError::from)? {
+            return Err(OpenError::WrongKey {
+                expected: "event of this person",
+            }
+            .into());
+        }
+        let keys = self.open_data_keys(tenant, person, identity)?.keys;
+        let version = Row::version_after(None);
+        let sealed = self.seal_person_record(&keys.current, &key, person.as_bytes(), version, content)?;
+        Ok(SealedChange::put(key, None, sealed, Some(expires_at)))
     }
 
     pub(crate) fn tenant(&self, tenant: TenantId) -> Result<Arc<TenantKeyring>, KeyAbsent> {

@@ -261,11 +261,17 @@ fn claim_gives_back_what_it_carries_and_has_one_size() {
         Carried {
             event: event.clone(),
             counter: None,
+            ..Carried::default()
         },
-        Carried { event: None, counter },
+        Carried {
+            event: None,
+            counter,
+            head: counter,
+        },
         Carried {
             event: event.clone(),
             counter,
+            head: None,
         },
     ] {
         let claim = vault.claim_once(tenant(), &[9; 16], NOW.0, &carried).unwrap();
@@ -296,6 +302,7 @@ fn claim_that_was_changed_moved_or_made_elsewhere_does_not_open() {
     let carried = Carried {
         event: Some(event(&vault)),
         counter: None,
+        ..Carried::default()
     };
     let key = Key::single_use(tenant(), &[9; 16]);
     let stored = row(&vault.claim_once(tenant(), &[9; 16], NOW.0, &carried).unwrap());
@@ -336,6 +343,7 @@ fn claim_that_was_changed_moved_or_made_elsewhere_does_not_open() {
     let carried = Carried {
         event: Some(device),
         counter: None,
+        ..Carried::default()
     };
     assert!(vault.claim_once(tenant(), &[9; 16], NOW.0, &carried).is_err());
 }

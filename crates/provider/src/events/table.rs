@@ -167,6 +167,12 @@ pub const EVENTS: &[Event] = &[
         "a stored record does not open: changed, or moved from another person, kind, tenant or version. Nothing of it was used",
         "the disk or somebody on it changes records. Keep a copy of the database, restore, and find out who",
     ),
+    event(
+        "history_incomplete",
+        Alarm,
+        "somebody read her history, and entries are missing that have not expired. She was told",
+        "the disk or somebody on it takes records away: as `database_rewound`. After a restore of an older database it is that restore",
+    ),
     // Limits and anomalies.
     event(
         "limited",
@@ -323,6 +329,12 @@ pub const EVENTS: &[Event] = &[
         "`detail` says what",
     ),
     event("person_deleted", Count, "a person was deleted", "nothing"),
+    event(
+        "person_erased",
+        Count,
+        "a person has closed her health ID herself, with her card",
+        "leave her out of your next import: it would make a new health ID of what your register still has",
+    ),
     // Ordinary work.
     event(
         "relying_party_verified",

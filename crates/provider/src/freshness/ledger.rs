@@ -137,6 +137,11 @@ impl Ledger {
 
     /// When an allowance is full again, in microseconds since 1970; 0 where nothing is known.
     pub(crate) fn limit(&self, name: &FactName) -> u64 {
+        self.floor_of(name)
+    }
+
+    /// The floor of a fact, with what no flush has written yet; 0 where nothing is known.
+    pub(crate) fn floor_of(&self, name: &FactName) -> u64 {
         let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         let used = counters.get(name).copied().unwrap_or(0);
         used.max(self.facts().floor(name))

@@ -133,7 +133,7 @@ pub(super) async fn open(parts: &Parts, tenant: TenantId) -> Result<Ledger, Fres
     Ok(ledger)
 }
 
-/// Counters that devices have shown since the register was last written to: logins leave them in their claims, in case the process dies before the
+/// Counters that devices have shown, and entries that histories have got, since the register was last written to: logins leave them in their claims, in case the process dies before the
 /// next flush.
 async fn recount(parts: &Parts, tenant: TenantId, ledger: &Ledger) -> Result<(), FreshnessError> {
     let flushed = ledger.completed_at(&parts.vault).saturating_sub(FLUSH_SLACK_SECONDS);
@@ -141,7 +141,11 @@ async fn recount(parts: &Parts, tenant: TenantId, ledger: &Ledger) -> Result<(),
     let mut claims = Claims::of(&*parts.store, &parts.vault, tenant);
     let database = |error: store::StoreError| FreshnessError::Database(error.to_string());
     while let Some(page) = claims.next(|expires_at| expires_at >= since).await.map_err(database)? {
-        for (name, counter) in page.into_iter().filter_map(|carried| carried.counter) {
+        for (name, counter) in page
+            .into_iter()
+            .flat_map(|(_, carried)| [carried.counter, carried.head])
+            .flatten()
+        {
             ledger.recall(name, counter);
         }
     }

@@ -85,6 +85,20 @@ impl Harness {
         self.app().post_json(&url, &body, &[("cookie", cookie)]).await.unwrap()
     }
 
+    /// Anything that is asked of the account; `body` without the login.
+    pub async fn ask_account(&self, insurer: &Insurer, account: &Account, path: &str, body: &Value) -> HttpResponse {
+        let mut body = body.clone();
+        body["login"] = json!(account.login);
+        let url = format!("{}/account/{path}", insurer.issuer);
+        let headers = [("cookie", account.cookie.as_str())];
+        self.app().post_json(&url, &body, &headers).await.unwrap()
+    }
+
+    /// The newest page of her history, as she reads it.
+    pub async fn read_history(&self, insurer: &Insurer, account: &Account) -> Value {
+        wire::json(&self.ask_account(insurer, account, "history", &json!({})).await, 200)
+    }
+
     /// Takes a consent or a device back.
     pub async fn take_back(&self, insurer: &Insurer, account: &Account, what: &Value) -> HttpResponse {
         let mut body = what.clone();

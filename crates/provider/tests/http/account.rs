@@ -27,6 +27,16 @@ async fn she_sees_what_she_shares_and_which_devices_she_uses() {
     let service = harness.service();
     let ada = harness.ada().await;
     let empty = harness.account(&harness.path, &ada).await;
+    let data = ada.data();
+    let card = json!({
+        "kind": "health-card",
+        "insurer": "Testkasse Nord",
+        "ik": ada.ik,
+        "kvnr": ada.kvnr,
+        "name": data.display_name,
+        "birthdate": data.birthdate,
+    });
+    assert_eq!(empty.overview["cards"], json!([card]));
     assert!(empty.is_empty(), "{}", empty.overview);
     remembered(&harness, &service, &ada, &["birthdate", "urn:telematik:claims:email"]).await;
     harness.bound(&harness.path, &service, &ada, HIGH_CLASS).await;
@@ -55,6 +65,7 @@ async fn she_sees_what_she_shares_and_which_devices_she_uses() {
             "confirmed_at": NOW.0,
             "locked": false,
             "valid_until": NOW.0 + 30 * 86_400,
+            "last_used": null,
         })
     );
 }

@@ -1,0 +1,151 @@
+//! Writing an entry: numbered, sealed for her, and put into a claim, in one commit with whatever goes with it.
+//!
+//! Entries of one person are written one after the other, so that each has a number of its own. A number is remembered when its commit is durable;
+//! one whose commit was not answered is not used again, and the next entry says that it may be missing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jose::UnixTime;
+use store::{Condition, Row, TenantId, Write};
+use vault::freshness::FactName;
+use vault::{Carried, DAY_SECONDS, PersonId, SealedChange};
+
+use super::chain::{Head, Link};
+use super::{Entry, claim_expiry};
+use crate::core::{Committed, Core, StepProblem};
+use crate::{people, rng};
+
+/// Days an entry of a person's history is kept: one year. Its expiry stands in clear: it tells the day of a login, not its second.
+pub(crate) const EVENT_DAYS: u64 = 365;
+
+/// The day until which an entry of this moment is kept.
+pub(super) fn until_day(at: UnixTime) -> u32 {
+    u32::try_from((at.0 + EVENT_DAYS * DAY_SECONDS).div_ceil(DAY_SECONDS)).unwrap_or(u32::MAX)
+}
+
+/// Whose turn it is to write, for each person somebody writes about.
+#[derive(Default)]
+pub(super) struct Turns(Mutex<HashMap<FactName, Arc<tokio::sync::Mutex<Turn>>>>);
+
+/// What is left over from earlier turns.
+#[derive(Default)]
+struct Turn {
+    /// How many numbers after the head were given out whose commits were not answered.
+    unsure: u8,
+}
+
+impl Turns {
+    fn of(&self, name: FactName) -> Arc<tokio::sync::Mutex<Turn>> {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(name).or_default())
+    }
+
+    /// Forgets who nobody writes about, and nothing is left over from.
+    fn forget(&self, name: FactName, turn: Arc<tokio::sync::Mutex<Turn>>) {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // The map's and this one: nobody waits, and nobody can begin to while the map is locked.
+        let last = Arc::strong_count(&turn) == 2;
+        if last && turn.try_lock().is_ok_and(|turn| turn.unsure == 0) {
+            turns.remove(&name);
+        }
+    }
+}
+
+/// What is written, and where it waits to be delivered.
+pub(crate) struct Access {
+    pub(crate) entry: Entry,
+    /// The login it is of, claimed with it; or a random name.
+    pub(crate) claim: [u8; 16],
+    /// How far a device has counted.
+    pub(crate) counter: Option<(FactName, u64)>,
+}
+
+/// Writes an entry and what goes with it, in one commit. The claim is the commit's first condition. `identity` is her record.
+pub(crate) async fn record(
+    core: &Core,
+    tenant: TenantId,
+    person: PersonId,
+    identity: &Row,
+    access: &Access,
+    beside: Vec<SealedChange>,
+) -> Result<Committed, StepProblem> {
+    let name = core.vault.history_head(tenant, person)?;
+    let turn = core.history.turns.of(name);
+    let result = {
+        let mut turn = turn.lock().await;
+        let ledger = core.freshness.of(tenant).await?;
+        let head = Head::from_floor(ledger.floor_of(&name));
+        // No entry is kept shorter than the one before, whatever the clock does.
+        let next = Head {
+            number: head.number + 1 + u64::from(turn.unsure),
+            until_day: until_day(access.entry.at).max(head.until_day),
+        };
+        let link = Link {
+            number: next.number,
+            before: head.until_day,
+            unsure: turn.unsure,
+        };
+        let event_key = core
+            .vault
+            .event_key(tenant, &person, next.until_day, &rng::bytes(&*core.rng))?;
+        let until = u64::from(next.until_day) * DAY_SECONDS;
+        let event = core
+            .vault
+            .seal_entry(person, identity, event_key, &access.entry.encode(link), until)?;
+        let carried = Carried {
+            event: Some(event),
+            counter: access.counter,
+            head: Some((name, next.floor())),
+        };
+        let expires_at = claim_expiry(core.now());
+        let claim = core.vault.claim_once(tenant, &access.claim, expires_at, &carried)?;
+        let (conditions, writes): (Vec<Condition>, Vec<Write>) = std::iter::once(claim)
+            .chain(beside)
+            .map(|change| (change.condition, change.write))
+            .unzip();
+        // Whoever is cancelled while the database works leaves the number behind as one that may be missing.
+        let unsure = turn.unsure;
+        turn.unsure = unsure.saturating_add(1);
+        let committed = core.commit(&conditions, &writes).await;
+        match &committed {
+            Ok(Committed::Yes) => {
+                turn.unsure = 0;
+                ledger.shown(name, next.floor());
+                core.history.waiting.add(tenant, event_key.id(), access.claim);
+            }
+            Ok(Committed::Conflict(_)) => turn.unsure = unsure,
+            Err(_) => {}
+        }
+        committed
+    };
+    core.history.turns.forget(name, turn);
+    result
+}
+
+/// Writes an entry that goes with nothing else. Durable when this returns.
+pub(crate) async fn note(core: &Core, tenant: TenantId, person: PersonId, entry: Entry) -> Result<(), StepProblem> {
+    let claim = rng::bytes(&*core.rng);
+    note_once(core, tenant, person, claim, entry).await
+}
+
+/// Writes an entry unless this login has one already: it was redeemed, or ended before. Whoever tries to go on with it is refused from now on.
+pub(crate) async fn note_once(
+    core: &Core,
+    tenant: TenantId,
+    person: PersonId,
+    claim: [u8; 16],
+    entry: Entry,
+) -> Result<(), StepProblem> {
+    let key = person.identity_key(tenant);
+    let Some(identity) = core.store.load(&[key]).await?.into_iter().next().flatten() else {
+        return Err(people::account_closed());
+    };
+    let access = Access {
+        entry,
+        claim,
+        counter: None,
+    };
+    record(core, tenant, person, &identity, &access, Vec::new()).await?;
+    Ok(())
+}
