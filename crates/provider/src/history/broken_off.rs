@@ -25,8 +25,11 @@ struct Begun {
     entry: Entry,
 }
 
+/// When it is due, at which insurer, and the claim's name.
+type Due = (UnixTime, TenantId, [u8; 16]);
+
 #[derive(Default)]
-pub(super) struct BrokenOff(Mutex<BTreeMap<(UnixTime, TenantId, [u8; 16]), Begun>>);
+pub(super) struct BrokenOff(Mutex<BTreeMap<Due, Begun>>);
 
 impl BrokenOff {
     fn add(&self, due: UnixTime, tenant: TenantId, login: [u8; 16], begun: Begun) {
