@@ -178,6 +178,26 @@ test('two tabs of one wallet answer two requests at once', async () => {
   await context.close();
 });
 
+test('a passkey instead of a key: set up with the card, and it opens the account', async () => {
+  const { context, page, wrong } = await fresh();
+  const session = await context.newCDPSession(page);
+  await session.send('WebAuthn.enable');
+  const options = { protocol: 'ctap2', ctap2Version: 'ctap2_1', transport: 'internal', hasResidentKey: true, hasUserVerification: true, hasPrf: true };
+  await session.send('WebAuthn.addVirtualAuthenticator', { options: { ...options, isUserVerified: true, automaticPresenceSimulation: true } });
+  await toName(page);
+  await page.getByRole('checkbox').first().check();
+  await press(page, 'I agree, set up device');
+  await card(page);
+  await heading(page, 'Done. This device is set up.');
+  // A reload forgets the card's login.
+  await page.goto(`${wallet}#/devices`);
+  await page.reload();
+  await page.locator('main button').first().click();
+  await page.getByText('Chrome').first().waitFor();
+  assert.deepEqual(wrong, []);
+  await context.close();
+});
+
 test('the wallet can be installed', async () => {
   const profile = mkdtempSync(join(tmpdir(), 'wallet-profile-'));
   const context = await chromium.launchPersistentContext(profile, { ...launching, locale: 'en-GB' });
