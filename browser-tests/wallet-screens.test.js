@@ -53,6 +53,17 @@ async function open(options = {}) {
 }
 
 const show = (page, name, language = 'de') => page.evaluate(([name, language]) => window.gallery.show(name, language), [name, language]);
+/** What is reached by a tap only, at every width. */
+async function photograph(page, name) {
+  for (const width of widths) {
+    await page.setViewportSize({ width, height: 800 });
+    const over = await sideways(page);
+    assert.ok(over <= 0, `${name} scrolls sideways by ${over} px at ${width} px`);
+    await page.screenshot({ path: `${screenshots}/wallet-${name}.${width}.png`, fullPage: true });
+  }
+  await page.setViewportSize({ width: 390, height: 844 });
+}
+
 const pressed = (page) => page.evaluate(() => window.gallery.pressed());
 const sideways = (page) => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
 
@@ -284,6 +295,9 @@ test('what cannot be taken back is asked first, in a dialog that keeps the keybo
   const dialog = page.getByRole('dialog', { name: '„Tablet in der Küche“ entfernen?' });
   await dialog.waitFor();
   assert.equal(await violations(page), '');
+  await page.keyboard.press('Enter');
+  assert.deepEqual(await pressed(page), [], 'a second Enter is no answer');
+  await photograph(page, 'dialog-remove');
   for (let step = 0; step < 6; step++) {
     await page.keyboard.press('Tab');
     assert.ok(await dialog.evaluate((e) => e.contains(document.activeElement) || document.activeElement === document.body), 'the focus stays in the dialog');
@@ -302,6 +316,7 @@ test('what cannot be taken back is asked first, in a dialog that keeps the keybo
   assert.deepEqual(await pressed(page), [], 'not before the word is typed');
   await page.getByLabel('Schreiben Sie zur Sicherheit „löschen“').fill('Löschen');
   assert.equal(await violations(page), '');
+  await photograph(page, 'dialog-erase');
   await page.getByRole('button', { name: 'Ja, Konto löschen' }).click();
   assert.deepEqual(await pressed(page), ['erase']);
   await page.close();
@@ -329,6 +344,21 @@ async function arrive(page, name) {
   await title.waitFor();
   await page.waitForFunction(() => document.activeElement?.tagName === 'H1', null, { timeout: 3_000 });
 }
+
+test('the way out for a person without a PIN takes the focus with it, there and back', async () => {
+  const page = await open();
+  for (const name of ['start', 'enrol-prepare', 'card-pin']) {
+    await show(page, name);
+    const title = await page.getByRole('heading', { level: 1 }).innerText();
+    await pressKey(page, 'button', 'Ich habe keine PIN');
+    await arrive(page, 'So kommen Sie zu Ihrer PIN');
+    assert.equal(await violations(page), '');
+    if (name === 'start') await photograph(page, 'pin-missing');
+    await pressKey(page, 'button', 'Zurück');
+    await arrive(page, title);
+  }
+  await page.close();
+});
 
 test('enrolling and logging in need nothing but a keyboard', { skip: process.env.PORTAL ? false : 'no sandbox' }, async () => {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'de-DE' });

@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks';
 import type { CardStep, ReadableCard } from '../app/model.ts';
 import { Progress } from './enrol.tsx';
-import { Button, Buttons, Field, Form, SecretField, Title, type Props } from './parts.tsx';
+import { Button, Buttons, Field, Form, SecretField, Title, useArrival, type Props } from './parts.tsx';
 import { ProblemNotice, ProblemScreen } from './problem.tsx';
 import { PinMissing } from './start.tsx';
 
@@ -15,6 +15,7 @@ export function Card(props: Props & { step: CardStep }) {
   const { state, act, t, step } = props;
   const [changing, setChanging] = useState(false);
   const [pinMissing, setPinMissing] = useState(false);
+  useArrival(`${changing} ${pinMissing}`);
   if (state.reader === 'none') return <ProblemScreen {...props} problem={NO_READER} />;
   if (pinMissing) return <PinMissing {...props} onBack={() => setPinMissing(false)} />;
   const card = step.cards.find((entry) => entry.id === step.chosen) ?? (step.cards.length === 1 ? step.cards[0] : undefined);

@@ -2,7 +2,7 @@
 
 import { useState } from 'preact/hooks';
 import { browserClass } from '../app/enrolment.ts';
-import { Button, Buttons, Check, Code, Field, Form, Notice, Title, type Props } from './parts.tsx';
+import { Button, Buttons, Check, Code, Field, Form, Notice, Title, useArrival, type Props } from './parts.tsx';
 import { PinMissing } from './start.tsx';
 import { ProblemNotice } from './problem.tsx';
 
@@ -70,6 +70,7 @@ export function Progress({ now, t }: { now: number; t: Props['t'] }) {
 function Prepare(props: Props) {
   const { state, act, t } = props;
   const [pinMissing, setPinMissing] = useState(false);
+  useArrival(`${pinMissing}`);
   if (pinMissing) return <PinMissing {...props} onBack={() => setPinMissing(false)} />;
   return (
     <>

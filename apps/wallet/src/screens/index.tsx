@@ -54,7 +54,7 @@ export function Wallet(props: Props) {
           {state.route !== 'start' && state.phase === 'ready' && <HomeLink {...props} />}
         </div>
       </header>
-      <main class="page" id="main" ref={main} aria-busy={state.busy !== null ? 'true' : undefined}>
+      <main class="page" id="main" ref={main}>
         {!state.online && (
           <p class="notice warn" role="status">
             {t.common.offline}

@@ -16,6 +16,17 @@ export function Title({ children }: { children: ComponentChildren }) {
   );
 }
 
+/** Where a screen changes by itself, without the shell: the focus goes to the heading as it does everywhere. Not at first. */
+export function useArrival(at: string): void {
+  const shown = useRef(at);
+  useEffect(() => {
+    if (shown.current === at) return;
+    shown.current = at;
+    window.scrollTo(0, 0);
+    document.getElementById('title')?.focus();
+  }, [at]);
+}
+
 type ButtonProps = {
   children: ComponentChildren;
   onPress?: () => void;
@@ -196,6 +207,8 @@ export function Confirm({ title, children, yes, no, onYes, onNo, danger = true }
   useLayoutEffect(() => {
     const open = dialog.current;
     open?.showModal();
+    // Not to the first button: a second Enter must not be the answer.
+    open?.querySelector('h2')?.focus();
     return () => open?.close();
   }, []);
   return (
@@ -207,7 +220,9 @@ export function Confirm({ title, children, yes, no, onYes, onNo, danger = true }
         onNo();
       }}
     >
-      <h2 id={id}>{title}</h2>
+      <h2 id={id} tabIndex={-1}>
+        {title}
+      </h2>
       {children}
       <Buttons>
         <Button look={danger ? 'danger' : 'strong'} onPress={onYes}>

@@ -2,7 +2,7 @@
 
 import { useState } from 'preact/hooks';
 import type { Route } from '../app/model.ts';
-import { Button, Buttons, Contact, Notice, Section, Title, type Props } from './parts.tsx';
+import { Button, Buttons, Contact, Notice, Section, Title, useArrival, type Props } from './parts.tsx';
 import { Reminder } from './timers.tsx';
 
 /** In the order of how often they are needed. */
@@ -20,6 +20,7 @@ const PLACES: Exclude<Route, 'start' | 'enrol' | 'request' | 'not-found'>[] = [
 
 export function Start(props: Props) {
   const [pinMissing, setPinMissing] = useState(false);
+  useArrival(`${pinMissing}`);
   if (props.state.device) return <Home {...props} />;
   if (pinMissing) return <PinMissing {...props} onBack={() => setPinMissing(false)} />;
   return <Before {...props} onPinMissing={() => setPinMissing(true)} />;

@@ -462,7 +462,7 @@ export const simple: Texts = {
     nameHint: 'Zum Beispiel: „Mein Handy“.',
     nameEmpty: 'Bitte geben Sie dem Gerät einen Namen.',
     kindPasskey: 'Mit Finger, Gesicht oder Geräte-PIN',
-    kindPasskeyHelp: 'Ihr Gerät fragt jedes Mal. Das heißt Passkey.',
+    kindPasskeyHelp: 'Ihr Gerät fragt jedes Mal. Das heißt Passkey. Mancher Passkey gilt nur für die Seiten Ihrer Kasse.',
     resumed: 'Schön, dass Sie wieder da sind. Es geht weiter.',
     drop: 'Von vorn anfangen',
     consentTitle: 'Das ist wichtig',

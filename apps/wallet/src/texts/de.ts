@@ -458,7 +458,7 @@ export const de = {
     nameHint: 'Damit Sie es in der Liste erkennen. Zum Beispiel: „Mein Handy“.',
     nameEmpty: 'Bitte geben Sie dem Gerät einen Namen.',
     kindPasskey: 'Mit Finger, Gesicht oder Geräte-PIN',
-    kindPasskeyHelp: 'Ihr Gerät fragt bei jeder Anmeldung nach. Das heißt Passkey.',
+    kindPasskeyHelp: 'Ihr Gerät fragt bei jeder Anmeldung nach. Das heißt Passkey. Mancher Passkey gilt nur für die Seiten Ihrer Krankenkasse.',
     resumed: 'Willkommen zurück. Es geht dort weiter, wo Sie waren.',
     drop: 'Von vorn beginnen',
     consentTitle: 'Das müssen Sie wissen',

@@ -459,7 +459,7 @@ export const en: Texts = {
     nameHint: 'So that you know it in the list. For example: “My phone”.',
     nameEmpty: 'Please give the device a name.',
     kindPasskey: 'With finger, face or device PIN',
-    kindPasskeyHelp: 'Your device asks at every login. This is called a passkey.',
+    kindPasskeyHelp: 'Your device asks at every login. This is called a passkey. Some passkeys work only for your insurer’s own pages.',
     resumed: 'Welcome back. You go on where you were.',
     drop: 'Start from the beginning',
     consentTitle: 'What you should know',
