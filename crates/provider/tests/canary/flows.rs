@@ -55,7 +55,7 @@ async fn by_card(stage: &Stage, at: &Insurer, canary: &Canary, person: &Person) 
     let mut binding = device.binding(&challenged, &answered, HIGH_CLASS);
     binding["name"] = json!(name);
     let bound = wire::json(&harness.api(at, "/devices", &binding).await, 201);
-    assert_eq!(members(&bound), ["device", "valid_until"]);
+    assert_eq!(members(&bound), ["class", "device", "findings", "valid_until"]);
     device.handle = bound["device"].as_str().unwrap().to_owned();
     let all = answered.names("voluntary");
     let code = harness.approved_and_remembered(at, &answered, &all).await;
