@@ -202,6 +202,24 @@ test('in forced colours every button keeps its edge, and nothing moves when moti
   await calm.close();
 });
 
+test('every reason says what happened and what to do, gives the code to read out, and has a button that does it', async () => {
+  const page = await open();
+  const reasons = names.filter((name) => name.startsWith('reason-'));
+  assert.ok(reasons.length > 45);
+  const told = new Map();
+  for (const name of reasons) {
+    await show(page, name);
+    const said = await page.evaluate(() => document.querySelector('main').innerText);
+    const [title, help] = said.split('\n').filter(Boolean);
+    assert.ok(!told.has(title + help), `${name} says the same as ${told.get(title + help)}`);
+    told.set(title + help, name);
+    assert.ok(said.includes('BCDF'), `${name}: the code`);
+    await page.evaluate(() => document.querySelector('main .buttons button').click());
+    assert.ok((await pressed(page)).length > 0, `${name}: its button does nothing`);
+  }
+  await page.close();
+});
+
 test('what is wrong with a field is said at the field, and nothing is sent', async () => {
   const page = await open();
   const field = page.getByLabel('PIN Ihrer Gesundheitskarte');

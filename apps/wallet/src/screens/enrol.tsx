@@ -141,7 +141,13 @@ function Name({ state, act, t }: Props) {
         </Notice>
         <Buttons>
           <Button submit>{t.enrol.consentAgree}</Button>
-          <Button look="equal" onPress={() => act.dropEnrolment()}>
+          <Button
+            look="equal"
+            onPress={() => {
+              act.dropEnrolment();
+              act.go('start');
+            }}
+          >
             {t.enrol.consentRefuse}
           </Button>
           <Button look="link" onPress={() => act.backInEnrolment()}>

@@ -77,7 +77,14 @@ function step(reason: Reason, state: State, act: Actions): [Step, () => void] {
   const next = (NEXT as Partial<typeof NEXT>)[reason] ?? 'again';
   switch (next) {
     case 'again':
-      return [next, () => act.retry()];
+      // Where there is nothing to be done again, the screen below is.
+      return [
+        next,
+        () => {
+          act.dismiss();
+          act.retry();
+        },
+      ];
     case 'use-card':
       return [next, () => (asked ? act.answerWithCard() : act.openAccount('card'))];
     case 'enrol':
@@ -128,6 +135,20 @@ export function ProblemNotice({ problem, t }: { problem: Problem; t: Translate }
 
 /** A problem that takes the whole screen. `backHome`: besides the next step, the way to the overview. */
 export function ProblemScreen({ problem, state, act, t }: Props & { problem: Problem }) {
+  if (state.phase === 'stopped') {
+    // Nothing runs yet that could do anything.
+    return (
+      <>
+        <Title>{wordsFor(t, problem.reason).title}</Title>
+        <div class="notice bad">
+          <Details problem={problem} t={t} />
+        </div>
+        <Buttons>
+          <Button onPress={() => location.reload()}>{t.common.reload}</Button>
+        </Buttons>
+      </>
+    );
+  }
   const [name, go] = step(problem.reason, state, act);
   const back = state.route === 'request' && state.request?.back !== null && state.request !== null;
   return (
@@ -138,7 +159,7 @@ export function ProblemScreen({ problem, state, act, t }: Props & { problem: Pro
       </div>
       <Buttons>
         {name === 'home' && back ? <Button onPress={() => act.goBack()}>{t.steps['to-service']}</Button> : <Button onPress={go}>{t.steps[name]}</Button>}
-        {name !== 'home' && state.phase !== 'stopped' && (
+        {name !== 'home' && (
           <Button
             look="calm"
             onPress={() => {

@@ -344,6 +344,7 @@ export const simple: Texts = {
   otherClaim: 'Noch eine Angabe',
   otherEvent: 'Etwas anderes',
   common: {
+    reload: 'Seite neu laden',
     next: 'Weiter',
     back: 'Zurück',
     cancel: 'Aufhören',

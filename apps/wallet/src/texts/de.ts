@@ -153,7 +153,7 @@ const reasons: ReasonTexts = {
   },
   'answer-not-genuine': {
     title: 'Diese Anfrage ist nicht echt',
-    help: 'Sie kommt nicht von Ihrer Krankenkasse. Wir haben sie gestoppt. Geben Sie auch sonst nirgends Ihre PIN ein und rufen Sie Ihre Krankenkasse an.',
+    help: 'Sie kommt nicht von Ihrer Krankenkasse. Wir haben sie gestoppt. Geben Sie Ihre PIN jetzt nirgends ein. Rufen Sie Ihre Krankenkasse an.',
   },
   'other-tab': {
     title: 'Die App ist in einem anderen Fenster offen',
@@ -340,6 +340,7 @@ export const de = {
   otherClaim: 'Weitere Angabe',
   otherEvent: 'Anderer Vorgang',
   common: {
+    reload: 'Seite neu laden',
     next: 'Weiter',
     back: 'Zurück',
     cancel: 'Abbrechen',

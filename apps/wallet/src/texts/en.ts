@@ -154,7 +154,7 @@ const reasons: ReasonTexts = {
   },
   'answer-not-genuine': {
     title: 'This request is not genuine',
-    help: 'It does not come from your insurer. We have stopped it. Do not type your PIN anywhere else, and call your insurer.',
+    help: 'It does not come from your insurer. We have stopped it. Do not type your PIN anywhere now. Call your insurer.',
   },
   'other-tab': {
     title: 'The app is open in another window',
@@ -341,6 +341,7 @@ export const en: Texts = {
   otherClaim: 'Further item',
   otherEvent: 'Something else',
   common: {
+    reload: 'Load the page again',
     next: 'Continue',
     back: 'Back',
     cancel: 'Cancel',
