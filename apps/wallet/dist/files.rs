@@ -1,25 +1,25 @@
 // Written by the build of apps/wallet.
 &[
     File {
-        path: "assets/de-DEjIYYoV.js",
+        path: "assets/de-DCP87BwR.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/de-DEjIYYoV.js"),
-        gzip: Some(include_bytes!("assets/de-DEjIYYoV.js.gz")),
+        bytes: include_bytes!("assets/de-DCP87BwR.js"),
+        gzip: Some(include_bytes!("assets/de-DCP87BwR.js.gz")),
     },
     File {
-        path: "assets/de-simple-GudukgIV.js",
+        path: "assets/de-simple-D9M2GsvX.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/de-simple-GudukgIV.js"),
-        gzip: Some(include_bytes!("assets/de-simple-GudukgIV.js.gz")),
+        bytes: include_bytes!("assets/de-simple-D9M2GsvX.js"),
+        gzip: Some(include_bytes!("assets/de-simple-D9M2GsvX.js.gz")),
     },
     File {
-        path: "assets/en-B3ZZBn4D.js",
+        path: "assets/en-iZbsyujb.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/en-B3ZZBn4D.js"),
-        gzip: Some(include_bytes!("assets/en-B3ZZBn4D.js.gz")),
+        bytes: include_bytes!("assets/en-iZbsyujb.js"),
+        gzip: Some(include_bytes!("assets/en-iZbsyujb.js.gz")),
     },
     File {
         path: "assets/index-BQNP1nmM.css",
@@ -29,11 +29,11 @@
         gzip: Some(include_bytes!("assets/index-BQNP1nmM.css.gz")),
     },
     File {
-        path: "assets/index-CLfQrF8F.js",
+        path: "assets/index-IFHZSzvk.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/index-CLfQrF8F.js"),
-        gzip: Some(include_bytes!("assets/index-CLfQrF8F.js.gz")),
+        bytes: include_bytes!("assets/index-IFHZSzvk.js"),
+        gzip: Some(include_bytes!("assets/index-IFHZSzvk.js.gz")),
     },
     File {
         path: "icon-192.png",
