@@ -2,7 +2,7 @@
 // closing, work without network. Whatever the page's policy forbids and the page tried, fails the test.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -64,16 +64,18 @@ async function toName(page) {
   await heading(page, 'Set up this device');
 }
 
-async function card(page) {
-  await page.locator('.choice-list button').first().click();
+const lena = 'Lena Beispiel';
+
+async function card(page, person) {
+  await page.locator('.choice-list button').filter({ hasText: person }).click();
   await page.getByLabel('PIN of your health card').fill(pin);
   await press(page, 'Continue');
 }
 
-async function enrol(page) {
+async function enrol(page, person = lena) {
   await toName(page);
   await press(page, 'I agree, set up device');
-  await card(page);
+  await card(page, person);
   await heading(page, 'Done. This device is set up.');
 }
 
@@ -86,7 +88,7 @@ async function requestOf(page) {
   return `${wallet}${new URL(link).search}`;
 }
 
-test('a first visit: enrol with the card, log in at the record', async () => {
+test('a first visit: enrol with the card, log in at the record, find it in the history', async () => {
   const { context, page, wrong } = await fresh();
   await enrol(page);
   await page.goto(await requestOf(page));
@@ -95,6 +97,12 @@ test('a first visit: enrol with the card, log in at the record', async () => {
   await press(page, 'Log in');
   await page.waitForURL(/\/account$/);
   assert.ok((await page.locator('table.claims tbody tr').count()) > 0, 'the record knows her');
+  await page.goto(`${wallet}#/history`);
+  await press(page, 'Log in');
+  const entry = page.getByRole('article').filter({ hasText: 'Patientenakte' }).first();
+  await entry.waitFor();
+  assert.match(await entry.innerText(), /health insurance number/i, 'names of what was shared');
+  assert.equal((await page.locator('main').innerText()).match(/[A-Z]\d{9}/), null, 'and no values');
   assert.deepEqual(wrong, []);
   await context.close();
 });
@@ -122,6 +130,9 @@ test('without network the wallet opens, shows what it keeps, and has cached noth
     await page.locator('main h1').waitFor();
     assert.ok((await page.locator('main').innerText()).length > 80, `${place} says something`);
   }
+  await page.goto(`${wallet}#/cards`);
+  await page.reload();
+  await page.getByText('Lena').first().waitFor();
   const cached = await page.evaluate(async () => {
     const names = await caches.keys();
     const requests = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
@@ -149,7 +160,7 @@ test('a tab closed in the middle loses nothing: neither an enrolment nor a reque
   await heading(second, 'Set up this device');
   assert.equal(await second.getByLabel('Name of this device').inputValue(), 'My own phone');
   await press(second, 'I agree, set up device');
-  await card(second);
+  await card(second, lena);
   await heading(second, 'Done. This device is set up.');
 
   const third = await context.newPage();
@@ -178,7 +189,31 @@ test('two tabs of one wallet answer two requests at once', async () => {
   await context.close();
 });
 
-test('a passkey instead of a key: set up with the card, and it opens the account', async () => {
+test('a copy of her data, then nothing of it: export and erase', async () => {
+  const { context, page, wrong } = await fresh({ acceptDownloads: true });
+  // Not the person of the other tests: the insurer does not know this one any more afterwards.
+  const gone = 'Jürgen Groß-Weiß';
+  await enrol(page, gone);
+  await page.goto(`${wallet}#/data`);
+  await page.reload();
+  await press(page, 'Log in');
+  const downloading = page.waitForEvent('download');
+  await press(page, 'Download everything');
+  const copy = JSON.parse(readFileSync(await (await downloading).path(), 'utf8'));
+  assert.match(JSON.stringify(copy), /Jürgen/, 'the copy is about her');
+  await press(page, 'Delete account');
+  await page.getByRole('textbox').fill('delete');
+  await press(page, 'Yes, delete account');
+  await card(page, gone);
+  await heading(page, 'Your account is deleted');
+  await page.goto(wallet);
+  await page.reload();
+  await page.getByRole('button', { name: 'Start now' }).waitFor();
+  assert.deepEqual(wrong, []);
+  await context.close();
+});
+
+test('a passkey instead of a key: it opens the account, and without network what it wraps', async () => {
   const { context, page, wrong } = await fresh();
   const session = await context.newCDPSession(page);
   await session.send('WebAuthn.enable');
@@ -187,13 +222,22 @@ test('a passkey instead of a key: set up with the card, and it opens the account
   await toName(page);
   await page.getByRole('checkbox').first().check();
   await press(page, 'I agree, set up device');
-  await card(page);
+  await card(page, lena);
   await heading(page, 'Done. This device is set up.');
   // A reload forgets the card's login.
   await page.goto(`${wallet}#/devices`);
   await page.reload();
   await page.locator('main button').first().click();
   await page.getByText('Chrome').first().waitFor();
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await context.setOffline(true);
+  await page.goto(`${wallet}#/cards`);
+  await page.reload();
+  await page.getByRole('button', { name: 'Log in', exact: true }).waitFor();
+  assert.equal(await page.getByText('Lena').count(), 0, 'nothing of her without the passkey');
+  await press(page, 'Log in');
+  await page.getByText('Lena').first().waitFor();
+  await context.setOffline(false);
   assert.deepEqual(wrong, []);
   await context.close();
 });

@@ -8,7 +8,7 @@ import * as read from './account-answers.ts';
 import type { CardSteps } from './card-step.ts';
 import { closedAccount } from './initial.ts';
 import type { Account, CardStep, Doing, Done, Problem } from './model.ts';
-import { Trouble } from './problem.ts';
+import { Trouble, problemOf } from './problem.ts';
 import type { Tools } from './tools.ts';
 
 export class AccountSession {
@@ -24,9 +24,14 @@ export class AccountSession {
   open(by: 'device' | 'card'): void {
     if (by === 'card') return this.#withCard('account', async (login) => this.opened(login, 'card'));
     void this.#do('loading-account', async () => {
-      const kept = await this.tools.key.kept();
-      if (kept?.wraps && !this.tools.store.state.online) return this.#unlock(kept);
-      await this.opened(sealed(await account(this.tools, 'device')), 'device');
+      try {
+        await this.opened(sealed(await account(this.tools, 'device')), 'device');
+      } catch (error) {
+        const { reason } = problemOf(error);
+        const kept = reason === 'offline' || reason === 'timeout' ? await this.tools.key.kept() : undefined;
+        if (!kept?.wraps) throw error;
+        await this.#unlock(kept);
+      }
     });
   }
 

@@ -464,7 +464,7 @@ test('what is kept of her account opens offline: by itself for a key of this bro
   await settled(first);
   const later = await tab(other.browser, other.insurer, other.reader, other.now, undefined, passkeys);
   expect(later.store.state.snapshot).toBeNull();
-  later.store.set({ online: false });
+  other.insurer.fault('auth/challenge', 'lost');
   const before = other.insurer.asked.length;
   later.act.openAccount('device');
   await settled(later);
