@@ -29,11 +29,11 @@
         gzip: Some(include_bytes!("assets/index-BQNP1nmM.css.gz")),
     },
     File {
-        path: "assets/index-IFHZSzvk.js",
+        path: "assets/index-ChwvhAkm.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/index-IFHZSzvk.js"),
-        gzip: Some(include_bytes!("assets/index-IFHZSzvk.js.gz")),
+        bytes: include_bytes!("assets/index-ChwvhAkm.js"),
+        gzip: Some(include_bytes!("assets/index-ChwvhAkm.js.gz")),
     },
     File {
         path: "icon-192.png",
