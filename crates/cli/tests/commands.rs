@@ -196,3 +196,32 @@ fn policy_cases_are_answered_one_a_line() {
     drop(input);
     assert!(process.wait().unwrap().success());
 }
+
+#[test]
+fn doctor_links_ends_with_1_for_defects_and_with_2_for_words_that_name_no_app() {
+    let nobody = healthid(&["doctor", "links", "https://localhost:1/auth"]);
+    let told = String::from_utf8_lossy(&nobody.stdout).into_owned();
+    assert_eq!(nobody.status.code(), Some(1), "{told}");
+    for words in [
+        "[android.unreachable]",
+        "[ios.unreachable]",
+        "[address.port]",
+        "expected",
+        "to do",
+        "[fact.ios]",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert_eq!(stderr(&nobody).trim(), "healthid: 3 defects");
+    for words in [
+        &["--android", "app"][..],
+        &["--android", "de.insurer.app:AB:CD"],
+        &["--ios", "de.insurer.app"],
+        &["--unknown"],
+    ] {
+        let words = [&["doctor", "links", "https://localhost:1/auth"], words].concat();
+        assert_eq!(healthid(&words).status.code(), Some(2), "{words:?}");
+    }
+    let none = healthid(&["doctor", "links", "somewhere"]);
+    assert_eq!(none.status.code(), Some(1));
+}
