@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use authenticator::app_links::Apps;
+use authenticator::passkey::{AllowedAuthenticator, PasskeyPolicy};
 use authenticator::policy::{AuthenticationPolicy, DeviceClassRule, DeviceEvidence};
 use authenticator::{Acr, Ik};
 use axum::body::Bytes;
@@ -59,6 +60,7 @@ pub(super) fn tenants(
     let card_trust = Arc::new(cards.trust(&options.foreign_cards, now)?);
     let mut policy = AuthenticationPolicy {
         device_classes: device_classes(),
+        passkeys: passkeys(),
         ..AuthenticationPolicy::default()
     };
     if options.single_sign_on {
@@ -94,6 +96,17 @@ pub(super) fn tenants(
         }
     };
     Ok(Insurer::ALL.map(tenant).into())
+}
+
+/// The model that Chromium's virtual authenticators say they are. Its attestation key is public, so its word is worth nothing: here it stands for
+/// the makers an insurer would name, and both kinds of passkeys can be tried in a browser.
+fn passkeys() -> PasskeyPolicy {
+    PasskeyPolicy {
+        authenticators: vec![AllowedAuthenticator {
+            aaguid: "01020304-0506-0708-0102-030405060708".to_owned(),
+            roots: vec![include_str!("../../assets/chromium-virtual-authenticator.pem").to_owned()],
+        }],
+    }
 }
 
 /// As by default, but here every phone is believed what it claims to be.
