@@ -81,7 +81,11 @@ export class AccountSession {
   }
 
   lockDevice(device: string): void {
-    void this.#changed('device-locked', () => this.#call('account/devices', { device, action: 'lock' }));
+    void this.#changed('device-locked', async () => {
+      await this.#call('account/devices', { device, action: 'lock' });
+      // What this device opened closes with it.
+      if (this.#isThis(device) && this.tools.store.state.account.by === 'device') this.close();
+    });
   }
 
   removeDevice(device: string): void {
@@ -90,6 +94,7 @@ export class AccountSession {
       if (!this.#isThis(device)) return;
       await this.tools.key.drop();
       this.tools.store.set({ device: null });
+      if (this.tools.store.state.account.by === 'device') this.close();
     });
   }
 
@@ -194,7 +199,7 @@ export class AccountSession {
   async #changed(done: Done, work: () => Promise<unknown>): Promise<void> {
     await this.#do('changing', async () => {
       await work();
-      await this.#overview();
+      if (this.tools.store.state.account.state === 'open') await this.#overview();
       this.tools.store.set({ done });
     });
   }

@@ -23,6 +23,9 @@ const ENDING: ReadonlySet<Reason> = new Set<Reason>([...REFUSED_FOR_GOOD, 'answe
 /** The one that ends a machine and not the login: the same login is asked about anew. */
 const ASKED_ANEW: Reason = 'challenge-expired';
 
+/** After these the device does not answer this request; the card does. */
+const CARD_ONLY: ReadonlySet<Reason> = new Set<Reason>(['level-too-low', 'device-locked', 'device-blocked', 'device-not-admitted', 'device-cloned']);
+
 function ends(reason: Reason): boolean {
   return ENDING.has(reason) && reason !== ASKED_ANEW;
 }
@@ -239,14 +242,13 @@ export class Requests {
       store.set({ device: null });
       this.refresh();
     }
-    const isRefusedLevel = problem.reason === 'level-too-low' || problem.reason === 'device-due' || problem.reason === 'device-locked';
     // Who she is stands only in the run: only after she was asked what to share it is gone on with.
     const goesOn = step === 'decide' && this.#run?.want.want === 'decide';
     if (!goesOn) this.#run = undefined;
     this.#change({
       step: step === 'decide' && !goesOn ? 'ask' : step,
       problem,
-      ...(isRefusedLevel ? { deviceAnswers: problem.reason === 'device-due' ? 'due' : 'card-needed' } : {}),
+      ...(problem.reason === 'device-due' ? { deviceAnswers: 'due' } : CARD_ONLY.has(problem.reason) ? { deviceAnswers: 'card-needed' } : {}),
     });
   }
 
