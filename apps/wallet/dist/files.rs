@@ -29,11 +29,11 @@
         gzip: Some(include_bytes!("assets/index-BQNP1nmM.css.gz")),
     },
     File {
-        path: "assets/index-ChwvhAkm.js",
+        path: "assets/index-Bx4Ffylb.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/index-ChwvhAkm.js"),
-        gzip: Some(include_bytes!("assets/index-ChwvhAkm.js.gz")),
+        bytes: include_bytes!("assets/index-Bx4Ffylb.js"),
+        gzip: Some(include_bytes!("assets/index-Bx4Ffylb.js.gz")),
     },
     File {
         path: "icon-192.png",
