@@ -682,6 +682,20 @@ fn the_card_is_due_for_a_passkey_too() {
 }
 
 #[test]
+fn a_passkey_that_is_locked_or_blocked_stays_out() {
+    let mut login = Login::new(Purpose::Account, |_| {});
+    let assertion = login.assertion();
+    login.device.stands(true, None);
+    let refused = login.try_with(&assertion).unwrap_err();
+    assert_eq!(refused, PasskeyError::Device(DeviceError::Locked));
+    login.device.stands(false, Some(NOW));
+    let refused = login.try_with(&assertion).unwrap_err();
+    assert_eq!(refused, PasskeyError::Device(DeviceError::Blocked));
+    login.device.stands(false, None);
+    assert!(login.try_with(&assertion).is_ok());
+}
+
+#[test]
 fn a_device_key_is_no_passkey_and_a_passkey_no_device_key() {
     let login = Login::new(Purpose::Login, |_| {});
     let mut plain = serde_json::to_value(&login.device).unwrap();
@@ -738,15 +752,16 @@ proptest! {
 
     #[test]
     fn no_bytes_make_it_panic_and_no_flipped_bit_passes(at in 0_usize..2_000, bit in 0_u8..8) {
-        let soft = new_key(|_| {});
-        let mut registration = soft.registration();
-        let length = registration.attestation_object.len();
-        registration.attestation_object[at % length] ^= 1 << bit;
+        let good = new_key(|_| {}).registration();
+        let at = at % good.attestation_object.len();
+        let with = |attestation_object| Registration { attestation_object, ..good.clone() };
+        let mut flipped = good.attestation_object.clone();
+        flipped[at] ^= 1 << bit;
         // A flipped bit may change the words about the maker to words nobody believes, never to others that are believed.
-        if let Ok(taken) = registered(&registration) {
+        if let Ok(taken) = registered(&with(flipped)) {
             prop_assert_eq!(taken.device.class.as_str(), "passkey-own-pages");
         }
-        let cut = Registration { attestation_object: soft.registration().attestation_object[..at % length].to_vec(), ..soft.registration() };
+        let cut = with(good.attestation_object[..at].to_vec());
         prop_assert!(registered(&cut).is_err());
     }
 }
