@@ -49,6 +49,7 @@ pub fn provider(world: &World, store: Arc<dyn Store>, register: &Path, limits: L
             contacts: vec![],
             apps: Apps::default(),
             policy: AuthenticationPolicy::default(),
+            attestation: None,
             card_trust: Arc::clone(&card_trust),
             authority_hints: vec![MASTER.to_owned()],
         })

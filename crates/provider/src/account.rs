@@ -39,6 +39,7 @@ use crate::{
     browser::BrowserCookie,
     consent::{self, Authenticated},
     core::{Core, StepProblem},
+    devices,
     freshness::{Change, Ledger},
     history::{Entry, Event, OpenHistory, SealedHistory, note},
     pages::{self, AccountPage, ConsentLine, DeviceLine, Language},
@@ -374,6 +375,7 @@ pub(crate) async fn overview(core: &Core, tenant: &Arc<Tenant>, headers: &Header
         let request: AccountRequest = authenticate::read(body)?;
         let authenticated =
             consent::open_authenticated(core, tenant, tenant.issuer(), &request.login, headers, core.now())?;
+        devices::check_still_good(core, tenant, &authenticated).await?;
         read(core, tenant, authenticated).await
     };
     match result.await {
@@ -439,6 +441,7 @@ async fn take_back(
 ) -> Result<Authenticated, StepProblem> {
     let authenticated =
         consent::open_authenticated(core, tenant, tenant.issuer(), &revocation.login, headers, core.now())?;
+    devices::check_still_good(core, tenant, &authenticated).await?;
     let (key, fact) = named(core, tenant, authenticated.capability.person_id(), revocation)?;
     let change = Change {
         facts: vec![fact],

@@ -10,6 +10,7 @@ use std::{
 use authenticator::{
     Ik,
     app_links::Apps,
+    attestation::policy::AttestationPolicy,
     health_card::{AuthorityRules, RevokedCard},
     policy::AuthenticationPolicy,
 };
@@ -66,6 +67,9 @@ pub struct Config {
     pub federation_master: FederationMaster,
     /// Whose health cards are accepted.
     pub cards: Cards,
+    /// Whom to believe about phones. Needed by an insurer's `attestation`.
+    #[serde(default)]
+    pub attestation: Option<AttestationConfig>,
     /// The insurers.
     pub tenant: Vec<TenantConfig>,
     /// What the process does to itself before it starts. All of it where left out.
@@ -135,6 +139,20 @@ pub struct Cards {
     pub revoked: Vec<RevokedCard>,
 }
 
+/// Trust in phones.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttestationConfig {
+    /// A file with Google's status list, as published. Whoever fetches it replaces the file; it is read again every minute.
+    pub status_list: PathBuf,
+    /// Files with further roots of Android devices, DER or PEM: for phones of a test. The makers' are built in.
+    #[serde(default)]
+    pub android_roots: Vec<PathBuf>,
+    /// The same for Apple's.
+    #[serde(default)]
+    pub apple_roots: Vec<PathBuf>,
+}
+
 /// One authority.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -178,6 +196,9 @@ pub struct TenantConfig {
     /// Apps that phones open instead of the browser, by verified links.
     #[serde(default)]
     pub apps: Apps,
+    /// Which attested phones are admitted, and as what; none where left out.
+    #[serde(default)]
+    pub attestation: Option<AttestationPolicy>,
     /// The token key's certificate, and the key where it was made elsewhere.
     #[serde(default)]
     pub token_key: Option<TokenKey>,

@@ -1,169 +1,104 @@
-//! `POST /devices`: binds a device key to the person of a card login. Acknowledged only when it is durable.
+//! A person's devices: binding them, looking after them, and blocking them all with a code when they are lost.
+//!
+//! What must not come back with an older database (that a device was removed, locked or blocked, that a code was replaced) stands in the freshness
+//! ledger. What a device *is* stands in its sealed record.
 
-use std::sync::Arc;
+mod attested;
+mod binding;
+mod blocking;
+mod managing;
+mod trust;
 
-use authenticator::{
-    Reason,
-    device::{self, BindingRequest, ClassEvidence},
-};
-use axum::{
-    body::Bytes,
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
-use jose::jwk::Jwk;
-use serde::{Deserialize, Serialize};
-use vault::{PersonId, Rows};
+use authenticator::Reason;
+use store::{Condition, Key};
+use vault::PersonId;
 
 use crate::{
-    authenticate, consent,
+    consent::Authenticated,
     core::{Committed, Core, StepProblem},
-    history::{self, Entry, Event},
-    limits::{Limit, Network},
-    passkeys::{self, MadePasskey},
-    people, rng,
-    support::json_response,
+    people,
     tenant::Tenant,
 };
+use authenticator::device::{BindingError, DeviceKey};
+
+pub use attested::DeviceAttestation;
+pub(crate) use binding::{Finding, bind};
+pub(crate) use blocking::{block_in_app, block_on_page, block_page, new_code};
+pub(crate) use managing::{check_still_good, confirm, manage};
+pub use trust::{DeviceTrust, DeviceTrustError};
 
 /// Most devices one person may bind.
 pub const MAX_DEVICES: usize = 16;
+/// Times a commit is tried again because a record beside it has changed meanwhile.
+const ATTEMPTS: u32 = 3;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Binding {
-    client_id: String,
-    login: String,
-    name: String,
-    #[serde(default)]
-    consent_to_substantial: bool,
-    /// A device key: what it is, of which class, and that it is hers.
-    #[serde(default)]
-    public_key: Option<serde_json::Value>,
-    #[serde(default)]
-    class: Option<String>,
-    #[serde(default)]
-    proof: Option<String>,
-    /// A passkey, instead of the three.
-    #[serde(default)]
-    passkey: Option<MadePasskey>,
+fn keep_changing() -> StepProblem {
+    StepProblem::Unavailable("the person's records keep changing".to_owned())
 }
 
-#[derive(Serialize)]
-struct Bound {
-    /// Names the device in later logins.
-    device: String,
-    /// Until then it logs in without the card, in seconds since 1970.
-    valid_until: u64,
-    /// The class it was bound in.
-    class: String,
-    /// Why it reached no stronger class, where it was attested.
-    findings: Vec<Finding>,
+/// A device of the person, by the handle it calls itself with.
+pub(crate) fn named(
+    core: &Core,
+    tenant: &Tenant,
+    person: PersonId,
+    handle: &str,
+) -> Result<([u8; 16], Key), StepProblem> {
+    let handle = jose::base64url::decode_array::<32>(handle).map_err(|_| not_hers())?;
+    let device = handle.strip_prefix(person.as_bytes()).ok_or_else(not_hers)?;
+    let device: &[u8; 16] = device.try_into().map_err(|_| not_hers())?;
+    Ok((*device, core.vault.device_key(tenant.id(), &person, device)?))
 }
 
-/// A check of the device that failed.
-#[derive(Serialize)]
-pub(crate) struct Finding {
-    pub(crate) check: &'static str,
-    pub(crate) outcome: &'static str,
-    pub(crate) class: Option<String>,
+/// One answer for a device that is somebody else's and for one that is nobody's.
+fn not_hers() -> StepProblem {
+    StepProblem::invalid_because(
+        Reason::NotFound,
+        "member 'device': no device of this health ID has this name",
+    )
 }
 
-/// Binds one device.
-pub(crate) async fn bind(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &Bytes) -> Response {
-    match try_bind(core, tenant, network, body).await {
-        Ok(bound) => json_response(StatusCode::CREATED, &bound),
-        Err(problem) => core.problem("binding_refused", problem).into_json(),
-    }
-}
-
-async fn try_bind(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &Bytes) -> Result<Bound, StepProblem> {
-    let now = core.now();
-    let binding: Binding = authenticate::read(body)?;
-    // Only apps bind devices: a login that belongs to a browser is refused here, since no cookie is looked at.
-    let authenticated =
-        consent::open_authenticated(core, tenant, &binding.client_id, &binding.login, &HeaderMap::new(), now)?;
-    let person = authenticated.capability.person_id();
-    let policy = &tenant.settings.policy;
-    let consented = binding.consent_to_substantial;
-    let (device, findings) = match (binding.public_key, binding.class, binding.proof, binding.passkey) {
-        (Some(public_key), Some(class), Some(proof), None) => {
-            let key = Jwk::from_value(&public_key)
-                .map_err(|error| StepProblem::invalid(format_args!("member 'public_key': {error}")))?;
-            let request = BindingRequest {
-                device_id: rng::bytes(&*core.rng),
-                person_id: *person.as_bytes(),
-                public_key: key.key,
-                name: binding.name,
-                evidence: ClassEvidence::Claimed { class },
-                consented_to_substantial: consented,
-                hardware: None,
-            };
-            let login = &authenticated.login;
-            let login_id = &login.request.login_id.0;
-            let device = device::bind(&request, &proof, login_id, &login.performed, policy, now)?;
-            (device, Vec::new())
-        }
-        (None, None, None, Some(made)) => {
-            passkeys::register(tenant, &authenticated, binding.name, consented, &made, now)?
-        }
-        _ => {
-            return Err(StepProblem::invalid(
-                "either the members 'public_key', 'class' and 'proof' are needed, or 'passkey'",
-            ));
-        }
-    };
+/// One device as it is, with what stands against it.
+async fn read(core: &Core, authenticated: Authenticated, at: &Key) -> Result<DeviceKey, StepProblem> {
     let capability = authenticated.capability;
-    let valid_until = device
-        .valid_until(policy)
-        .ok_or_else(|| StepProblem::failed("a class just admitted is not admitted"))?;
-    check_room(core, tenant, person).await?;
-    core.spend(tenant, Limit::Bindings, person.as_bytes()).await?;
+    let person = capability.person_id();
     let identity = people::identity(core, &capability).await?;
-    let at = core.vault.device_key(tenant.id(), &person, &device.device_id)?;
-    let content = people::write_device(&device)?;
-    let change = core.vault.with_person(capability, &identity, |scope| {
-        let content = scope.plaintext(content);
-        scope.seal_record(at, None, &content, None)
-    })??;
-    // The person's record must still be there: a closed account gets no device.
-    let conditions = [
-        change.condition,
-        store::Condition::VersionIs(person.identity_key(tenant.id()), identity.version),
-    ];
-    match core.commit(&conditions, &[change.write]).await? {
-        Committed::Yes => {
-            tracing::info!(event = "device_bound", "device bound");
-            let entry = Entry::of(Event::DeviceBound, now)
-                .proven(&authenticated.login.performed)
-                .about_device(device.device_id);
-            history::note(core, tenant.id(), person, entry).await?;
-            core.anomalies
-                .enrolled(network.told_apart(&core.limits), person.as_bytes(), now);
-            Ok(Bound {
-                device: people::device_handle(person, &device.device_id),
-                valid_until: valid_until.0,
-                class: device.class,
-                findings,
-            })
-        }
-        Committed::Conflict(_) => Err(StepProblem::Unavailable(
-            "the person's record is being changed".to_owned(),
-        )),
-    }
+    let row = core.store.load(&[*at]).await?.into_iter().next().flatten();
+    let row = row.ok_or_else(not_hers)?;
+    let facts = core
+        .vault
+        .with_person(capability, &identity, |scope| scope.open_record(at, &row)?.into_facts())??;
+    let mut device = people::read_device(facts.bytes())?;
+    let ledger = core.freshness.of(*at.tenant()).await?;
+    ledger.say_standing(&core.vault, person, at, &mut device);
+    Ok(device)
 }
 
-async fn check_room(core: &Core, tenant: &Tenant, person: PersonId) -> Result<(), StepProblem> {
-    let hers = core.vault.row_group(tenant.id(), &person, Rows::Devices)?;
-    let devices = core
-        .store
-        .list(store::Kind::Device, tenant.id(), hers.as_bytes(), MAX_DEVICES + 1)
-        .await?;
-    if devices.len() >= MAX_DEVICES {
-        return Err(StepProblem::invalid_because(
-            Reason::TooManyDevices,
-            format_args!("at most {MAX_DEVICES} devices can be bound; remove one first"),
-        ));
+/// Changes one device's record. `enter` opens the login each time anew: looking into her record uses up the right to it.
+async fn change(
+    core: &Core,
+    at: &Key,
+    enter: impl Fn() -> Result<Authenticated, StepProblem>,
+    change: impl Fn(&mut DeviceKey) -> Result<(), BindingError>,
+) -> Result<DeviceKey, StepProblem> {
+    for _ in 0..ATTEMPTS {
+        let capability = enter()?.capability;
+        let identity_at = capability.person_id().identity_key(*at.tenant());
+        let identity = people::identity(core, &capability).await?;
+        let row = core.store.load(&[*at]).await?.into_iter().next().flatten();
+        let row = row.ok_or_else(not_hers)?;
+        let facts = core
+            .vault
+            .with_person(capability, &identity, |scope| scope.open_record(at, &row)?.into_facts())??;
+        let mut device = people::read_device(facts.bytes())?;
+        change(&mut device)?;
+        let content = people::write_device(&device)?;
+        let sealed = core.vault.with_person(enter()?.capability, &identity, |scope| {
+            scope.seal_record(*at, Some(row.version), &scope.plaintext(content), None)
+        })??;
+        let conditions = [sealed.condition, Condition::VersionIs(identity_at, identity.version)];
+        if core.commit(&conditions, &[sealed.write]).await? == Committed::Yes {
+            return Ok(device);
+        }
     }
-    Ok(())
+    Err(keep_changing())
 }

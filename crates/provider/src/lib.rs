@@ -70,7 +70,7 @@ use crate::{
 };
 
 pub use attestation::Attestation;
-pub use devices::MAX_DEVICES;
+pub use devices::{DeviceAttestation, DeviceTrust, DeviceTrustError, MAX_DEVICES};
 pub use freshness::FreshnessError;
 pub use keys::{KEYS_KEPT_SECONDS, RolloverStep, TokenCertificates};
 pub use limits::{Allowance, LimitSettings};
@@ -253,6 +253,18 @@ impl Provider {
             }
         }
         refused
+    }
+
+    /// Reads again what is said about phones that are not to be believed any more. What cannot be read is said in the log. Call it every minute.
+    pub fn look_at_phones(&self) {
+        let attestations = self
+            .0
+            .tenants
+            .iter()
+            .filter_map(|tenant| tenant.settings.attestation.as_ref());
+        for attestation in attestations {
+            attestation.trust.look();
+        }
     }
 
     /// Writes down how far devices have counted. Call it every half a minute, and before stopping.

@@ -86,6 +86,12 @@ pub struct LimitSettings {
     pub insurer_failures: Allowance,
     /// Devices bound by one person.
     pub bindings: Allowance,
+    /// Changes of one person's account: devices named, locked, unlocked, confirmed or removed, emergency codes set and used.
+    pub account_changes: Allowance,
+    /// Wrong emergency codes from one network.
+    pub block_failures_by_network: Allowance,
+    /// Wrong emergency codes at one insurer. Used up, right ones wait too.
+    pub block_failures: Allowance,
     /// Pushed requests of one service.
     pub pushes: Allowance,
     /// Services that the Federation Master, asked for each, does not know, named from one network.
@@ -103,6 +109,9 @@ impl Default for LimitSettings {
             network_failures: Allowance::new(60, 10_000),
             insurer_failures: Allowance::new(2_000, 100),
             bindings: Allowance::new(20, 3_600_000),
+            account_changes: Allowance::new(60, 60_000),
+            block_failures_by_network: Allowance::new(10, 60_000),
+            block_failures: Allowance::new(500, 5_000),
             pushes: Allowance::new(20_000, 1),
             unknown_services_by_network: Allowance::new(20, 10_000),
             unknown_services: Allowance::new(200, 500),
@@ -118,6 +127,9 @@ pub(crate) enum Limit {
     NetworkFailures,
     InsurerFailures,
     Bindings,
+    AccountChanges,
+    BlockFailuresByNetwork,
+    BlockFailures,
     Pushes,
     UnknownServicesByNetwork,
     UnknownServices,
@@ -132,6 +144,9 @@ impl Limit {
             Self::NetworkFailures => "network_failures",
             Self::InsurerFailures => "insurer_failures",
             Self::Bindings => "bindings",
+            Self::AccountChanges => "account_changes",
+            Self::BlockFailuresByNetwork => "block_failures_by_network",
+            Self::BlockFailures => "block_failures",
             Self::Pushes => "pushes",
             Self::UnknownServicesByNetwork => "unknown_services_by_network",
             Self::UnknownServices => "unknown_services",
@@ -145,6 +160,9 @@ impl Limit {
             Self::NetworkFailures => settings.network_failures,
             Self::InsurerFailures => settings.insurer_failures,
             Self::Bindings => settings.bindings,
+            Self::AccountChanges => settings.account_changes,
+            Self::BlockFailuresByNetwork => settings.block_failures_by_network,
+            Self::BlockFailures => settings.block_failures,
             Self::Pushes => settings.pushes,
             Self::UnknownServicesByNetwork => settings.unknown_services_by_network,
             Self::UnknownServices => settings.unknown_services,
@@ -367,6 +385,9 @@ mod tests {
             Limit::NetworkFailures,
             Limit::InsurerFailures,
             Limit::Bindings,
+            Limit::AccountChanges,
+            Limit::BlockFailuresByNetwork,
+            Limit::BlockFailures,
             Limit::Pushes,
             Limit::UnknownServicesByNetwork,
             Limit::UnknownServices,

@@ -461,6 +461,7 @@ async fn keep_fresh(provider: Provider) {
     loop {
         tokio::time::sleep(FRESHNESS_INTERVAL).await;
         let _ = provider.flush_freshness().await;
+        provider.look_at_phones();
     }
 }
 

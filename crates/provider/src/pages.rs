@@ -10,9 +10,11 @@ use axum::{
 
 use crate::support::{SupportCode, no_store};
 
+mod block;
 mod language;
 mod texts;
 
+pub use block::{BlockPage, BlockState};
 pub use language::Language;
 pub(crate) use language::switch;
 use texts::Texts;

@@ -297,8 +297,17 @@ pub(crate) async fn erase(
     core: &Core,
     tenant: &Tenant,
     person: PersonId,
-    erasure: Vec<Write>,
+    mut erasure: Vec<Write>,
 ) -> Result<(), StepProblem> {
+    if let Some(set_at) = core
+        .freshness
+        .of(tenant.id())
+        .await?
+        .block_code_set_at(&core.vault, person)
+    {
+        let code = core.vault.block_code(tenant.id(), person, set_at)?;
+        erasure.push(Write::Delete(core.vault.block_code_key(tenant.id(), &code)?));
+    }
     let change = Change {
         facts: vec![(core.vault.person_erased(tenant.id(), person.as_bytes())?, GONE)],
         deletes: erasure.iter().map(|write| *write.key()).collect(),

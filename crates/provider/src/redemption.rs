@@ -79,6 +79,13 @@ pub(crate) async fn redeem(
     for _ in 0..ATTEMPTS {
         let Rights { to_record, to_mint } = rights()?;
         let person = to_mint.person_id();
+        if let Some(used) = used {
+            let at = core.vault.device_key(tenant.id(), &person, &used.device_id)?;
+            let answered_at = redeemable.code().performed.auth_time;
+            if ledger.ends_login(&core.vault, person, &at, answered_at).is_some() {
+                return Err(TokenError::Revoked.into());
+            }
+        }
         let records = Records::load(core, client, redeemable.code(), &to_record).await?;
         let consent = records.consent(core, client, redeemable.code(), to_record, now)?;
         let access = Access {

@@ -55,10 +55,14 @@ pub(crate) fn public(core: Arc<Core>) -> Router {
             ("/auth/device", post(device)),
             ("/auth/consent", get(show_consent).post(decide_consent)),
             ("/devices", post(bind_device)),
+            ("/devices/confirm", post(confirm_device)),
+            ("/block", get(show_block).post(block)),
             ("/devices/passkey", post(passkey_options)),
             ("/account", get(show_account)),
             ("/account/revoke", post(revoke)),
             ("/account/overview", post(overview)),
+            ("/account/devices", post(manage_devices)),
+            ("/account/block-code", post(new_block_code)),
             ("/wallet", get(wallet_folder)),
             ("/wallet/", get(wallet_page)),
             ("/wallet/{*file}", get(wallet_file)),
@@ -291,6 +295,41 @@ async fn bind_device(
     body: Body,
 ) -> Response {
     devices::bind(&core, &tenant, network(&connection), &body.0).await
+}
+
+async fn confirm_device(State(core): Shared, AtTenant(tenant): AtTenant, body: Body) -> Response {
+    devices::confirm(&core, &tenant, &body.0).await
+}
+
+async fn manage_devices(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {
+    devices::manage(&core, &tenant, &headers, &body.0).await
+}
+
+async fn new_block_code(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {
+    devices::new_code(&core, &tenant, &headers, &body.0).await
+}
+
+async fn show_block(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    devices::block_page(&core, &tenant, &headers, query.as_deref().unwrap_or_default())
+}
+
+async fn block(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    connection: Option<Extension<ConnectionInfo>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    if body.is_json(&headers) {
+        devices::block_in_app(&core, &tenant, network(&connection), &body.0).await
+    } else {
+        devices::block_on_page(&core, &tenant, network(&connection), &headers, &body.0).await
+    }
 }
 
 async fn show_consent(

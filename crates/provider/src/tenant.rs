@@ -21,6 +21,7 @@ use url::Url;
 
 use crate::{
     app_links::{self, AssociationFiles},
+    devices::DeviceAttestation,
     keys::TenantKeys,
     wallet_files::WalletSettings,
 };
@@ -53,6 +54,8 @@ pub struct TenantSettings {
     pub contacts: Vec<String>,
     /// Levels, methods, device classes, intervals, single sign-on.
     pub policy: AuthenticationPolicy,
+    /// Which attested phones are admitted, and as what; `None`: attestations are refused.
+    pub attestation: Option<DeviceAttestation>,
     /// Whose cards are accepted.
     pub card_trust: Arc<CardTrust>,
     /// Entity identifiers of the superiors, in the order to name them: the Federation Master.

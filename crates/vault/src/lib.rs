@@ -25,6 +25,7 @@
 //! The scope makes that a visible act in one closure, not an accident.
 
 mod associated_data;
+mod block_code;
 mod capability;
 pub mod ceremony;
 mod claim;
@@ -60,6 +61,7 @@ mod vault;
 #[cfg(feature = "count-work")]
 pub mod work;
 
+pub use block_code::{BLOCK_CODE_LETTERS, BlockCode};
 pub use capability::{BackgroundTask, PersonCapability};
 pub use claim::Carried;
 pub use error::{CapabilityError, OpenError, PersonDataError, ScopeError, SealError, StateError};

@@ -15,6 +15,7 @@ use super::{Overview, Sealed};
 use crate::{
     authenticate,
     core::{Core, StepProblem},
+    devices,
     history::{Chain, Entry, Event, OpenHistory, Shown, note},
     people,
     tenant::Tenant,
@@ -42,6 +43,7 @@ async fn document(
 ) -> Result<Vec<u8>, StepProblem> {
     let request: Export = authenticate::read(body)?;
     let authenticated = enter(core, tenant, headers, &request.login)?;
+    devices::check_still_good(core, tenant, &authenticated).await?;
     let now = core.now();
     // Written down first: the document has this entry too, and none leaves without one.
     let entry = Entry::of(Event::Exported, now)

@@ -14,6 +14,7 @@ use crate::{
     authenticate,
     consent::{self, Authenticated},
     core::{Core, StepProblem},
+    devices,
     history::{Chain, OpenHistory, SealedHistory, Shown},
     people,
     support::json_response,
@@ -45,6 +46,7 @@ pub(crate) async fn history(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderM
     let result = async {
         let request: HistoryRequest = authenticate::read(body)?;
         let rights = || enter(core, tenant, headers, &request.login);
+        devices::check_still_good(core, tenant, &rights()?).await?;
         let page = |log: OpenHistory, scope: &PersonScope<'_>| page(log, request.before.as_deref(), scope);
         read_whole(core, rights, page).await
     };

@@ -127,6 +127,17 @@ impl Config {
                 .iter()
                 .map(|authority| authority.certificate.clone()),
         );
+        if let Some(attestation) = &self.attestation {
+            // As the feed below.
+            read.push(directory_of(&attestation.status_list));
+            read.extend(
+                attestation
+                    .android_roots
+                    .iter()
+                    .chain(&attestation.apple_roots)
+                    .cloned(),
+            );
+        }
         if let Some(certificates) = &self.certificates {
             // Read again and again, and replaced meanwhile: a rule for the file itself would end with the first one.
             read.push(directory_of(&certificates.feed));

@@ -29,6 +29,7 @@ use crate::{
     LimitSettings, Provider, ProviderError, ProviderParts, TenantSettings,
     certificates::Watch,
     clock::{Clock, SystemClock},
+    devices::{DeviceAttestation, DeviceTrust},
     instance::{Instance, InstanceError},
     provisioning::advice,
     rng::SystemRng,
@@ -200,10 +201,11 @@ impl Config {
         })?;
         let register = self.open_register()?;
         let watch = self.watch()?;
+        let device_trust = self.device_trust()?;
         let tenants = self
             .tenant
             .iter()
-            .map(|tenant| settings(tenant, &card_trust, &anchor))
+            .map(|tenant| settings(tenant, &card_trust, device_trust.as_ref(), &anchor))
             .collect::<Result<Vec<_>, _>>()?;
         let token_keys = self.tenant.iter().map(|tenant| self.token_key(tenant));
         Ok(Prepared {
@@ -331,6 +333,21 @@ impl Config {
         }))
     }
 
+    /// Whom to believe about phones.
+    fn device_trust(&self) -> Result<Option<Arc<DeviceTrust>>, LoadError> {
+        let Some(config) = &self.attestation else {
+            return Ok(None);
+        };
+        let roots = |member, paths: &[PathBuf]| -> Result<Vec<Vec<u8>>, LoadError> {
+            let roots = paths.iter().map(|path| Ok(read(member, path)?));
+            roots.collect()
+        };
+        let android = roots("attestation.android_roots", &config.android_roots)?;
+        let apple = roots("attestation.apple_roots", &config.apple_roots)?;
+        let trust = DeviceTrust::new(&android, &apple, Some(config.status_list.clone()));
+        Ok(Some(Arc::new(trust.map_err(value("attestation"))?)))
+    }
+
     /// Beside the database it would be put back together with it.
     fn open_register(&self) -> Result<FileRegister, LoadError> {
         let member = "freshness.directory";
@@ -395,6 +412,24 @@ fn card_trust(cards: &Cards) -> Result<CardTrust, LoadError> {
     Ok(trust)
 }
 
+/// An insurer's demands on phones, held against its device classes.
+fn device_attestation(
+    tenant: &TenantConfig,
+    trust: Option<&Arc<DeviceTrust>>,
+) -> Result<Option<DeviceAttestation>, LoadError> {
+    let Some(policy) = &tenant.attestation else {
+        return Ok(None);
+    };
+    policy.check(&tenant.policy).map_err(value("tenant.attestation"))?;
+    let trust = trust.ok_or_else(|| {
+        value("attestation")("missing: tenant.attestation needs to know whom to believe about phones")
+    })?;
+    Ok(Some(DeviceAttestation {
+        policy: policy.clone(),
+        trust: Arc::clone(trust),
+    }))
+}
+
 fn development_vault(seed: &Path) -> Result<Vault, LoadError> {
     let text = Zeroizing::new(read("vault.seed", seed)?);
     let text = std::str::from_utf8(&text).map(str::trim).unwrap_or_default();
@@ -437,6 +472,7 @@ fn trust_anchor(config: &FederationMaster) -> Result<(TrustAnchor, Roots), LoadE
 fn settings(
     tenant: &TenantConfig,
     card_trust: &Arc<CardTrust>,
+    device_trust: Option<&Arc<DeviceTrust>>,
     anchor: &TrustAnchor,
 ) -> Result<TenantSettings, LoadError> {
     tenant.policy.check().map_err(|reason| LoadError::Policy {
@@ -463,6 +499,7 @@ fn settings(
         contacts: tenant.contacts.clone(),
         apps: tenant.apps.clone(),
         policy: tenant.policy.clone(),
+        attestation: device_attestation(tenant, device_trust)?,
         card_trust: Arc::clone(card_trust),
         authority_hints: vec![anchor.entity_id.as_str().to_owned()],
     })

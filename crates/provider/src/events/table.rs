@@ -222,6 +222,24 @@ pub const EVENTS: &[Event] = &[
         "a service's statement changed all of its keys and its return addresses at once",
         "ask the service whether that was it. What people release goes to whoever holds the new keys",
     ),
+    event(
+        "attestation_list_unreadable",
+        Look,
+        "the list of attestation keys that are not to be believed any more could not be read; the one before stays in force",
+        "when the list is older than `status_list_max_age_seconds`, Android phones are bound in the weakest class only: see to whoever fetches it",
+    ),
+    event(
+        "attestation_roots_added",
+        Alarm,
+        "the configuration names roots for phones that are not their makers': phones of a test are believed",
+        "never with real people: take them out of `[attestation]`",
+    ),
+    event(
+        "devices_blocked",
+        Look,
+        "an emergency code was used: a person's devices log in no more until her card unlocks them",
+        "nothing. Many at once: somebody has found codes, or is guessing them (`limit` = `block_failures`)",
+    ),
     // The certificate watcher.
     event(
         "certificate_foreign",
@@ -390,6 +408,28 @@ pub const EVENTS: &[Event] = &[
     event("account_refused", Count, "a step in the account was refused", "nothing"),
     event("consent_revoked", Count, "a consent was taken back", "nothing"),
     event("device_removed", Count, "a device was removed", "nothing"),
+    event(
+        "device_replaced",
+        Count,
+        "an app was installed anew; its old device key is gone",
+        "nothing",
+    ),
+    event("device_renamed", Count, "a device got another name", "nothing"),
+    event("device_locked", Count, "a person locked a device", "nothing"),
+    event(
+        "device_unlocked",
+        Count,
+        "a person unlocked a device with her card",
+        "nothing",
+    ),
+    event("device_confirmed", Count, "a card login renewed a device", "nothing"),
+    event("block_code_set", Count, "a person has a new emergency code", "nothing"),
+    event(
+        "block_refused",
+        Count,
+        "an emergency code was not known, or malformed",
+        "nothing. Many: see `limited`",
+    ),
     event("unknown_path", Count, "nothing is served at that address", "nothing"),
     event(
         "wrong_method",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use authenticator::device::DeviceKey;
+use authenticator::{Reason, device::DeviceKey};
 use jose::UnixTime;
 use store::register::{Appended, Head, Step};
 use store::{Condition, Key, Kind, TenantId, Write};
@@ -114,6 +114,28 @@ impl Ledger {
     pub(crate) fn say_standing(&self, vault: &Vault, person: PersonId, at: &Key, device: &mut DeviceKey) {
         let locked = self.locks(vault, at) % 2 == 1;
         device.stands(locked, self.blocked_at(vault, person));
+    }
+
+    /// Why a login that this device answered then is over: the device was removed, locked or blocked since. `None`: it goes on.
+    pub(crate) fn ends_login(
+        &self,
+        vault: &Vault,
+        person: PersonId,
+        at: &Key,
+        answered_at: UnixTime,
+    ) -> Option<Reason> {
+        if self.is_gone(vault, at) {
+            Some(Reason::DeviceUnknown)
+        } else if self
+            .blocked_at(vault, person)
+            .is_some_and(|blocked_at| answered_at <= blocked_at)
+        {
+            Some(Reason::DeviceBlocked)
+        } else if self.locks(vault, at) % 2 == 1 {
+            Some(Reason::DeviceLocked)
+        } else {
+            None
+        }
     }
 
     /// When a person's devices were blocked last; `None` for never.

@@ -11,6 +11,7 @@ pub mod login;
 pub mod logs;
 pub mod passkey;
 pub mod person;
+pub mod phones;
 pub mod pki;
 pub mod service;
 pub mod wire;
@@ -86,6 +87,7 @@ pub struct Setup {
     pub register: Arc<dyn FreshnessRegister>,
     pub limits: LimitSettings,
     pub policy: AuthenticationPolicy,
+    pub attestation: Option<provider::DeviceAttestation>,
     pub authenticator_url: Option<String>,
     pub wallet: Option<WalletSettings>,
     /// Whether token keys are certified when they are made.
@@ -109,6 +111,7 @@ impl Setup {
             register: Arc::new(MemoryRegister::new()),
             limits: LimitSettings::default(),
             policy: policy(),
+            attestation: None,
             authenticator_url: Some("https://wallet.example/card".to_owned()),
             wallet: None,
             certified: true,
@@ -350,6 +353,7 @@ pub fn settings(insurer: &Insurer, name: &str, setup: &Setup) -> TenantSettings 
         contacts: vec!["support@kasse.example".to_owned()],
         apps: Apps::default(),
         policy: setup.policy.clone(),
+        attestation: setup.attestation.clone(),
         card_trust: pki::card_trust(),
         authority_hints: vec![MASTER.to_owned()],
     }

@@ -91,6 +91,7 @@ pub(super) fn tenants(
             contacts: vec![insurer.contact().to_owned()],
             apps: Apps::default(),
             policy: policy.clone(),
+            attestation: None,
             card_trust: Arc::clone(&card_trust),
             authority_hints: vec![addresses.master.clone()],
         }

@@ -1,0 +1,303 @@
+//! `POST /account/devices` and `POST /devices/confirm`: looking after devices that are bound.
+//!
+//! Trusted for: a lock holds whatever becomes of the database, and only a login with the card takes it away. Does not: end what a device has begun
+//! at a service; what it has begun here ends with the lock.
+
+use std::sync::Arc;
+
+use authenticator::{
+    Method, Reason,
+    device::Standing,
+    policy::{Performed, Session},
+};
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
+use serde::{Deserialize, Serialize};
+use store::Key;
+use vault::{PersonId, freshness::GONE};
+
+use super::{change, named, not_hers, read};
+use crate::{
+    authenticate,
+    consent::{self, Authenticated},
+    core::{Core, StepProblem},
+    freshness::{Change, Ledger},
+    history::{self, Entry, Event},
+    limits::Limit,
+    support::json_response,
+    tenant::Tenant,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wish {
+    login: String,
+    device: String,
+    action: Action,
+    /// The new name: with `rename` and nothing else.
+    #[serde(default)]
+    name: Option<String>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+enum Action {
+    Rename,
+    Lock,
+    Unlock,
+    Remove,
+}
+
+/// Whether a login that a device answered still counts: a device that was removed, locked or blocked since takes its logins with it.
+pub(crate) async fn check_still_good(
+    core: &Core,
+    tenant: &Tenant,
+    authenticated: &Authenticated,
+) -> Result<(), StepProblem> {
+    let Some(used) = authenticated.login.device else {
+        return Ok(());
+    };
+    let person = authenticated.capability.person_id();
+    let at = core.vault.device_key(tenant.id(), &person, &used.device_id)?;
+    let ledger = core.freshness.of(tenant.id()).await?;
+    match ledger.ends_login(&core.vault, person, &at, authenticated.login.performed.auth_time) {
+        None => Ok(()),
+        Some(reason) => Err(StepProblem::denied(
+            reason,
+            "this login's device was removed, locked or blocked since",
+        )),
+    }
+}
+
+/// Whether it was the card, just now.
+fn by_card(performed: &Performed) -> Result<(), StepProblem> {
+    let is_card = matches!(performed.method, Method::HealthCard | Method::IdentityCard);
+    if is_card && performed.session == Session::Fresh {
+        return Ok(());
+    }
+    Err(StepProblem::denied(
+        Reason::CardLoginNeeded,
+        "this needs a login with the health card or identity card",
+    ))
+}
+
+/// `POST /account/devices`.
+pub(crate) async fn manage(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap, body: &Bytes) -> Response {
+    match try_manage(core, tenant, headers, body).await {
+        Ok(()) => json_response(StatusCode::OK, &serde_json::Map::new()),
+        Err(problem) => core.problem("account_refused", problem).into_json(),
+    }
+}
+
+async fn try_manage(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap, body: &Bytes) -> Result<(), StepProblem> {
+    let wish: Wish = authenticate::read(body)?;
+    let now = core.now();
+    let enter = || {
+        Ok(consent::open_authenticated(
+            core,
+            tenant,
+            tenant.issuer(),
+            &wish.login,
+            headers,
+            now,
+        )?)
+    };
+    let authenticated: Authenticated = enter()?;
+    check_still_good(core, tenant, &authenticated).await?;
+    let person = authenticated.capability.person_id();
+    let (id, at) = named(core, tenant, person, &wish.device)?;
+    let work = Work {
+        core,
+        tenant,
+        person,
+        at,
+        ledger: core.freshness.of(tenant.id()).await?,
+    };
+    if (wish.action == Action::Rename) != wish.name.is_some() {
+        return Err(StepProblem::invalid(
+            "member 'name': needed for 'rename', and for nothing else",
+        ));
+    }
+    core.spend(tenant, Limit::AccountChanges, person.as_bytes()).await?;
+    let performed = &authenticated.login.performed;
+    let done = match (wish.action, &wish.name) {
+        (Action::Rename, name) => {
+            let name = name.as_deref().unwrap_or_default();
+            change(core, &work.at, enter, |device| device.rename(name)).await?;
+            tracing::info!(event = "device_renamed", "a device got another name");
+            Some(Event::DeviceRenamed)
+        }
+        (Action::Lock, _) => work.lock().await?.then_some(Event::DeviceLocked),
+        (Action::Unlock, _) => work.unlock(enter, performed).await?.then_some(Event::DeviceUnlocked),
+        (Action::Remove, _) => {
+            work.remove().await?;
+            Some(Event::DeviceRemoved)
+        }
+    };
+    match done {
+        Some(event) => {
+            let entry = Entry::of(event, now).proven(performed).about_device(id);
+            history::note(core, tenant.id(), person, entry).await
+        }
+        None => Ok(()),
+    }
+}
+
+/// What is done to one device.
+struct Work<'a> {
+    core: &'a Core,
+    tenant: &'a Tenant,
+    person: PersonId,
+    at: Key,
+    ledger: Arc<Ledger>,
+}
+
+impl Work<'_> {
+    async fn turn(&self, locks: u64) -> Result<(), StepProblem> {
+        let change = Change {
+            facts: vec![(self.core.vault.device_locked(&self.at)?, locks)],
+            deletes: Vec::new(),
+            with_database: true,
+        };
+        Ok(self.core.freshness.change(self.tenant.id(), change).await?)
+    }
+
+    /// `false`: it was locked before.
+    async fn lock(&self) -> Result<bool, StepProblem> {
+        if self
+            .core
+            .store
+            .load(&[self.at])
+            .await?
+            .into_iter()
+            .flatten()
+            .next()
+            .is_none()
+        {
+            return Err(not_hers());
+        }
+        let locks = self.ledger.locks(&self.core.vault, &self.at);
+        if locks.is_multiple_of(2) {
+            self.turn(locks.saturating_add(1)).await?;
+            tracing::info!(event = "device_locked", "a device was locked");
+        }
+        Ok(locks.is_multiple_of(2))
+    }
+
+    /// Takes the lock away, and the emergency code's: then the card login confirms the device, so that it counts from there. `false`: nothing
+    /// stood against it.
+    async fn unlock(
+        &self,
+        enter: impl Fn() -> Result<Authenticated, StepProblem>,
+        performed: &Performed,
+    ) -> Result<bool, StepProblem> {
+        by_card(performed)?;
+        self.check_after_block(performed)?;
+        let device = read(self.core, enter()?, &self.at).await?;
+        if device.standing() == Standing::Blocked {
+            change(self.core, &self.at, enter, |device| device.confirm(performed)).await?;
+        }
+        let locks = self.ledger.locks(&self.core.vault, &self.at);
+        if !locks.is_multiple_of(2) {
+            self.turn(locks.saturating_add(1)).await?;
+        }
+        let was_locked = device.standing() != Standing::Free;
+        if was_locked {
+            tracing::info!(event = "device_unlocked", "a device was unlocked with the card");
+        }
+        Ok(was_locked)
+    }
+
+    /// A card login from before the emergency code was used unblocks nothing.
+    fn check_after_block(&self, performed: &Performed) -> Result<(), StepProblem> {
+        match self.ledger.blocked_at(&self.core.vault, self.person) {
+            Some(blocked_at) if performed.auth_time <= blocked_at => Err(StepProblem::denied(
+                Reason::CardLoginNeeded,
+                "the devices were blocked since this login: log in with the card again",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    async fn remove(&self) -> Result<(), StepProblem> {
+        let change = Change {
+            facts: vec![(self.core.vault.device_revoked(&self.at)?, GONE)],
+            deletes: vec![self.at],
+            with_database: true,
+        };
+        self.core.freshness.change(self.tenant.id(), change).await?;
+        tracing::info!(event = "device_removed", "taken back");
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Confirmation {
+    client_id: String,
+    login: String,
+    device: String,
+}
+
+#[derive(Serialize)]
+struct Confirmed {
+    /// Until then it logs in without the card, in seconds since 1970.
+    valid_until: u64,
+}
+
+/// `POST /devices/confirm`: a login with the card starts the device's interval anew, also before it is over.
+pub(crate) async fn confirm(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Response {
+    match try_confirm(core, tenant, body).await {
+        Ok(confirmed) => json_response(StatusCode::OK, &confirmed),
+        Err(problem) => core.problem("binding_refused", problem).into_json(),
+    }
+}
+
+async fn try_confirm(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Result<Confirmed, StepProblem> {
+    let wish: Confirmation = authenticate::read(body)?;
+    let (client_id, login) = (&wish.client_id, &wish.login);
+    let now = core.now();
+    // As bindings: only apps confirm devices.
+    let enter = || {
+        Ok(consent::open_authenticated(
+            core,
+            tenant,
+            client_id,
+            login,
+            &HeaderMap::new(),
+            now,
+        )?)
+    };
+    let authenticated: Authenticated = enter()?;
+    let performed = &authenticated.login.performed;
+    by_card(performed)?;
+    let person = authenticated.capability.person_id();
+    let (id, at) = named(core, tenant, person, &wish.device)?;
+    let work = Work {
+        core,
+        tenant,
+        person,
+        at,
+        ledger: core.freshness.of(tenant.id()).await?,
+    };
+    work.check_after_block(performed)?;
+    core.spend(tenant, Limit::AccountChanges, person.as_bytes()).await?;
+    let device = change(core, &work.at, enter, |device| device.confirm(performed)).await?;
+    tracing::info!(event = "device_confirmed", "a device's interval began anew");
+    let entry = Entry::of(Event::DeviceConfirmed, now)
+        .proven(performed)
+        .about_device(id);
+    history::note(core, tenant.id(), person, entry).await?;
+    let valid_until = device.valid_until(&tenant.settings.policy).ok_or_else(|| {
+        StepProblem::denied(
+            Reason::DeviceNotAdmitted,
+            "the device's class is no longer admitted by the insurer's policy",
+        )
+    })?;
+    Ok(Confirmed {
+        valid_until: valid_until.0,
+    })
+}
