@@ -73,7 +73,7 @@ const isLayout = (name) => !name.startsWith('reason-') || name === 'reason-too-m
 async function violations(page) {
   if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axeSource);
   // Preact draws in a microtask; axe looks after it.
-  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'], preload: false }));
   return violations.map((v) => `${v.id}: ${v.help}\n  ${v.nodes.map((n) => n.html).join('\n  ')}`).join('\n');
 }
 
@@ -84,12 +84,16 @@ async function look(language, tag, colorScheme) {
   const say = (name, what) => found.push(`${name} (${language}, ${colorScheme}): ${what}`);
   for (const name of names) {
     await show(page, name, language);
-    const { lang, headings, title } = await page.evaluate(() => ({
+    // Drawn a second time, as the shell does with every change.
+    await page.evaluate(([name, language]) => window.gallery.follow(name, language), [name, language]);
+    const { lang, headings, title, ids } = await page.evaluate(() => ({
+      ids: [...document.querySelectorAll('[id]')].map((e) => e.id),
       lang: document.documentElement.lang,
       headings: document.querySelectorAll('h1').length,
       title: document.title,
     }));
     if (lang !== tag) say(name, `language ${lang}`);
+    if (new Set(ids).size !== ids.length) say(name, `an id twice: ${ids}`);
     if (headings !== 1) say(name, `${headings} h1`);
     if (!title.includes('·')) say(name, `the page is called "${title}"`);
     const over = await sideways(page);
@@ -329,7 +333,11 @@ test('what cannot be taken back is asked first, in a dialog that keeps the keybo
   assert.deepEqual(await pressed(page), ['removeDevice "d2"']);
 
   await show(page, 'data');
+  // As the shell does it: drawn again, then the dialog.
+  await page.evaluate(() => window.gallery.follow('data', 'de'));
   await page.getByRole('button', { name: 'Konto löschen' }).click();
+  const ids = await page.evaluate(() => [...document.querySelectorAll('[id]')].map((e) => e.id));
+  assert.equal(new Set(ids).size, ids.length, `no id twice: ${ids}`);
   await page.getByRole('button', { name: 'Ja, Konto löschen' }).click();
   assert.deepEqual(await pressed(page), [], 'not before the word is typed');
   await page.getByLabel('Schreiben Sie zur Sicherheit „löschen“').fill('Löschen');

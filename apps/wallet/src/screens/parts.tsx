@@ -1,11 +1,19 @@
 /** What the screens are made of. */
 
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Actions, Config, State } from '../app/model.ts';
 import type { Translate } from '../texts/index.ts';
 
 export type Props = { state: State; act: Actions; t: Translate };
+
+let ids = 0;
+
+/** An id of this page's own. Preact's `useId` counts from nought again when the page is rendered again from its root, as the shell does. */
+function useOwnId(): string {
+  const [id] = useState(() => `part-${(ids += 1)}`);
+  return id;
+}
 
 /** The one heading of a screen. It can take the focus, so that a screen reader begins there after a change. */
 export function Title({ children }: { children: ComponentChildren }) {
@@ -70,7 +78,7 @@ export function Notice({ look = 'plain', title, children }: { look?: 'plain' | '
 }
 
 export function Section({ title, children }: { title: string; children: ComponentChildren }) {
-  const id = useId();
+  const id = useOwnId();
   return (
     <section aria-labelledby={id}>
       <h2 id={id}>{title}</h2>
@@ -109,7 +117,7 @@ type FieldProps = {
 
 /** A field with its hint and its error, both linked to it. */
 export function Field({ label, hint, error, value, onInput, digits, secret, letters, longest, focus }: FieldProps) {
-  const id = useId();
+  const id = useOwnId();
   const input = useRef<HTMLInputElement>(null);
   // To the field that has to be put right.
   useEffect(() => {
@@ -176,7 +184,7 @@ export function Form({ onSubmit, children }: { onSubmit: () => void; children: C
 type CheckProps = { label: string; hint?: string; checked: boolean; onChange: (checked: boolean) => void; isSwitch?: boolean };
 
 export function Check({ label, hint, checked, onChange, isSwitch = false }: CheckProps) {
-  const id = useId();
+  const id = useOwnId();
   return (
     <label class={isSwitch ? 'check switch' : 'check'}>
       <input
@@ -203,7 +211,7 @@ type ConfirmProps = { title: string; children?: ComponentChildren; yes: string; 
 /** Asks before something that is hard to undo. The browser's own dialog: it keeps the keyboard inside and closes with Escape. */
 export function Confirm({ title, children, yes, no, onYes, onNo, danger = true }: ConfirmProps) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const id = useId();
+  const id = useOwnId();
   useLayoutEffect(() => {
     const open = dialog.current;
     open?.showModal();
