@@ -76,6 +76,8 @@ pub struct WatchedStore {
     loads: Mutex<Vec<Vec<Kind>>>,
     shapes: Mutex<Vec<Vec<(Kind, usize)>>>,
     disk: Mutex<Disk>,
+    /// Commits of devices that come too late.
+    overtaken: AtomicUsize,
 }
 
 impl WatchedStore {
@@ -86,6 +88,7 @@ impl WatchedStore {
             loads: Mutex::default(),
             shapes: Mutex::default(),
             disk: Mutex::new(Disk::Fine),
+            overtaken: AtomicUsize::new(0),
         })
     }
 
@@ -113,6 +116,23 @@ impl WatchedStore {
         Arc::clone(&self.inner.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// So many commits that put a device come too late from now on: somebody else has moved the record their last condition is about.
+    pub fn overtake(&self, times: usize) {
+        self.overtaken.store(times, Ordering::SeqCst);
+    }
+
+    fn is_overtaken(&self, writes: &[Write]) -> bool {
+        let puts_device = writes
+            .iter()
+            .any(|write| matches!(write, Write::Put { key, .. } if key.kind() == Kind::Device));
+        let one_less = |times: usize| times.checked_sub(1);
+        puts_device
+            && self
+                .overtaken
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
+                .is_ok()
+    }
+
     pub fn set_disk(&self, disk: Disk) {
         *self.disk.lock().unwrap_or_else(PoisonError::into_inner) = disk;
     }
@@ -136,6 +156,10 @@ impl Store for WatchedStore {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(shape.collect());
+        if self.is_overtaken(writes) {
+            let last = conditions.len().saturating_sub(1);
+            return Box::pin(async move { Outcome::Conflict(last) });
+        }
         let disk = *self.disk.lock().unwrap_or_else(PoisonError::into_inner);
         let inner = self.inner();
         let (conditions, writes) = (conditions.to_vec(), writes.to_vec());

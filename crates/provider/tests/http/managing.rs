@@ -382,3 +382,31 @@ async fn who_has_as_many_devices_as_she_may_still_installs_an_app_anew() {
     wire::json(&world.bind_marked(&mark).await, 201);
     assert_eq!(world.account().await.devices().len(), provider::MAX_DEVICES);
 }
+
+#[tokio::test]
+async fn a_record_that_moves_meanwhile_is_met_again_and_not_for_ever() {
+    let world = World::new().await;
+    world.harness.store.overtake(2);
+    let device = world.bound().await;
+    let account = world.account().await;
+    world.harness.store.overtake(2);
+    wire::json(
+        &world.manage(&account, &device.handle, "rename", Some("Neu")).await,
+        200,
+    );
+    assert_eq!(world.only_device().await["name"], "Neu");
+    let (challenged, answered) = world.by_card().await;
+    world.harness.store.overtake(3);
+    let body = Device::unbound().binding(&challenged, &answered, HIGH_CLASS);
+    let refused = wire::assert_reason(
+        &world.harness.api(world.at(), "/devices", &body).await,
+        Reason::Unavailable,
+    );
+    assert_eq!(refused.code(), (503, "temporarily_unavailable"));
+    world.harness.store.overtake(3);
+    let refused = world.manage(&account, &device.handle, "rename", Some("Neuer")).await;
+    wire::assert_reason(&refused, Reason::Unavailable);
+    assert_eq!(world.only_device().await["name"], "Neu");
+    // The same request goes through afterwards.
+    wire::json(&world.harness.api(world.at(), "/devices", &body).await, 201);
+}
