@@ -28,7 +28,9 @@ static POLICY: LazyLock<AuthenticationPolicy> = LazyLock::new(|| {
 });
 
 fuzz_target!(|data: &[u8]| {
-    let Some((length, rest)) = data.split_first() else { return };
+    let Some((length, rest)) = data.split_first() else {
+        return;
+    };
     let Some((id, object)) = rest.split_at_checked(usize::from(*length)) else {
         return;
     };
