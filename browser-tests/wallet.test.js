@@ -213,6 +213,46 @@ test('a copy of her data, then nothing of it: export and erase', async () => {
   await context.close();
 });
 
+test('her devices: renamed, locked, unlocked with the card, and all blocked by the code alone', async () => {
+  const { context, page, wrong } = await fresh();
+  const owner = 'Kim Nguyễn';
+  await enrol(page, owner);
+  const made = page.waitForResponse((response) => response.url().endsWith('/account/block-code'));
+  await press(page, 'Make a block code');
+  const { code } = await (await made).json();
+  await page.goto(`${wallet}#/devices`);
+  await press(page, 'Rename: Chrome, Linux');
+  await page.getByLabel('New name').fill('Kitchen');
+  await press(page, 'Save name');
+  await press(page, 'Lock: Kitchen');
+  await press(page, 'Yes, lock');
+  await press(page, 'Unlock with card: Kitchen');
+  await card(page, owner);
+  await page.getByRole('button', { name: 'Lock: Kitchen', exact: true }).waitFor();
+
+  const other = await fresh();
+  await other.page.goto(`${wallet}#/block`);
+  await other.page.getByRole('textbox', { name: 'Block code' }).fill('ABCDEFGHJKLM');
+  await press(other.page, 'Lock all devices');
+  await other.page.getByText('This block code is not right').first().waitFor();
+  await other.page.getByRole('textbox', { name: 'Block code' }).fill(code.toLowerCase());
+  await press(other.page, 'Lock all devices');
+  await heading(other.page, 'All devices are locked');
+  await other.context.close();
+
+  await page.goto(await requestOf(page));
+  await heading(page, /Patientenakte/);
+  await press(page, 'Log in');
+  await page.getByText('locked').first().waitFor();
+  assert.equal(new URL(page.url()).origin, new URL(wallet).origin);
+  await press(page, 'Log in with card');
+  await card(page, owner);
+  await press(page, 'Log in');
+  await page.waitForURL(/\/account$/);
+  assert.deepEqual([...wrong, ...other.wrong], []);
+  await context.close();
+});
+
 test('a passkey instead of a key: it opens the account, and without network what it wraps', async () => {
   const { context, page, wrong } = await fresh();
   const session = await context.newCDPSession(page);

@@ -29,11 +29,11 @@
         gzip: Some(include_bytes!("assets/index-Co87Vvw5.css.gz")),
     },
     File {
-        path: "assets/index-LpC0L8tx.js",
+        path: "assets/index-_b4EeZq_.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/index-LpC0L8tx.js"),
-        gzip: Some(include_bytes!("assets/index-LpC0L8tx.js.gz")),
+        bytes: include_bytes!("assets/index-_b4EeZq_.js"),
+        gzip: Some(include_bytes!("assets/index-_b4EeZq_.js.gz")),
     },
     File {
         path: "icon-192.png",

@@ -3,6 +3,7 @@
  * card is kept; the card's login lives ten minutes and is begun anew when it is needed.
  */
 
+import * as base64url from '../core/base64url.ts';
 import { Binding } from '../core/binding.ts';
 import { PasskeyBinding } from '../core/passkey-binding.ts';
 import type { Want } from '../core/types.ts';
@@ -97,7 +98,7 @@ export class Enrolling {
     const begun =
       kind === 'passkey' || !found
         ? PasskeyBinding.begin(run.login, { name, consent_to_substantial })
-        : await Binding.begin(run.login, { name, class: found.name, consent_to_substantial });
+        : await Binding.begin(run.login, { name, class: found.name, consent_to_substantial, hardware: base64url.encode(await kept.mark()) });
     const [record, passkey] = await this.#bound(begun, name);
     const device = { ...record, kind, ...passkey, bound_at: now() };
     // What was seen before was kept for another key.
