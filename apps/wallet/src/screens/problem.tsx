@@ -21,7 +21,7 @@ const NEXT: Record<Reason, Step> = {
   'device-not-admitted': 'use-card',
   declined: 'home',
   'must-not-ask': 'home',
-  'account-closed': 'enrol',
+  'account-closed': 'help',
   'service-unknown': 'home',
   'device-unknown': 'enrol',
   'device-locked': 'unlock',

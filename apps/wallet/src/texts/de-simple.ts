@@ -105,7 +105,7 @@ const reasons: ReasonTexts = {
   },
   'account-closed': {
     title: 'Ihr Konto ist gelöscht',
-    help: 'Mit Ihrer Karte können Sie neu anfangen.',
+    help: 'Wollen Sie neu anfangen? Dann rufen Sie Ihre Kasse an.',
   },
   'service-unknown': {
     title: 'Der Dienst ist nicht erlaubt',
@@ -702,7 +702,7 @@ export const simple: Texts = {
     eraseHelp: 'Dann ist Ihre GesundheitsID weg, mit allen Geräten. Ihre Versicherung bleibt.',
     erase: 'Konto löschen',
     eraseConfirmTitle: 'Ihr Konto wirklich löschen?',
-    eraseConfirmHelp: 'Sie können das nicht zurücknehmen. Sie brauchen dafür Ihre Karte. Später können Sie neu anfangen.',
+    eraseConfirmHelp: 'Sie können das nicht zurücknehmen. Sie brauchen dafür Ihre Karte. Wollen Sie später neu anfangen? Dann fragen Sie Ihre Kasse.',
     eraseTyped: (word) => `Schreiben Sie das Wort „${word}“`,
     eraseWord: 'löschen',
     eraseMistyped: (word) => `Bitte schreiben Sie das Wort „${word}“.`,

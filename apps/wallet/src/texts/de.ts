@@ -101,7 +101,7 @@ const reasons: ReasonTexts = {
   },
   'account-closed': {
     title: 'Ihr Konto ist gelöscht',
-    help: 'Sie können es mit Ihrer Karte neu einrichten.',
+    help: 'Wollen Sie eine neue GesundheitsID? Dann rufen Sie Ihre Krankenkasse an.',
   },
   'service-unknown': {
     title: 'Dieser Dienst ist nicht zugelassen',
@@ -698,7 +698,7 @@ export const de = {
     eraseHelp: 'Löscht Ihre GesundheitsID mit allen Geräten und Zustimmungen. Ihre Versicherung bleibt davon unberührt.',
     erase: 'Konto löschen',
     eraseConfirmTitle: 'Ihr Konto wirklich löschen?',
-    eraseConfirmHelp: 'Das lässt sich nicht zurücknehmen. Sie brauchen dafür Ihre Gesundheitskarte. Eine neue GesundheitsID können Sie später einrichten.',
+    eraseConfirmHelp: 'Das lässt sich nicht zurücknehmen. Sie brauchen dafür Ihre Gesundheitskarte. Wollen Sie später eine neue GesundheitsID, dann fragen Sie Ihre Krankenkasse.',
     eraseTyped: (word: string) => `Schreiben Sie zur Sicherheit „${word}“`,
     eraseWord: 'löschen',
     eraseMistyped: (word: string) => `Bitte schreiben Sie das Wort „${word}“.`,

@@ -102,7 +102,7 @@ const reasons: ReasonTexts = {
   },
   'account-closed': {
     title: 'Your account is deleted',
-    help: 'You can set it up again with your card.',
+    help: 'Do you want a new GesundheitsID? Then call your insurer.',
   },
   'service-unknown': {
     title: 'This service is not admitted',
@@ -699,7 +699,7 @@ export const en: Texts = {
     eraseHelp: 'Deletes your GesundheitsID with all devices and consents. Your insurance is not touched.',
     erase: 'Delete account',
     eraseConfirmTitle: 'Really delete your account?',
-    eraseConfirmHelp: 'This cannot be undone. You need your health card for it. You can set up a new GesundheitsID later.',
+    eraseConfirmHelp: 'This cannot be undone. You need your health card for it. If you want a new GesundheitsID later, ask your insurer.',
     eraseTyped: (word) => `To be safe, type “${word}”`,
     eraseWord: 'delete',
     eraseMistyped: (word) => `Please type the word “${word}”.`,
