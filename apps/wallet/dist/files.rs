@@ -1,25 +1,25 @@
 // Written by the build of apps/wallet.
 &[
     File {
-        path: "assets/de-By8crXvN.js",
+        path: "assets/de-CicN4oB8.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/de-By8crXvN.js"),
-        gzip: Some(include_bytes!("assets/de-By8crXvN.js.gz")),
+        bytes: include_bytes!("assets/de-CicN4oB8.js"),
+        gzip: Some(include_bytes!("assets/de-CicN4oB8.js.gz")),
     },
     File {
-        path: "assets/de-simple-BIkeSlWy.js",
+        path: "assets/de-simple-D1xCDrGk.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/de-simple-BIkeSlWy.js"),
-        gzip: Some(include_bytes!("assets/de-simple-BIkeSlWy.js.gz")),
+        bytes: include_bytes!("assets/de-simple-D1xCDrGk.js"),
+        gzip: Some(include_bytes!("assets/de-simple-D1xCDrGk.js.gz")),
     },
     File {
-        path: "assets/en-BzuU6RCb.js",
+        path: "assets/en-D3cqkDnS.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/en-BzuU6RCb.js"),
-        gzip: Some(include_bytes!("assets/en-BzuU6RCb.js.gz")),
+        bytes: include_bytes!("assets/en-D3cqkDnS.js"),
+        gzip: Some(include_bytes!("assets/en-D3cqkDnS.js.gz")),
     },
     File {
         path: "assets/index-Co87Vvw5.css",
@@ -29,11 +29,11 @@
         gzip: Some(include_bytes!("assets/index-Co87Vvw5.css.gz")),
     },
     File {
-        path: "assets/index-_b4EeZq_.js",
+        path: "assets/index-rKAKtDV5.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/index-_b4EeZq_.js"),
-        gzip: Some(include_bytes!("assets/index-_b4EeZq_.js.gz")),
+        bytes: include_bytes!("assets/index-rKAKtDV5.js"),
+        gzip: Some(include_bytes!("assets/index-rKAKtDV5.js.gz")),
     },
     File {
         path: "icon-192.png",
