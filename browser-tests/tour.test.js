@@ -47,49 +47,69 @@ for (const [lang, locale] of [['de', 'de-DE'], ['en', 'en-GB']]) {
 }
 
 test('a newcomer takes the tour to its end, and each step sees what she did', async () => {
-  // Two devices: what one keeps, the other does not have. The tour itself runs without JavaScript.
-  const options = { locale: 'en-GB', viewport: { width: 390, height: 844 } };
-  const [guide, computer, phone] = await Promise.all([
-    browser.newContext({ locale: 'en-GB', javaScriptEnabled: false }),
-    browser.newContext({ locale: 'en-GB' }),
-    browser.newContext(options),
-  ]);
-  for (const context of [guide, computer, phone]) context.setDefaultTimeout(10_000);
+  // The tour itself runs without JavaScript; computer and phone are two windows of one browser, as the tour opens them.
+  const guide = await browser.newContext({ locale: 'en-GB', javaScriptEnabled: false });
+  const windows = await browser.newContext({ locale: 'en-GB', viewport: { width: 390, height: 844 } });
+  for (const context of [guide, windows]) context.setDefaultTimeout(10_000);
   const tour = await guide.newPage();
-  const screen = await computer.newPage();
-  const handset = await phone.newPage();
-  const press = (name) => handset.getByRole('button', { name, exact: true }).click();
+  const computer = await windows.newPage();
+  let phone = await windows.newPage();
+  const press = (name) => phone.getByRole('button', { name, exact: true }).click();
+  const heading = (name) => phone.getByRole('heading', { level: 1, name }).waitFor();
+  const link = (name) => tour.getByRole('link', { name }).getAttribute('href');
   const seen = async (step) => {
     assert.ok(tour.url().includes(`step=${step}&`), tour.url());
     await tour.reload();
-    assert.equal(await tour.getByText('not seen yet').count(), 0, `step ${step}: ${await tour.locator('main ul').innerText()}`);
+    assert.equal(await tour.getByText('not seen yet').count(), 0, `step ${step}: ${await tour.locator('main').innerText()}`);
     await next(tour);
   };
-  const link = (name) => tour.getByRole('link', { name }).getAttribute('href');
 
   await tour.goto(`${portal}/tour`);
   await next(tour);
   assert.ok((await tour.getByText('not seen yet').count()) > 0, 'nothing is seen before anything is done');
-  await screen.goto(await link('Open the patient record'));
-  await screen.locator('form[action="/login"] button[type=submit]').click();
-  await screen.waitForURL(/\/auth\?/);
+  await computer.goto(await link('Open the patient record'));
+  await computer.locator('form[action="/login"] button[type=submit]').click();
+  await computer.waitForURL(/\/auth\?/);
   await seen(1);
 
-  await handset.goto(await link('Open the phone'));
-  await handset.getByRole('heading', { level: 1 }).waitFor();
+  await phone.goto(await link('Open the phone'));
+  await phone.getByRole('heading', { level: 1 }).waitFor();
   await seen(2);
 
   await press('Start now');
   await press('I have both here');
   await press('I agree, set up device');
-  await handset.locator('.choice-list button').first().click();
-  await handset.getByLabel('PIN of your health card').fill('123456');
+  await phone.locator('.choice-list button').first().click();
+  await phone.getByLabel('PIN of your health card').fill('123456');
   await press('Continue');
-  await handset.getByRole('heading', { level: 1, name: 'Done. This device is set up.' }).waitFor();
+  await heading('Done. This device is set up.');
   await seen(3);
-  await context_end(guide, computer, phone);
-});
 
-async function context_end(...contexts) {
-  await Promise.all(contexts.map((context) => context.close()));
-}
+  await computer.locator(`a[href^="${portal}/card"]`).first().click();
+  const opened = windows.waitForEvent('page');
+  await computer.getByRole('link', { name: 'Log in with the wallet' }).click();
+  await phone.close();
+  phone = await opened;
+  await heading(/Patientenakte/);
+  await phone.getByLabel('Do not ask again for this service').check();
+  await press('Log in');
+  await phone.waitForURL(/\/account$/);
+  await seen(4);
+
+  await computer.goto(await link('Look at the patient record'));
+  assert.ok((await computer.locator('table.claims tbody tr').count()) > 0, 'the first window is logged in');
+  await seen(5);
+
+  await phone.goto(await link('Open the history'));
+  await press('Log in');
+  await phone.getByRole('article').filter({ hasText: 'Patientenakte' }).first().waitFor();
+  await seen(6);
+
+  await phone.goto(await link('Open the consents'));
+  await phone.getByRole('button', { name: /Withdraw/ }).first().click();
+  await press('Yes, withdraw');
+  await phone.getByText('You have given no service a lasting consent.').waitFor();
+  await seen(7);
+  assert.ok(tour.url().includes(`step=${steps}&`), 'the last step');
+  await Promise.all([guide.close(), windows.close()]);
+});

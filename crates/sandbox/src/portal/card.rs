@@ -52,8 +52,7 @@ impl Way<'_> {
     /// The insurer's web wallet, with this login.
     fn wallet(&self, addresses: &Addresses) -> String {
         let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("client_id", self.client_id)
-            .append_pair("login", self.login)
+            .extend_pairs(self.query())
             .finish();
         format!("{}/wallet/?{query}", addresses.insurer(self.insurer).pages)
     }

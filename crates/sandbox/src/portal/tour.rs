@@ -149,8 +149,7 @@ fn address(at: usize, since: u64) -> String {
 
 fn where_is(addresses: &Addresses, place: Place) -> String {
     match place {
-        Place::Service => format!("{}/", addresses.service(SERVICE).pages),
-        Place::Token => format!("{}/token", addresses.service(SERVICE).pages),
+        Place::Service(path) => format!("{}{path}", addresses.service(SERVICE).pages),
         Place::Wallet(route) => format!("{}/wallet/{route}", addresses.insurer(INSURER).pages),
         Place::Portal(path) => path.to_owned(),
     }

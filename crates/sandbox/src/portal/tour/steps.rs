@@ -25,10 +25,8 @@ pub(super) struct Action {
 /// Where a link leads. All but the portal's own open in a window of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// The demo service.
-    Service,
-    /// Its page about the token.
-    Token,
+    /// A page of the demo service.
+    Service(&'static str),
     /// The wallet, perhaps a place in it.
     Wallet(&'static str),
     /// A page of the portal.
@@ -81,7 +79,7 @@ pub(super) const STEPS: &[Step] = &[
             go(
                 "Öffnen Sie die Patientenakte. Das neue Fenster ist ab jetzt Ihr Computer.",
                 "Open the patient record. The new window is your computer from now on.",
-                Place::Service,
+                Place::Service("/"),
                 text("Patientenakte öffnen", "Open the patient record"),
             ),
             act(
@@ -249,12 +247,12 @@ pub(super) const STEPS: &[Step] = &[
         ),
         actions: &[
             act(
-                "Am Computer zeigt die Seite der Krankenkasse den Weg zum Telefon. Nehmen Sie den Link oder den Code zur Wallet und öffnen Sie ihn im Telefon-Fenster.",
-                "On the computer the insurer's page shows the way to the phone. Take the link or the code to the wallet and open it in the phone's window.",
+                "Am Computer: Gehen Sie auf der Seite der Krankenkasse weiter zur Gesundheitskarte. Die Kartenseite bietet „Mit der Wallet anmelden“ an. Dieser Link öffnet ein Fenster: Ihr Telefon, mit dieser Anmeldung.",
+                "On the computer: go on from the insurer's page to the health card. The card page offers “Log in with the wallet”. That link opens a window: your phone, with this login.",
             ),
             act(
-                "Sehen Sie, wer was wissen will. Schalten Sie ab, was freiwillig ist und Sie nicht teilen wollen.",
-                "See who wants to know what. Switch off what is voluntary and what you do not want to share.",
+                "Sehen Sie, wer was wissen will. Was freiwillig ist, hat einen Schalter.",
+                "See who wants to know what. What is voluntary has a switch.",
             ),
             act(
                 "Wählen Sie „nicht wieder fragen“, damit es später etwas zurückzunehmen gibt, und bestätigen Sie.",
@@ -310,14 +308,16 @@ pub(super) const STEPS: &[Step] = &[
             "The service exchanges the code for a token that nobody else can read.",
         ),
         actions: &[
-            act(
-                "Am Computer sehen Sie jetzt, was die Akte über Lena erfahren hat.",
-                "On the computer you now see what the record learned about Lena.",
+            go(
+                "Die Antwort ging in den Browser zurück, der gefragt hat. Hier gehören beide Fenster zu einem Browser, darum sind beide angemeldet. Sehen Sie, was die Akte über Lena erfahren hat.",
+                "The answer went back to the browser that asked. Here both windows belong to one browser, so both are logged in. See what the record learned about Lena.",
+                Place::Service("/account"),
+                text("Patientenakte ansehen", "Look at the patient record"),
             ),
             go(
-                "Sehen Sie sich das Token Schritt für Schritt an, im Fenster des Computers.",
-                "Look at the token step by step, in the computer's window.",
-                Place::Token,
+                "Sehen Sie sich das Token Schritt für Schritt an.",
+                "Look at the token step by step.",
+                Place::Service("/token"),
                 text("Token ansehen", "Look at the token"),
             ),
         ],
