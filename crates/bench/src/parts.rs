@@ -204,6 +204,7 @@ impl Inputs {
             request: pushed.request,
             browser: None,
             challenge_digest: Some([3; 32]),
+            asking: None,
             expires_at: NOW,
         };
         let bytes = pending.to_bytes();
@@ -217,6 +218,7 @@ impl Inputs {
             browser: None,
             performed: self.performed.clone(),
             device,
+            asking: None,
             expires_at: NOW,
         };
         let bytes = authenticated.to_bytes();

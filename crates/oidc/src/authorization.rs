@@ -48,6 +48,9 @@ pub enum AuthorizationError {
     /// The person took too long.
     #[error("this login has expired; start again at the service")]
     ExpiredLogin,
+    /// It was completed, declined or aborted.
+    #[error("this login has ended already; start again at the service")]
+    EndedLogin,
     /// The page was opened in another browser than the one that began the login (A_22325-01).
     #[error("this login was started in another browser; go on there, or start again at the service")]
     OtherBrowser,
@@ -65,6 +68,7 @@ impl AuthorizationError {
             | Self::OtherClient
             | Self::UnknownLogin
             | Self::ExpiredLogin
+            | Self::EndedLogin
             | Self::OtherBrowser => Refusal::invalid_request(self).because(self.reason()),
         }
     }
@@ -75,6 +79,7 @@ impl AuthorizationError {
             Self::Form(_) | Self::Missing(_) | Self::TooLong(_) | Self::OtherClient => Reason::Malformed,
             Self::UnknownRequestUri | Self::UnknownLogin => Reason::LoginUnknown,
             Self::ExpiredRequestUri | Self::ExpiredLogin => Reason::LoginExpired,
+            Self::EndedLogin => Reason::LoginOver,
             Self::OtherBrowser => Reason::OtherBrowser,
         }
     }
@@ -210,6 +215,7 @@ pub fn decide_next_step(
                 browser,
                 performed,
                 device: session.device,
+                asking: None,
                 expires_at: now.plus_seconds(AUTHENTICATED_LIFETIME_SECONDS),
             });
         }
@@ -221,6 +227,7 @@ pub fn decide_next_step(
         request,
         browser,
         challenge_digest: None,
+        asking: None,
         expires_at: now.plus_seconds(PENDING_LIFETIME_SECONDS),
     })
 }

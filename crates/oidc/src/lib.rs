@@ -7,6 +7,7 @@
 //!
 //! Does not seal, store, sign or encrypt anything: `vault` and `store` do, called by `provider`.
 
+pub mod asking_device;
 pub mod authorization;
 pub mod birthdate;
 pub mod claims_request;

@@ -14,6 +14,7 @@ use authenticator::{
 use jose::UnixTime;
 
 use crate::{
+    asking_device::AskingDevice,
     claims_request::AmrSet,
     client::{ClientTag, RedirectTag},
     codec::{MalformedState, Reader, Writer},
@@ -239,8 +240,10 @@ struct Shape(u8);
 impl Shape {
     const BROWSER: u8 = 1 << 5;
     const DEVICE: u8 = 1 << 6;
-    /// A challenge in a pending login, a remembered consent in a code.
+    /// A challenge in a pending login, the device that asked in an authenticated one, a remembered consent in a code.
     const MORE: u8 = 1 << 7;
+    /// The device that asked, in a pending login.
+    const ASKING: u8 = 1;
 
     fn of_performed(performed: &Performed) -> Self {
         Self(
@@ -299,6 +302,25 @@ fn read_browser(reader: &mut Reader<'_>, shape: Shape) -> Result<Option<BrowserT
     }
 }
 
+fn write_asking(writer: Writer, asking: Option<AskingDevice>, near: UnixTime) -> Writer {
+    match asking {
+        Some(asking) => asking.write(writer, near),
+        None => writer,
+    }
+}
+
+fn read_asking(
+    reader: &mut Reader<'_>,
+    shape: Shape,
+    bit: u8,
+    near: UnixTime,
+) -> Result<Option<AskingDevice>, MalformedState> {
+    match shape.has(bit) {
+        true => Ok(Some(AskingDevice::read(reader, near)?)),
+        false => Ok(None),
+    }
+}
+
 fn write_device(writer: Writer, device: Option<DeviceUse>) -> Writer {
     match device {
         Some(device) => writer.bytes(&device.device_id).number(device.counter),
@@ -325,6 +347,8 @@ pub struct PendingLogin {
     pub browser: Option<BrowserTag>,
     /// SHA-256 of the challenge issued for it; `None` before one was. An answer must be to this challenge.
     pub challenge_digest: Option<[u8; 32]>,
+    /// The device it was begun on, where it is answered on another one.
+    pub asking: Option<AskingDevice>,
     /// After this second the login is refused.
     pub expires_at: UnixTime,
 }
@@ -334,9 +358,11 @@ impl PendingLogin {
     pub fn to_bytes(&self) -> Vec<u8> {
         let shape = Shape(0)
             .with(Shape::BROWSER, self.browser.is_some())
-            .with(Shape::MORE, self.challenge_digest.is_some());
+            .with(Shape::MORE, self.challenge_digest.is_some())
+            .with(Shape::ASKING, self.asking.is_some());
         let writer = Writer::new(KIND_PENDING).byte(shape.0).time(self.expires_at);
         let writer = write_browser(self.request.write(writer), self.browser);
+        let writer = write_asking(writer, self.asking, self.expires_at);
         match self.challenge_digest {
             Some(digest) => writer.bytes(&digest),
             None => writer,
@@ -350,11 +376,12 @@ impl PendingLogin {
     /// [`MalformedState`] for anything else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, MalformedState> {
         let mut reader = Reader::new(KIND_PENDING, bytes)?;
-        let shape = Shape(reader.byte()?).within(Shape::BROWSER | Shape::MORE)?;
+        let shape = Shape(reader.byte()?).within(Shape::BROWSER | Shape::MORE | Shape::ASKING)?;
         let expires_at = reader.time()?;
         let pending = Self {
             request: LoginRequest::read(&mut reader)?,
             browser: read_browser(&mut reader, shape)?,
+            asking: read_asking(&mut reader, shape, Shape::ASKING, expires_at)?,
             challenge_digest: match shape.has(Shape::MORE) {
                 true => Some(reader.array()?),
                 false => None,
@@ -377,6 +404,8 @@ pub struct AuthenticatedLogin {
     pub performed: Performed,
     /// With which device, where it was one.
     pub device: Option<DeviceUse>,
+    /// The device it was begun on, where it is answered on another one.
+    pub asking: Option<AskingDevice>,
     /// After this second the login is refused.
     pub expires_at: UnixTime,
 }
@@ -386,12 +415,14 @@ impl AuthenticatedLogin {
     pub fn to_bytes(&self) -> Vec<u8> {
         let shape = Shape::of_performed(&self.performed)
             .with(Shape::BROWSER, self.browser.is_some())
-            .with(Shape::DEVICE, self.device.is_some());
+            .with(Shape::DEVICE, self.device.is_some())
+            .with(Shape::MORE, self.asking.is_some());
         let writer = Writer::new(KIND_AUTHENTICATED)
             .byte(shape.0)
             .time(self.expires_at)
             .time_near(self.expires_at, self.performed.auth_time);
         let writer = write_browser(self.request.write(writer), self.browser);
+        let writer = write_asking(writer, self.asking, self.expires_at);
         write_device(writer, self.device).finish()
     }
 
@@ -401,13 +432,14 @@ impl AuthenticatedLogin {
     /// [`MalformedState`] for anything else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, MalformedState> {
         let mut reader = Reader::new(KIND_AUTHENTICATED, bytes)?;
-        let shape = Shape(reader.byte()?).within(PERFORMED_BITS | Shape::BROWSER | Shape::DEVICE)?;
+        let shape = Shape(reader.byte()?).within(PERFORMED_BITS | Shape::BROWSER | Shape::DEVICE | Shape::MORE)?;
         let expires_at = reader.time()?;
         let performed = shape.performed(reader.time_near(expires_at)?)?;
         let login = Self {
             request: LoginRequest::read(&mut reader)?,
             browser: read_browser(&mut reader, shape)?,
             performed,
+            asking: read_asking(&mut reader, shape, Shape::MORE, expires_at)?,
             device: read_device(&mut reader, shape)?,
             expires_at,
         };

@@ -116,6 +116,7 @@ pub(crate) fn pending(core: &Core, tenant: &Tenant, cookie: Option<BrowserCookie
         },
         browser: cookie.map(BrowserCookie::tag),
         challenge_digest: None,
+        asking: None,
         expires_at: now.plus_seconds(PENDING_LIFETIME_SECONDS),
     }
 }

@@ -35,6 +35,7 @@ use crate::{
     limits::{Counted, Limit, Network},
     passkeys::PasskeyAnswer,
     people::{self, ConsentRows},
+    second_device::{self, OtherDevice, rendezvous},
     support::json_response,
     tenant::Tenant,
 };
@@ -97,17 +98,24 @@ struct ChallengeAnswer {
     service: Service,
     requested: Requested,
     expires_in: u64,
+    /// The device the login was begun on, where it is another one.
+    other_device: Option<OtherDevice>,
 }
 
 /// Issues the challenge of one login.
-pub(crate) async fn challenge(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Response {
-    match issue_challenge(core, tenant, body).await {
+pub(crate) async fn challenge(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &Bytes) -> Response {
+    match issue_challenge(core, tenant, network, body).await {
         Ok(answer) => json_response(StatusCode::OK, &answer),
         Err(problem) => core.problem("challenge_refused", problem).into_json(),
     }
 }
 
-async fn issue_challenge(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Result<ChallengeAnswer, StepProblem> {
+async fn issue_challenge(
+    core: &Core,
+    tenant: &Arc<Tenant>,
+    network: Network,
+    body: &Bytes,
+) -> Result<ChallengeAnswer, StepProblem> {
     let now = core.now();
     let request: ChallengeRequest = read(body)?;
     let client_id = request.client_id;
@@ -118,10 +126,16 @@ async fn issue_challenge(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Res
                 request: open_request(core, tenant, &client_id, sealed, now)?,
                 browser: None,
                 challenge_digest: None,
+                asking: None,
                 expires_at: now.plus_seconds(PENDING_LIFETIME_SECONDS),
             }
         }
-        (None, Some(login)) => open_pending(core, tenant, &client_id, &login, now)?,
+        (None, Some(login)) => {
+            let pending = open_pending(core, tenant, &client_id, &login, now)?;
+            second_device::check_scanned(&pending, now)?;
+            rendezvous::check_open(core, tenant, pending.request.login_id).await?;
+            pending
+        }
         // The account has no service that pushed a request first: an app begins it here.
         (None, None) if account::is_account(tenant, &client_id) => account::pending(core, tenant, None, now),
         _ => {
@@ -168,7 +182,12 @@ async fn issue_challenge(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Res
         challenge_digest: Some(challenge::digest(&token)),
         ..pending
     };
+    let other_device = pending
+        .asking
+        .map(|asking| OtherDevice::seen_from(core, tenant, asking, network))
+        .transpose()?;
     Ok(ChallengeAnswer {
+        other_device,
         login: core.seal(tenant, StateKind::Pending, now, &pending.to_bytes())?,
         challenge: token,
         service,
@@ -527,6 +546,9 @@ async fn authenticated(
         return Err(attempt.failed(None, number, problem).await);
     };
     let person = capability.person_id();
+    if pending.asking.is_some() {
+        second_device::check_not_cooling_off(core, tenant, person).await?;
+    }
     core.anomalies
         .logged_in(network.told_apart(&core.limits), person.as_bytes(), now);
     tracing::info!(event = "authenticated", method = ?performed.method, level = ?performed.level, "authenticated");
@@ -535,6 +557,7 @@ async fn authenticated(
         browser: pending.browser,
         performed,
         device,
+        asking: pending.asking,
         expires_at: now.plus_seconds(AUTHENTICATED_LIFETIME_SECONDS),
     };
     step(person).known(&login).await?;

@@ -121,6 +121,9 @@ fn login_page(
             service: party.name(),
             service_logo: party.logo_uri(),
             authenticator_link: authenticator_link(tenant, party.client_id(), &login),
+            wallet_link: wallet_link(tenant, party.client_id(), &login),
+            waiting: phone_link(tenant, party.client_id(), &login)
+                .map(|_| waiting_address(tenant, party.client_id(), &login)),
             login: &login,
             client_id: party.client_id(),
         },
@@ -134,6 +137,27 @@ pub(crate) fn authenticator_link(tenant: &Tenant, client_id: &str, login: &str) 
         url,
         &[("issuer", tenant.issuer()), ("client_id", client_id), ("login", login)],
     ))
+}
+
+/// The web wallet, with the login to go on with, where this insurer offers it.
+fn wallet_link(tenant: &Tenant, client_id: &str, login: &str) -> Option<String> {
+    tenant.settings.wallet.as_ref()?;
+    let url = format!("{}/wallet/", tenant.settings.browser_base);
+    Some(authorization::redirect_with(
+        &url,
+        &[("issuer", tenant.issuer()), ("client_id", client_id), ("login", login)],
+    ))
+}
+
+/// What a phone opens: the wallet, which warns her of callers, where there is one.
+pub(crate) fn phone_link(tenant: &Tenant, client_id: &str, login: &str) -> Option<String> {
+    wallet_link(tenant, client_id, login).or_else(|| authenticator_link(tenant, client_id, login))
+}
+
+/// The frame that waits for a phone.
+fn waiting_address(tenant: &Tenant, client_id: &str, login: &str) -> String {
+    let url = format!("{}{}", tenant.settings.browser_base, pages::WAITING_PATH);
+    authorization::redirect_with(&url, &[("client_id", client_id), ("login", login)])
 }
 
 /// What every page of this tenant shows.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use authenticator::Reason;
 use axum::{
     body::Bytes,
     http::{HeaderMap, StatusCode},
@@ -17,17 +18,22 @@ use oidc::{
     scope::{Claim, ClaimSet, Scope},
 };
 use serde::{Deserialize, Serialize};
-use vault::{PersonCapability, StateKind};
+use vault::{PersonCapability, PersonId, StateKind};
 
 use crate::{
+    abort::{self, Why},
     account,
     authenticate::{self, ClaimNames, Service},
     authorize::{error_location, frame, redirect, redirect_error},
     browser::{self, BrowserCookie},
     core::{Core, StepProblem},
-    history,
-    pages::{self, ClaimLine, ConsentPage, Language},
+    history::{self, Entry, Event},
+    pages::{self, AskingLine, ClaimLine, ConsentPage, Done, DonePage, Language},
     people::ConsentRows,
+    second_device::{
+        self,
+        rendezvous::{self, Ended, Outcome, Place},
+    },
     support::json_response,
     tenant::Tenant,
 };
@@ -72,6 +78,8 @@ pub(crate) async fn ask(
             None => ConsentRows::load(core, &capability, client_id).await?,
         };
         let remembered = rows.decision(core, capability)?;
+        // For another device she is asked each time.
+        let remembered = remembered.filter(|_| login.asking.is_none());
         (
             service,
             remembered.and_then(|remembered| remembered.answers(login)).is_some(),
@@ -129,6 +137,7 @@ async fn show_or_go_on(
     let form = Form::parse(query.as_bytes()).map_err(AuthorizationError::from)?;
     let (client_id, login) = client_and_login(&form)?;
     let authenticated = open_authenticated(core, tenant, client_id, login, headers, now)?;
+    rendezvous::check_open(core, tenant, authenticated.login.request.login_id).await?;
     if account::is_account(tenant, client_id) {
         return account::home(core, tenant, headers, Some(query), authenticated, account::Done::No).await;
     }
@@ -156,13 +165,14 @@ pub(crate) async fn next(
     let sealed = core.seal_login(&capability, StateKind::Authenticated, now, &login.to_bytes())?;
     let rows = ConsentRows::load(core, &capability, party.client_id()).await?;
     let remembered = rows.decision(core, capability)?;
+    let remembered = remembered.filter(|_| login.asking.is_none());
     if let Some(decision) = remembered.and_then(|remembered| remembered.answers(&login)) {
         // Looking up the decision used the right to her record; the sealed login gives it again.
         let (capability, _) = core
             .open_login(tenant, StateKind::Authenticated, now, &sealed)
             .ok_or_else(|| StepProblem::failed("a login sealed just now does not open"))?;
         let authenticated = Authenticated { capability, login };
-        return finish_in_browser(core, tenant, party, &authenticated, decision, now);
+        return finish_in_browser(core, tenant, party, &authenticated, decision, now).await;
     }
     if login.request.prompts.none() {
         return redirect_error(core, party, &login.request, RedirectedError::ConsentRequired);
@@ -179,6 +189,10 @@ pub(crate) async fn next(
             essential: lines(language, login.request.essential),
             voluntary: lines(language, login.request.voluntary),
             lowered: login.performed.level == authenticator::Acr::Substantial,
+            asking: login.asking.map(|asking| AskingLine {
+                browser: asking.browser.shown(),
+                system: asking.system.shown(),
+            }),
         },
     ))
 }
@@ -217,6 +231,9 @@ struct AppDecision {
     claims: Vec<String>,
     #[serde(default)]
     remember: bool,
+    /// The two digits the other device shows, where the login was begun there.
+    #[serde(default)]
+    number: Option<String>,
 }
 
 #[derive(Deserialize, PartialEq, Eq, Clone, Copy)]
@@ -228,7 +245,8 @@ enum DecisionWord {
 
 #[derive(Serialize)]
 struct AppAnswer {
-    redirect: String,
+    /// `None`: the device the login was begun on goes on.
+    redirect: Option<String>,
 }
 
 /// `POST /auth/consent` with JSON: an authenticator app brings the person's decision.
@@ -244,7 +262,7 @@ async fn app_decision(
     tenant: &Arc<Tenant>,
     headers: &HeaderMap,
     body: &Bytes,
-) -> Result<String, StepProblem> {
+) -> Result<Option<String>, StepProblem> {
     let now = core.now();
     let answer: AppDecision = authenticate::read(body)?;
     let party = core.relying_parties.resolve(&answer.client_id, now).await?;
@@ -263,7 +281,22 @@ async fn app_decision(
         voluntary,
         remember: if answer.remember { Remember::Yes } else { Remember::No },
     };
+    if authenticated.login.asking.is_some() {
+        approve_elsewhere(
+            core,
+            tenant,
+            &party,
+            &authenticated,
+            decision,
+            answer.number.as_deref(),
+            now,
+        )
+        .await?;
+        return Ok(None);
+    }
     finish(core, tenant, &party, &authenticated, decision, now)
+        .await
+        .map(Some)
 }
 
 /// `POST /auth/consent` with a form: the page brings the person's decision.
@@ -303,18 +336,76 @@ async fn page_decision(
                 Remember::No
             };
             let decision = Decision::Approve { voluntary, remember };
-            finish_in_browser(core, tenant, &party, &authenticated, decision, now)
+            if authenticated.login.asking.is_some() {
+                let number = form.value("number");
+                approve_elsewhere(core, tenant, &party, &authenticated, decision, number, now).await?;
+                return Ok(done_page(core, tenant, headers, Done::Approved));
+            }
+            finish_in_browser(core, tenant, &party, &authenticated, decision, now).await
         }
-        Some("decline") => decline(core, tenant, headers, &party, login, now)
-            .await
-            .map(|location| redirect(&location)),
+        Some("decline") => Ok(match decline(core, tenant, headers, &party, login, now).await? {
+            Some(location) => redirect(&location),
+            None => done_page(core, tenant, headers, Done::Ended),
+        }),
+        Some(word @ ("not-me" | "phone-call")) => {
+            let why = if word == "not-me" { Why::NotMe } else { Why::PhoneCall };
+            abort::end(core, tenant, headers, client_id, login, why).await?;
+            Ok(done_page(core, tenant, headers, Done::Ended))
+        }
         _ => Err(StepProblem::invalid(
-            "parameter 'decision' must be 'approve' or 'decline'",
+            "parameter 'decision' must be 'approve', 'decline', 'not-me' or 'phone-call'",
         )),
     }
 }
 
-/// Declining is possible before and after authentication.
+/// The page on a phone whose login goes on elsewhere, or ended.
+fn done_page(core: &Core, tenant: &Tenant, headers: &HeaderMap, done: Done) -> Response {
+    pages::page(
+        StatusCode::OK,
+        &DonePage {
+            frame: frame(core, tenant, headers, None),
+            done,
+        },
+    )
+}
+
+/// Approves for the device that asked. A wrong number ends the login for both: it is not guessed a second time.
+async fn approve_elsewhere(
+    core: &Core,
+    tenant: &Tenant,
+    party: &RelyingParty,
+    authenticated: &Authenticated,
+    decision: Decision,
+    number: Option<&str>,
+    now: UnixTime,
+) -> Result<(), StepProblem> {
+    let Authenticated { capability, login } = authenticated;
+    let typed: String = number
+        .unwrap_or_default()
+        .chars()
+        .filter(|typed| !typed.is_whitespace())
+        .collect();
+    if typed.len() != 2 || !typed.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Err(StepProblem::invalid(
+            "member 'number': expected the two digits that the other device shows",
+        ));
+    }
+    second_device::check_not_cooling_off(core, tenant, capability.person_id()).await?;
+    let place = Place::of(core, tenant, login.request.login_id)?;
+    if typed != second_device::digits(core, tenant, &login.request.login_id)? {
+        place.end(Outcome::NumberWrong).await?;
+        return Err(StepProblem::denied(
+            Reason::NumberWrong,
+            "member 'number' is not what the other device shows; the login has ended there, too",
+        ));
+    }
+    match consent::decide(party.client_id(), login, decision, &tenant.settings.policy, now)? {
+        ConsentOutcome::Declined => place.end(Outcome::Declined).await.map(drop),
+        ConsentOutcome::Code(code) => place.approve(capability, &code, now).await,
+    }
+}
+
+/// Declining is possible before and after authentication. `None` where another device goes back to the service.
 async fn decline(
     core: &Core,
     tenant: &Tenant,
@@ -322,22 +413,56 @@ async fn decline(
     party: &RelyingParty,
     login: &str,
     now: UnixTime,
-) -> Result<String, StepProblem> {
-    let request = match open_authenticated(core, tenant, party.client_id(), login, headers, now) {
+) -> Result<Option<String>, StepProblem> {
+    let (request, asking) = match open_authenticated(core, tenant, party.client_id(), login, headers, now) {
         Ok(Authenticated { capability, login }) => {
-            history::declined(core, tenant, party, capability.person_id(), &login, now).await?;
-            login.request
+            let person = capability.person_id();
+            if login.asking.is_some() {
+                decline_elsewhere(core, tenant, party, person, &login, now).await?;
+                return Ok(None);
+            }
+            history::declined(core, tenant, party, person, &login, now).await?;
+            (login.request, None)
         }
         Err(AuthorizationError::UnknownLogin) => {
-            authenticate::open_pending(core, tenant, party.client_id(), login, now)?.request
+            let pending = authenticate::open_pending(core, tenant, party.client_id(), login, now)?;
+            (pending.request, pending.asking)
         }
         Err(error) => return Err(error.into()),
     };
-    Ok(error_location(core, party, &request, RedirectedError::Declined)?)
+    if asking.is_some() {
+        Place::of(core, tenant, request.login_id)?
+            .end(Outcome::Declined)
+            .await?;
+        return Ok(None);
+    }
+    Ok(Some(error_location(core, party, &request, RedirectedError::Declined)?))
 }
 
-/// Turns the person's decision into the address the service is answered at.
-fn finish(
+/// She says no to what another device asks: both are told, and her history.
+async fn decline_elsewhere(
+    core: &Core,
+    tenant: &Tenant,
+    party: &RelyingParty,
+    person: PersonId,
+    login: &AuthenticatedLogin,
+    now: UnixTime,
+) -> Result<(), StepProblem> {
+    let place = Place::of(core, tenant, login.request.login_id)?;
+    if place.end(Outcome::Declined).await? == Ended::Before {
+        return Ok(());
+    }
+    let entry = Entry::of(Event::Declined, now)
+        .at_service(party)
+        .sharing(login.request.requested())
+        .proven(&login.performed)
+        .with_device(login.device);
+    history::note(core, tenant.id(), person, entry).await
+}
+
+/// Turns the person's decision into the address the service is answered at. A login that has ended already gets none: nothing would be got for the
+/// code.
+async fn finish(
     core: &Core,
     tenant: &Tenant,
     party: &RelyingParty,
@@ -346,6 +471,7 @@ fn finish(
     now: UnixTime,
 ) -> Result<String, StepProblem> {
     let Authenticated { capability, login } = authenticated;
+    rendezvous::check_open(core, tenant, login.request.login_id).await?;
     match consent::decide(party.client_id(), login, decision, &tenant.settings.policy, now)? {
         ConsentOutcome::Declined => Ok(error_location(core, party, &login.request, RedirectedError::Declined)?),
         ConsentOutcome::Code(code) => {
@@ -363,7 +489,7 @@ fn finish(
 }
 
 /// As [`finish`], for a browser: it is sent on, and keeps a session where some service may use it; never after a guest login.
-fn finish_in_browser(
+async fn finish_in_browser(
     core: &Core,
     tenant: &Tenant,
     party: &RelyingParty,
@@ -371,7 +497,7 @@ fn finish_in_browser(
     decision: Decision,
     now: UnixTime,
 ) -> Result<Response, StepProblem> {
-    let response = redirect(&finish(core, tenant, party, authenticated, decision, now)?);
+    let response = redirect(&finish(core, tenant, party, authenticated, decision, now).await?);
     let Authenticated { capability, login } = authenticated;
     let sso = &tenant.settings.policy.sso;
     let guest = login.performed.method == authenticator::Method::GuestHealthCard;

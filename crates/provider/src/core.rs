@@ -92,6 +92,21 @@ impl StepProblem {
         Self::Refused(Refusal::invalid_request(description).because(reason))
     }
 
+    /// The login was completed, declined or aborted.
+    pub(crate) fn login_over() -> Self {
+        AuthorizationError::EndedLogin.into()
+    }
+
+    /// The person has said that somebody is on the phone with her.
+    pub(crate) fn cooling_off(seconds: u64) -> Self {
+        let description = "after somebody was on the phone nothing is approved for another device for a while";
+        Self::Limited {
+            limit: "cooling_off",
+            seconds,
+            refusal: Refusal::new(403, ErrorCode::AccessDenied, description).because(Reason::CoolingOff),
+        }
+    }
+
     /// The hardware security module did not do it: nothing was done in its place.
     fn module(code: &'static str, error: impl fmt::Display) -> Self {
         tracing::error!(

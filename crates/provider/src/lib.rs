@@ -6,6 +6,7 @@
 //! Trusted for: a code is worth one token; a client is who its handshake proves; personal data is touched only inside the vault's scopes; what is
 //! answered is what was decided. Does not: know SQL, hold private keys, choose algorithms, verify signatures itself.
 
+mod abort;
 mod account;
 mod anomalies;
 mod app_links;
@@ -37,6 +38,7 @@ mod relying_parties;
 mod reseal;
 pub mod rng;
 mod router;
+mod second_device;
 mod statement;
 mod support;
 pub mod telemetry;

@@ -8,10 +8,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use oidc::refusal::Refusal;
+
 use crate::support::{SupportCode, no_store};
 
 mod block;
 mod language;
+mod reasons;
 mod texts;
 
 pub use block::{BlockPage, BlockState};
@@ -23,6 +26,11 @@ use texts::Texts;
 pub const STYLE: &str = include_str!("../../../assets/page.css");
 /// Where pages find it, below the tenant's browser base.
 pub const STYLE_PATH: &str = "/page.css";
+/// The part of the login page that waits for a phone, below the tenant's browser base.
+pub const WAITING_PATH: &str = "/auth/phone";
+const WAITING_SCRIPT: &str = include_str!("../../../assets/waiting.js");
+/// Where that part finds its script.
+pub const WAITING_SCRIPT_PATH: &str = "/waiting.js";
 
 /// What every page shows.
 pub struct Frame<'a> {
@@ -56,6 +64,10 @@ pub struct LoginPage<'a> {
     pub service_logo: Option<&'a str>,
     /// Goes on to the person's authenticator.
     pub authenticator_link: Option<String>,
+    /// Goes on in the insurer's web wallet, here.
+    pub wallet_link: Option<String>,
+    /// The frame that waits for a phone; `None` where there is nothing a phone could open.
+    pub waiting: Option<String>,
     /// The login, for declining.
     pub login: &'a str,
     /// Who asks.
@@ -90,6 +102,95 @@ pub struct ConsentPage<'a> {
     pub voluntary: Vec<ClaimLine>,
     /// Whether a lower level was used, which the person agreed to.
     pub lowered: bool,
+    /// The device the login was begun on, where it is another one.
+    pub asking: Option<AskingLine>,
+}
+
+/// The device that asked, as people call it; empty where nobody knows.
+pub struct AskingLine {
+    /// Its browser.
+    pub browser: &'static str,
+    /// Its system.
+    pub system: &'static str,
+}
+
+/// How a login stands that is answered on a phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// Nobody has decided yet.
+    ForPhone,
+    /// Approved: the browser can go on.
+    Approved,
+    /// Declined.
+    Declined,
+    /// Another number was typed.
+    NumberWrong,
+    /// The person at the phone had not begun it.
+    NotMe,
+    /// Somebody was on the phone with her.
+    PhoneCall,
+    /// It went on already, or ended here.
+    Over,
+}
+
+impl Waiting {
+    /// For the script, which shows a new page when this word changes.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::ForPhone => "waiting",
+            Self::Approved => "approved",
+            Self::Declined => "declined",
+            Self::NumberWrong => "number-wrong",
+            Self::NotMe => "not-me",
+            Self::PhoneCall => "phone-call",
+            Self::Over => "over",
+        }
+    }
+}
+
+/// The part of the login page that waits for a phone.
+#[derive(Template)]
+#[template(path = "waiting.html")]
+pub struct WaitingPage<'a> {
+    /// Common parts.
+    pub frame: Frame<'a>,
+    /// How it stands.
+    pub state: Waiting,
+    /// The code to scan, as SVG; `None` where it would be too fine to be read.
+    pub code: Option<String>,
+    /// The two digits.
+    pub digits: &'a str,
+    /// Name of the service.
+    pub service: &'a str,
+    /// Who asks.
+    pub client_id: &'a str,
+    /// The login in this browser.
+    pub login: &'a str,
+}
+
+/// How a login ended on the phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// Approved: the other device goes on.
+    Approved,
+    /// Declined or aborted, on both.
+    Ended,
+}
+
+impl Done {
+    const fn is_approved(self) -> bool {
+        matches!(self, Self::Approved)
+    }
+}
+
+/// The last page on a phone whose login goes on elsewhere.
+#[derive(Template)]
+#[template(path = "done.html")]
+pub struct DonePage<'a> {
+    /// Common parts.
+    pub frame: Frame<'a>,
+    /// How it ended.
+    pub done: Done,
 }
 
 /// One service the person has decided about.
@@ -136,12 +237,23 @@ pub struct AccountPage<'a> {
 #[template(path = "problem.html")]
 struct ProblemPage<'a> {
     frame: Frame<'a>,
+    happened: &'static str,
+    next: &'static str,
     detail: &'a str,
     support_code: String,
 }
 
 /// Renders a page with the headers every page has.
 pub fn page<T: Template>(status: StatusCode, template: &T) -> Response {
+    rendered(status, template, PAGE_POLICY)
+}
+
+/// A page that only a page of ours shows inside it.
+pub fn frame_page<T: Template>(status: StatusCode, template: &T) -> Response {
+    rendered(status, template, FRAME_POLICY)
+}
+
+fn rendered<T: Template>(status: StatusCode, template: &T, policy: &'static str) -> Response {
     let Ok(html) = template.render() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
@@ -151,17 +263,25 @@ pub fn page<T: Template>(status: StatusCode, template: &T) -> Response {
         header::CONTENT_TYPE,
         HeaderValue::from_static("text/html; charset=utf-8"),
     );
-    // No `form-action`: after the decision the browser is sent on to the service, and browsers hold redirects of a form against it.
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'none'; style-src 'self'; img-src 'self' https: http://localhost:* http://127.0.0.1:* data:; base-uri 'none'; frame-ancestors 'none'",
-        ),
-    );
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     no_store(headers);
     response
+}
+
+/// No `form-action`: after the decision the browser is sent on to the service, and browsers hold redirects of a form against it.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' https: http://localhost:* http://127.0.0.1:* data:; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+const FRAME_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'self'";
+
+/// The script of the part that waits.
+pub fn waiting_script() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
+        (header::CACHE_CONTROL, "public, max-age=3600"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, WAITING_SCRIPT).into_response()
 }
 
 /// The style sheet.
@@ -174,23 +294,41 @@ pub fn style() -> Response {
     (headers, STYLE).into_response()
 }
 
-/// An error as a page.
-pub fn problem(language: Language, status: u16, detail: &str, support_code: SupportCode) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    page(
-        status,
-        &ProblemPage {
-            frame: Frame {
-                language,
-                insurer: "GesundheitsID",
-                base: "",
-                invented: false,
-                query: None,
-            },
-            detail,
-            support_code: support_code.to_string(),
+/// An error as a page: what happened, what to do, and the code for support. `policy` tells where it is shown.
+pub fn problem(language: Language, refusal: &Refusal, support_code: SupportCode, shown: Shown) -> Response {
+    let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let (happened, next) = reasons::sentences(language, refusal.reason);
+    let page = ProblemPage {
+        frame: Frame {
+            language,
+            insurer: "GesundheitsID",
+            base: "",
+            invented: false,
+            query: None,
         },
-    )
+        happened,
+        next,
+        detail: &refusal.description,
+        support_code: support_code.to_string(),
+    };
+    match shown {
+        Shown::Alone => self::page(status, &page),
+        Shown::InOurFrame => frame_page(status, &page),
+    }
+}
+
+/// Where a page is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// In a window.
+    Alone,
+    /// Inside a page of ours.
+    InOurFrame,
+}
+
+/// What a QR code is, for who does not see it.
+pub(crate) const fn code_label(language: Language) -> &'static str {
+    texts::of(language).qr_label
 }
 
 /// The words for a scope or claim on a page.

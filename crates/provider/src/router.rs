@@ -16,7 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use transport::ConnectionInfo;
 
 use crate::{
-    account,
+    abort, account,
     app_links::System,
     attestation, authenticate, authorize, consent,
     core::{Core, StepProblem},
@@ -25,7 +25,7 @@ use crate::{
     mtls::PeerCertificate,
     pages, passkeys, push,
     rng::Rng,
-    statement,
+    second_device, statement,
     support::Problem,
     tenant::Tenant,
     token, wallet_files,
@@ -54,6 +54,10 @@ pub(crate) fn public(core: Arc<Core>) -> Router {
             ("/auth/card", post(card)),
             ("/auth/device", post(device)),
             ("/auth/consent", get(show_consent).post(decide_consent)),
+            ("/auth/abort", post(abort_login)),
+            (pages::WAITING_PATH, get(wait_for_phone)),
+            (pages::WAITING_SCRIPT_PATH, get(waiting_script)),
+            ("/auth/return", post(come_back)),
             ("/devices", post(bind_device)),
             ("/devices/confirm", post(confirm_device)),
             ("/block", get(show_block).post(block)),
@@ -262,8 +266,36 @@ async fn authorization_endpoint(
     authorize::authorize(&core, &tenant, &headers, query.as_deref().unwrap_or_default()).await
 }
 
-async fn challenge(State(core): Shared, AtTenant(tenant): AtTenant, body: Body) -> Response {
-    authenticate::challenge(&core, &tenant, &body.0).await
+async fn challenge(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    connection: Option<Extension<ConnectionInfo>>,
+    body: Body,
+) -> Response {
+    authenticate::challenge(&core, &tenant, network(&connection), &body.0).await
+}
+
+async fn abort_login(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {
+    abort::abort(&core, &tenant, &headers, &body.0).await
+}
+
+async fn wait_for_phone(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    connection: Option<Extension<ConnectionInfo>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let query = query.unwrap_or_default();
+    second_device::show(&core, &tenant, &headers, &query, network(&connection)).await
+}
+
+async fn waiting_script() -> Response {
+    pages::waiting_script()
+}
+
+async fn come_back(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {
+    second_device::come_back(&core, &tenant, &headers, &body.0).await
 }
 
 async fn card(

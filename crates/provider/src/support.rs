@@ -10,7 +10,7 @@ use axum::{
 use oidc::refusal::{AuthenticatorErrorBody, ErrorBody, ErrorCode, Refusal};
 
 use crate::{
-    pages::{self, Language},
+    pages::{self, Language, Shown},
     rng::Rng,
 };
 
@@ -163,16 +163,18 @@ impl Problem {
         response
     }
 
+    /// As a page inside one of ours.
+    pub fn in_frame(self, headers: &HeaderMap) -> Response {
+        let language = Language::from_headers(headers);
+        let page = pages::problem(language, &self.refusal, self.support_code, Shown::InOurFrame);
+        self.with_retry_after(page)
+    }
+
     /// As a page where the caller prefers one, else as JSON (gematik digest 5).
     pub fn negotiated(self, headers: &HeaderMap) -> Response {
         if prefers_html(headers) {
             let language = Language::from_headers(headers);
-            let page = pages::problem(
-                language,
-                self.refusal.status,
-                &self.refusal.description,
-                self.support_code,
-            );
+            let page = pages::problem(language, &self.refusal, self.support_code, Shown::Alone);
             self.with_retry_after(page)
         } else {
             self.into_oauth_json()

@@ -47,6 +47,7 @@ mod person;
 mod person_encoding;
 mod random;
 mod records;
+mod rendezvous;
 mod row_names;
 mod row_size;
 mod scope;
@@ -77,6 +78,7 @@ pub use person::{
     PersonId,
 };
 pub use random::{random, uuid_v7};
+pub use rendezvous::MAX_RENDEZVOUS_BYTES;
 pub use row_names::{DAY_SECONDS, Rows};
 pub use row_size::{MAX_CONSENT_BYTES, MAX_DEVICE_BYTES, MAX_EVENT_BYTES};
 pub use scope::{EncryptedToken, Erasure, Mint, PersonAnswer, PersonScope, Plaintext, RecordFacts};

@@ -109,6 +109,7 @@ fn a_login_stays_in_the_browser_that_began_it() {
         browser: Some(BrowserTag([1; 8])),
         performed: performed(),
         device: None,
+        asking: None,
         expires_at: NOW,
     };
     assert_eq!(

@@ -15,6 +15,7 @@ fn login() -> AuthenticatedLogin {
         browser: None,
         performed: performed(),
         device: None,
+        asking: None,
         expires_at: NOW,
     }
 }

@@ -54,14 +54,16 @@ proptest! {
     #[test]
     fn every_state_survives_its_travel(request in request(), performed in performed(),
         browser in proptest::option::of(any::<[u8; 8]>()), digest in proptest::option::of(any::<[u8; 32]>()),
-        device in proptest::option::of(any::<([u8; 16], u64)>()), expires in 0u64..1 << 32, remember in any::<bool>()) {
+        device in proptest::option::of(any::<([u8; 16], u64)>()), expires in 0u64..1 << 32, remember in any::<bool>(),
+        asking in proptest::option::of((proptest::option::of(any::<[u8; 8]>()), 0u64..1 << 32))) {
+        let asking = asking.map(|(network, at)| AskingDevice::new(Some("Firefox/1 (Windows)"), network, UnixTime(at)));
         let (browser, expires_at) = (browser.map(BrowserTag), UnixTime(expires));
         let pushed = PushedLogin { request: request.clone(), expires_at };
         prop_assert_eq!(PushedLogin::from_bytes(&pushed.to_bytes()).unwrap(), pushed);
         let device = device.map(|(device_id, counter)| DeviceUse { device_id, counter });
-        let pending = PendingLogin { request: request.clone(), browser, challenge_digest: digest, expires_at };
+        let pending = PendingLogin { request: request.clone(), browser, challenge_digest: digest, asking, expires_at };
         prop_assert_eq!(PendingLogin::from_bytes(&pending.to_bytes()).unwrap(), pending);
-        let login = AuthenticatedLogin { request: request.clone(), browser, performed: performed.clone(), device, expires_at };
+        let login = AuthenticatedLogin { request: request.clone(), browser, performed: performed.clone(), device, asking, expires_at };
         prop_assert_eq!(AuthenticatedLogin::from_bytes(&login.to_bytes()).unwrap(), login);
         let code = AuthorizationCode {
             login_id: request.login_id, client: request.client, redirect: request.redirect, code_challenge: request.code_challenge,
@@ -136,6 +138,7 @@ fn every_state_of_an_ordinary_login_stays_below_300_characters() {
         request: request.clone(),
         browser,
         challenge_digest: Some([7; 32]),
+        asking: None,
         expires_at: now.plus_seconds(PENDING_LIFETIME_SECONDS),
     };
     let authenticated = AuthenticatedLogin {
@@ -143,6 +146,7 @@ fn every_state_of_an_ordinary_login_stays_below_300_characters() {
         browser,
         performed: performed.clone(),
         device,
+        asking: None,
         expires_at: now.plus_seconds(AUTHENTICATED_LIFETIME_SECONDS),
     };
     let code = AuthorizationCode {

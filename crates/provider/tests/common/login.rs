@@ -71,7 +71,14 @@ impl Harness {
         let body = wire::json(response, 200);
         assert_eq!(
             members(&body),
-            ["challenge", "expires_in", "login", "requested", "service"]
+            [
+                "challenge",
+                "expires_in",
+                "login",
+                "other_device",
+                "requested",
+                "service"
+            ]
         );
         Challenged {
             client_id: client_id.to_owned(),

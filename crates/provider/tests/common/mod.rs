@@ -4,6 +4,7 @@
 #![allow(dead_code, unused_imports, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 pub mod account;
+pub mod asking;
 pub mod clock;
 pub mod device;
 pub mod federation;

@@ -29,6 +29,7 @@ mod records;
 mod redeem;
 mod registry;
 mod rollover;
+mod second_device;
 mod sso;
 mod statement;
 mod steps;

@@ -1,0 +1,156 @@
+//! A login that is answered on another device than the one it was begun on (A_22744): the code on the asking page, and what the phone is told.
+//!
+//! The page shows a QR code and two digits. In the code is a login of its own, without what the service's answer needs: the phone can decide, and
+//! get nothing. What it decided waits where the two meet ([`rendezvous`]), and only the browser that asked fetches it, with its cookie and the
+//! login it holds (A_22325-01).
+//!
+//! Trusted for: the code goes to the browser that asked, once; a code read from a photograph is worth nothing after a minute, and a link opened
+//! elsewhere never brings a code of the service's there. **Does not** stop somebody who shows a person his own code and makes her type his number:
+//! against that stand the words she reads, what the other device is, and that she can end it.
+
+mod frame;
+mod qr;
+pub(crate) mod rendezvous;
+
+use axum::http::{HeaderMap, header};
+use jose::UnixTime;
+use oidc::{
+    asking_device::AskingDevice,
+    authorization::AuthorizationError,
+    login_state::{LoginId, LoginRequest, PendingLogin},
+};
+use serde::Serialize;
+use vault::{PersonId, StateKind, freshness::FactKind};
+
+pub(crate) use frame::{come_back, show};
+
+use crate::{
+    authorize::phone_link,
+    core::{Core, StepProblem},
+    freshness::Change,
+    limits::Network,
+    tenant::Tenant,
+};
+
+/// Seconds a QR code is shown before another takes its place.
+pub const SHOWN_SECONDS: u64 = 20;
+/// Seconds after which a code that was shown is not answered any more: time to take out a phone, and none to send pictures around.
+pub const SCAN_SECONDS: u64 = 60;
+/// Seconds nothing is approved for another device after a person has said that somebody is on the phone with her.
+pub const COOLING_OFF_SECONDS: u64 = 1_800;
+
+/// What the phone shows of the device that asked.
+#[derive(Debug, Serialize)]
+pub(crate) struct OtherDevice {
+    pub(crate) browser: &'static str,
+    pub(crate) system: &'static str,
+    /// `same` or `other`; `None` where networks are not told apart.
+    pub(crate) network: Option<&'static str>,
+    pub(crate) asked_at: u64,
+}
+
+impl OtherDevice {
+    /// As seen from a device in this network.
+    pub(crate) fn seen_from(
+        core: &Core,
+        tenant: &Tenant,
+        asking: AskingDevice,
+        network: Network,
+    ) -> Result<Self, StepProblem> {
+        let here = network_mark(core, tenant, network)?;
+        Ok(Self {
+            browser: asking.browser.shown(),
+            system: asking.system.shown(),
+            network: asking
+                .network
+                .zip(here)
+                .map(|(there, here)| if there == here { "same" } else { "other" }),
+            asked_at: asking.asked_at.0,
+        })
+    }
+}
+
+/// The login in the code: it can be answered, and holds nothing of the service's that its answer needs.
+fn login_to_scan(pending: &PendingLogin, asking: AskingDevice) -> PendingLogin {
+    PendingLogin {
+        request: LoginRequest {
+            nonce: String::new(),
+            state: String::new(),
+            ..pending.request.clone()
+        },
+        browser: None,
+        challenge_digest: None,
+        asking: Some(asking),
+        expires_at: pending.expires_at,
+    }
+}
+
+/// The link in the code.
+fn link(
+    core: &Core,
+    tenant: &Tenant,
+    headers: &HeaderMap,
+    client_id: &str,
+    pending: &PendingLogin,
+    network: Network,
+    now: UnixTime,
+) -> Result<Option<String>, StepProblem> {
+    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let asking = AskingDevice::new(user_agent, network_mark(core, tenant, network)?, now);
+    let login = login_to_scan(pending, asking);
+    let sealed = core.seal(tenant, StateKind::Pending, now, &login.to_bytes())?;
+    Ok(phone_link(tenant, client_id, &sealed))
+}
+
+/// A phone has a minute from when the code was shown, and a login it has opened is not handed on as a code.
+pub(crate) fn check_scanned(pending: &PendingLogin, now: UnixTime) -> Result<(), AuthorizationError> {
+    match pending.asking {
+        Some(asking) if pending.challenge_digest.is_some() || now > asking.asked_at.plus_seconds(SCAN_SECONDS) => {
+            Err(AuthorizationError::ExpiredLogin)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The digits the asking page shows. They follow from the login under a key of the tenant: nothing is kept, and the code does not tell them.
+pub(crate) fn digits(core: &Core, tenant: &Tenant, login: &LoginId) -> Result<String, StepProblem> {
+    let mark = core.vault.mark(tenant.id(), &[b"digits", &login.0])?;
+    Ok(format!("{:02}", u64::from_be_bytes(mark) % 100))
+}
+
+fn network_mark(core: &Core, tenant: &Tenant, network: Network) -> Result<Option<[u8; 8]>, StepProblem> {
+    match network.told_apart(&core.limits) {
+        Some(network) => Ok(Some(core.vault.mark(tenant.id(), &[b"network", network])?)),
+        None => Ok(None),
+    }
+}
+
+/// From now on nothing is approved for another device in this person's name, for a while. Durable when this returns.
+pub(crate) async fn cool_off(core: &Core, tenant: &Tenant, person: PersonId) -> Result<(), StepProblem> {
+    let name = core
+        .vault
+        .fact_name(tenant.id(), FactKind::Limit, &[b"cooling_off", person.as_bytes()])?;
+    let until = (core.now().0 + COOLING_OFF_SECONDS).saturating_mul(1_000_000);
+    let change = Change {
+        facts: vec![(name, until)],
+        ..Change::default()
+    };
+    core.freshness.change(tenant.id(), change).await?;
+    tracing::warn!(
+        event = "cooling_off_began",
+        "somebody was on the phone with a person who was to approve a login"
+    );
+    Ok(())
+}
+
+/// Whether this person may approve for another device now.
+pub(crate) async fn check_not_cooling_off(core: &Core, tenant: &Tenant, person: PersonId) -> Result<(), StepProblem> {
+    let name = core
+        .vault
+        .fact_name(tenant.id(), FactKind::Limit, &[b"cooling_off", person.as_bytes()])?;
+    let until = core.freshness.of(tenant.id()).await?.limit(&name) / 1_000_000;
+    match until.saturating_sub(core.now().0) {
+        0 => Ok(()),
+        seconds => Err(StepProblem::cooling_off(seconds)),
+    }
+}
