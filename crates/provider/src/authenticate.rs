@@ -133,7 +133,9 @@ async fn issue_challenge(
         (None, Some(login)) => {
             let pending = open_pending(core, tenant, &client_id, &login, now)?;
             second_device::check_scanned(&pending, now)?;
-            rendezvous::check_open(core, tenant, pending.request.login_id).await?;
+            if !account::is_account(tenant, &client_id) {
+                rendezvous::check_open(core, tenant, pending.request.login_id).await?;
+            }
             pending
         }
         // The account has no service that pushed a request first: an app begins it here.

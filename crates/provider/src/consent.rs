@@ -137,10 +137,10 @@ async fn show_or_go_on(
     let form = Form::parse(query.as_bytes()).map_err(AuthorizationError::from)?;
     let (client_id, login) = client_and_login(&form)?;
     let authenticated = open_authenticated(core, tenant, client_id, login, headers, now)?;
-    rendezvous::check_open(core, tenant, authenticated.login.request.login_id).await?;
     if account::is_account(tenant, client_id) {
         return account::home(core, tenant, headers, Some(query), authenticated, account::Done::No).await;
     }
+    rendezvous::check_open(core, tenant, authenticated.login.request.login_id).await?;
     let party = core.relying_parties.resolve(client_id, now).await?;
     next(core, tenant, headers, query, &party, authenticated, now).await
 }

@@ -194,8 +194,10 @@ async fn what_is_declined_stays_declined() {
     let push = service.request(harness);
     let answered = harness.authenticated(path, service, &push, &world.ada).await;
     harness.decide(path, &answered, &json!({"decision": "decline"})).await;
-    let code = harness.approved(path, &answered, None).await;
-    wire::assert_refused(&service.redeem(path, &push, &code).await, 400, "invalid_grant");
+    let answer = harness
+        .decide(path, &answered, &json!({"decision": "approve", "claims": []}))
+        .await;
+    wire::assert_reason(&answer, authenticator::Reason::LoginOver);
 }
 
 #[tokio::test]

@@ -163,3 +163,38 @@ async fn services_get_the_two_members_of_oauth() {
     let refused = wire::refused(&service.redeem(&harness.path, &push, "no code").await);
     assert_eq!(refused.reason, None);
 }
+
+#[tokio::test]
+async fn pressed_twice_gives_the_same_answer_and_a_finished_login_says_that_it_is() {
+    let harness = Harness::start().await;
+    let service = harness.service();
+    let ada = harness.ada().await;
+    let push = service.request(&harness);
+    let answered = harness.authenticated(&harness.path, &service, &push, &ada).await;
+    // The answer was lost, or she pressed twice: the decision may be sent again, and one code of the two is redeemed.
+    let code = harness.approved(&harness.path, &answered, None).await;
+    let again = harness.approved(&harness.path, &answered, None).await;
+    harness.redeemed(&harness.path, &service, &push, &again).await;
+    wire::assert_refused(&service.redeem(&harness.path, &push, &code).await, 400, "invalid_grant");
+    // An old tab: the form, and the page asked for again.
+    let decision = json!({"decision": "approve", "claims": []});
+    let stale = harness.decide(&harness.path, &answered, &decision).await;
+    wire::assert_reason(&stale, Reason::LoginOver);
+    let mut url = url::Url::parse(&format!("{}/auth/consent", harness.path.issuer)).unwrap();
+    url.query_pairs_mut()
+        .append_pair("client_id", &service.client_id)
+        .append_pair("login", &answered.login);
+    for (language, happened, next) in [
+        (
+            "de",
+            "Diese Anmeldung ist schon zu Ende.",
+            "Schauen Sie beim Dienst nach",
+        ),
+        ("en", "This login has ended already.", "Look at the service"),
+    ] {
+        let headers = [("accept", "text/html"), ("accept-language", language)];
+        let page = harness.app().get(url.as_str(), &headers).await.unwrap();
+        let page = wire::page(&page, 400, language);
+        assert!(page.contains(happened) && page.contains(next), "{page}");
+    }
+}
