@@ -410,7 +410,7 @@ pub const EVENTS: &[Event] = &[
     event(
         "ended_elsewhere",
         Count,
-        "a login was ended for both of its devices; `outcome` says how",
+        "a login was ended for both of its devices; `kind` says how",
         "nothing. Many `NumberWrong`, `NotMe` or `PhoneCall`: somebody sends people codes of his own",
     ),
     event(

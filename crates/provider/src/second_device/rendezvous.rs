@@ -187,7 +187,7 @@ impl<'a> Place<'a> {
                 .await?
                 == Committed::Yes
             {
-                tracing::info!(event = "ended_elsewhere", outcome = ?outcome, "a login was ended for both devices");
+                tracing::info!(event = "ended_elsewhere", kind = ?outcome, "a login was ended for both devices");
                 return Ok(Ended::Now);
             }
         }
