@@ -22,6 +22,7 @@ use crate::challenge::VerifiedChallenge;
 use crate::level::{Acr, Method};
 use crate::passkey::RegistrationRequest;
 use crate::person::{AuthenticatedPerson, Subject};
+use crate::pin::PinShare;
 use crate::policy::{AuthenticationPolicy, DeviceClassRule, DeviceEvidence, Performed, Session};
 
 /// JOSE header member `typ` of an assertion.
@@ -67,6 +68,9 @@ pub struct DeviceKey {
     /// Where the key is a passkey's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     passkey: Option<PasskeyRecord>,
+    /// Where the app has a PIN: our half of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<PinShare>,
     /// The app's own mark of the phone, which survives a new installation of the app.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hardware: Option<HardwareMark>,
@@ -331,6 +335,7 @@ pub fn bind(
         consented_to_substantial: request.consented_to_substantial,
         counter: 0,
         passkey: None,
+        pin: None,
         hardware: request.hardware.clone(),
         standing: Standing::Free,
     })
@@ -492,6 +497,7 @@ impl DeviceKey {
             consented_to_substantial: request.consented_to_substantial,
             counter: counter.into(),
             passkey: Some(record),
+            pin: None,
             hardware: None,
             standing: Standing::Free,
         }

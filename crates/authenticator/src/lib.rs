@@ -16,6 +16,7 @@ pub mod identifier;
 pub mod level;
 pub mod passkey;
 mod person;
+pub mod pin;
 pub mod policy;
 mod reason;
 

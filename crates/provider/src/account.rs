@@ -379,13 +379,7 @@ pub(crate) async fn overview(core: &Core, tenant: &Arc<Tenant>, headers: &Header
         devices::check_still_good(core, tenant, &authenticated).await?;
         read(core, tenant, authenticated).await
     };
-    match result.await {
-        Ok(answer) => match serde_json::from_slice::<serde_json::Value>(&answer) {
-            Ok(answer) => json_response(StatusCode::OK, &answer),
-            Err(error) => core.problem("account_failed", StepProblem::failed(error)).into_json(),
-        },
-        Err(problem) => core.problem("account_refused", problem).into_json(),
-    }
+    history::answer(core, result.await)
 }
 
 #[derive(Deserialize)]

@@ -35,6 +35,7 @@ use crate::{
     limits::{Counted, Limit, Network},
     passkeys::PasskeyAnswer,
     people::{self, ConsentRows},
+    pin,
     second_device::{self, OtherDevice, rendezvous},
     support::json_response,
     tenant::Tenant,
@@ -409,10 +410,11 @@ async fn verify_device(
         device_id: named.key.device_id,
         counter: verified.counter,
     };
+    let person = PersonId::from_bytes(named.key.person_id);
+    pin::was_right(core, tenant, person, &used.device_id).await?;
     let ask = authenticated(&attempt, &client_id, pending, &verified.person, Some((used, rows)), now).await?;
     if account::is_account(tenant, &client_id) {
         // No code follows that would carry the counter.
-        let person = PersonId::from_bytes(named.key.person_id);
         let name = core.vault.device_counter(tenant.id(), person, &used.device_id)?;
         core.freshness.of(tenant.id()).await?.shown(name, used.counter);
     }

@@ -31,6 +31,7 @@ mod nobody;
 mod pages;
 mod passkeys;
 mod people;
+mod pin;
 pub mod provisioning;
 mod push;
 mod redemption;

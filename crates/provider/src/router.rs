@@ -23,7 +23,7 @@ use crate::{
     devices,
     limits::Network,
     mtls::PeerCertificate,
-    pages, passkeys, push,
+    pages, passkeys, pin, push,
     rng::Rng,
     second_device, statement,
     support::Problem,
@@ -70,6 +70,8 @@ pub(crate) fn public(core: Arc<Core>) -> Router {
             ("/wallet", get(wallet_folder)),
             ("/wallet/", get(wallet_page)),
             ("/wallet/{*file}", get(wallet_file)),
+            ("/devices/pin", post(set_pin)),
+            ("/devices/pin/evaluate", post(try_pin)),
             ("/account/history", post(account_history)),
             ("/account/export", post(export)),
             ("/account/erase", post(erase)),
@@ -404,6 +406,19 @@ async fn overview(State(core): Shared, AtTenant(tenant): AtTenant, headers: Head
 
 async fn account_history(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {
     account::history(&core, &tenant, &headers, &body.0).await
+}
+
+async fn set_pin(State(core): Shared, AtTenant(tenant): AtTenant, body: Body) -> Response {
+    pin::set(&core, &tenant, &body.0).await
+}
+
+async fn try_pin(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    connection: Option<Extension<ConnectionInfo>>,
+    body: Body,
+) -> Response {
+    pin::evaluate(&core, &tenant, network(&connection), &body.0).await
 }
 
 async fn export(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {

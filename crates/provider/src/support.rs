@@ -193,8 +193,17 @@ pub fn json_response<T: serde::Serialize>(status: StatusCode, body: &T) -> Respo
     json_bytes(status, body).map(Body::from)
 }
 
+/// JSON that was written already, without another copy of it.
+pub(crate) fn json_as_it_is(body: Vec<u8>) -> Response {
+    json_of(StatusCode::OK, Bytes::from(body)).map(Body::from)
+}
+
 fn json_bytes<T: serde::Serialize>(status: StatusCode, body: &T) -> http::Response<Bytes> {
-    let mut response = http::Response::new(Bytes::from(serde_json::to_vec(body).unwrap_or_default()));
+    json_of(status, Bytes::from(serde_json::to_vec(body).unwrap_or_default()))
+}
+
+fn json_of(status: StatusCode, body: Bytes) -> http::Response<Bytes> {
+    let mut response = http::Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -140,7 +140,7 @@ impl Kind {
         match self {
             Self::Identity => 1_900,
             Self::Lookup => 128,
-            Self::Device => 1_024,
+            Self::Device => 1_088,
             Self::Consent => 512,
             Self::Audit | Self::SingleUse => 640,
             Self::TenantKey => 8_192,

@@ -8,9 +8,9 @@ use crate::person_encoding::MAX_ENCODED_BYTES;
 use crate::records::{HEADER_BYTES, WRAPPED_BYTES};
 use crate::seal::{LENGTH_BYTES, OVERHEAD_BYTES};
 
-/// Most bytes of a device record's content: the longest name a device may have, in the longest letters, what is kept of its key,
+/// Most bytes of a device record's content: the longest name a device may have, in the longest letters, what is kept of its key and PIN,
 /// and room to spare for a class's name. Rows from before (766 bytes) open as ever; written again they have this size.
-pub const MAX_DEVICE_BYTES: usize = 958;
+pub const MAX_DEVICE_BYTES: usize = 1_014;
 /// Most bytes of a consent record's content.
 pub const MAX_CONSENT_BYTES: usize = 382;
 /// Most bytes of an event's content: what, when, by whom and at which service, with its identifier and name.

@@ -24,6 +24,7 @@ mod card;
 mod error;
 mod login;
 mod passkey_binding;
+mod pin;
 #[cfg(test)]
 mod reasons;
 mod signing;
@@ -40,6 +41,7 @@ pub use card::{card_message, card_response};
 pub use error::FlowError;
 pub use login::{Login, LoginAddress, MAX_ADDRESS_CHARACTERS};
 pub use passkey_binding::{MadePasskey, PasskeyAnswer, PasskeyBinding};
+pub use pin::{PinSecret, PinTry};
 pub use wire::{ClaimNames, Consent, NetworkOf, OtherDevice, Requested, Service};
 
 /// What a machine wants of the app around it.

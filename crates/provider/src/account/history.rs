@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    body::Bytes,
-    http::{HeaderMap, StatusCode},
-    response::Response,
-};
+use axum::{body::Bytes, http::HeaderMap, response::Response};
 use serde::{Deserialize, Serialize};
 use vault::{PersonCapability, PersonScope, ScopeError};
 
@@ -17,7 +13,7 @@ use crate::{
     devices,
     history::{Chain, OpenHistory, SealedHistory, Shown},
     people,
-    support::json_response,
+    support::json_as_it_is,
     tenant::Tenant,
 };
 
@@ -55,10 +51,8 @@ pub(crate) async fn history(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderM
 
 /// An answer to herself, or why there is none.
 pub(super) fn answer(core: &Core, result: Result<Vec<u8>, StepProblem>) -> Response {
-    let answer =
-        result.and_then(|answer| serde_json::from_slice::<serde_json::Value>(&answer).map_err(StepProblem::failed));
-    match answer {
-        Ok(answer) => json_response(StatusCode::OK, &answer),
+    match result {
+        Ok(answer) => json_as_it_is(answer),
         Err(problem) => core.problem("account_refused", problem).into_json(),
     }
 }

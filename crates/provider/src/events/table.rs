@@ -347,6 +347,19 @@ pub const EVENTS: &[Event] = &[
         "`detail` says what",
     ),
     event("person_deleted", Count, "a person was deleted", "nothing"),
+    event("pin_set", Count, "the PIN of an app was set with the card", "nothing"),
+    event(
+        "pin_locked",
+        Count,
+        "the PIN of an app was tried too often; its device needs the card",
+        "nothing for one. Many at once: somebody tries stolen phones, or an app tries by itself",
+    ),
+    event(
+        "pin_refused",
+        Count,
+        "a PIN was not set or not tried",
+        "see the refusal",
+    ),
     event(
         "person_erased",
         Count,

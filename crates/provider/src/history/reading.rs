@@ -15,7 +15,7 @@ use crate::core::{Core, StepProblem};
 use crate::people;
 
 /// Days that are asked for at the same time.
-const DAYS_AT_A_TIME: u32 = 16;
+const DAYS_AT_A_TIME: usize = 16;
 
 /// The sealed rows of a person's history, and what the freshness ledger says of them.
 pub(crate) struct SealedHistory {
@@ -49,23 +49,22 @@ impl SealedHistory {
         let ledger = core.freshness.of(tenant).await?;
         let head = Head::from_floor(ledger.floor_of(&name));
         let now = core.now().0;
-        // What waits is read first: what is delivered meanwhile is found twice, and not missed.
-        let mut rows = waiting.of_person(core, tenant, person, head.until_day).await?;
         let today = u32::try_from(now / DAY_SECONDS).unwrap_or(u32::MAX);
         let last = super::writing::until_day(core.now()).max(head.until_day);
-        let mut first = today;
-        while first <= last {
-            let until = last.min(first + DAYS_AT_A_TIME - 1);
+        let groups = (today..=last)
+            .map(|day| core.vault.row_group(tenant, &person, Rows::EventsUntil(day)))
+            .collect::<Result<Vec<_>, _>>()?;
+        // What waits is read first: what is delivered meanwhile is found twice, and not missed.
+        let mut rows = waiting.of_groups(core, tenant, &groups).await?;
+        for some in groups.chunks(DAYS_AT_A_TIME) {
             let mut days = JoinSet::new();
-            for day in first..=until {
-                let group = core.vault.row_group(tenant, &person, Rows::EventsUntil(day))?;
-                let store = Arc::clone(&core.freshness.parts.store);
+            for group in some {
+                let (store, group) = (Arc::clone(&core.freshness.parts.store), *group);
                 days.spawn(async move { list(&*store, tenant, group.as_bytes()).await });
             }
             while let Some(of_day) = days.join_next().await {
                 rows.extend(of_day.map_err(StepProblem::failed)??);
             }
-            first = until + 1;
         }
         let mut seen = BTreeSet::new();
         rows.retain(|(key, _)| seen.insert(key.id().to_vec()));

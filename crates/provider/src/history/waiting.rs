@@ -9,18 +9,16 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jose::UnixTime;
-use store::{Key, Kind, Row, TenantId};
-use vault::{Rows, SealedChange};
+use store::{Key, Kind, Row, RowGroup, TenantId};
+use vault::SealedChange;
 
-use super::{Claims, writing::until_day};
+use super::Claims;
 use crate::core::{Core, StepProblem};
 
 /// Seconds after which somebody who reads has all claims of her insurer looked at again.
 const LOOK_SECONDS: u64 = 300;
 /// Seconds between two such looks where something is missing.
 const PAUSE_SECONDS: u64 = 30;
-/// How long before now a claim may have been made that still stands, or is still being written: some hours.
-const OLDEST_SECONDS: u64 = 4 * 3_600;
 
 type Group = [u8; 16];
 type Claim = [u8; 16];
@@ -100,25 +98,22 @@ impl Waiting {
         }
     }
 
-    /// The rows of hers that wait in claims, as they will stand once they are delivered.
-    pub(super) async fn of_person(
+    /// The rows of these groups that wait in claims, as they will stand once they are delivered.
+    pub(super) async fn of_groups(
         &self,
         core: &Core,
         tenant: TenantId,
-        person: vault::PersonId,
-        newest_until: u32,
+        groups: &[RowGroup],
     ) -> Result<Vec<(Key, Row)>, StepProblem> {
-        let now = core.now();
-        let first = until_day(UnixTime(now.0.saturating_sub(OLDEST_SECONDS)));
-        let mut days = vec![first, until_day(now), newest_until];
-        days.dedup();
-        let mut keys = Vec::new();
-        for day in days {
-            let group = core.vault.row_group(tenant, &person, Rows::EventsUntil(day))?;
+        let keys: Vec<Key> = {
             let tenants = self.locked();
-            let claims = tenants.get(&tenant).and_then(|of| of.by_group.get(group.as_bytes()));
-            keys.extend(claims.into_iter().flatten().map(|claim| Key::single_use(tenant, claim)));
-        }
+            let of_tenant = tenants.get(&tenant);
+            let claims = groups
+                .iter()
+                .filter_map(|group| of_tenant?.by_group.get(group.as_bytes()))
+                .flatten();
+            claims.map(|claim| Key::single_use(tenant, claim)).collect()
+        };
         let mut entries = Vec::new();
         for chunk in keys.chunks(store::MAX_KEYS_PER_LOAD) {
             let rows = core.freshness.parts.store.load(chunk).await?;

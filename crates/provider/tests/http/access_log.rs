@@ -456,6 +456,18 @@ async fn an_instance_that_dies_before_it_has_told_the_register_costs_nothing_and
 }
 
 #[tokio::test]
+async fn a_provider_that_was_off_for_a_week_alarms_nobody_who_reads_before_it_has_delivered() {
+    let world = World::new().await;
+    world.log_in().await;
+    world.changed(1).await;
+    world.harness.clock.advance(7 * DAY_SECONDS);
+    world.harness.restart();
+    let history = world.read().await;
+    assert_eq!(history["chain"], json!({"length": 3, "ok": true}));
+    assert_eq!(events(&history), ["account-opened", "data-changed", "login"]);
+}
+
+#[tokio::test]
 async fn a_commit_the_database_never_answered_alarms_nobody_whether_it_was_written_or_not() {
     let world = World::new().await;
     let (harness, service, path) = (&world.harness, &world.service, world.at());

@@ -22,6 +22,7 @@ mod login;
 mod managing;
 mod mutual_tls;
 mod passkeys;
+mod pin;
 mod push;
 mod push_claims;
 mod reasons;
