@@ -316,3 +316,33 @@ async fn points_that_are_none_devices_that_are_not_hers_and_logins_without_card_
     wire::assert_refused(&answer, 403, "access_denied");
     assert_eq!(wire::json(&answer, 403)["reason"], "card-login-needed");
 }
+
+/// The browser's half made these, with a library that is not ours.
+#[test]
+fn what_the_browsers_half_recorded_comes_out_of_ours() {
+    let vectors: serde_json::Value = serde_json::from_str(include_str!("../../../wallet/testdata/pin.json")).unwrap();
+    let vectors = vectors.as_array().unwrap();
+    assert!(vectors.len() >= 4);
+    for vector in vectors {
+        let text = |member: &str| vector[member].as_str().unwrap();
+        let drawn = |member: &str| jose::base64url::decode_array::<32>(text(member)).unwrap();
+        let blind = drawn("blind");
+        let (attempt, want) =
+            wallet::flow::PinTry::begin(text("issuer"), text("device"), text("pin"), |out| *out = blind).unwrap();
+        let wallet::flow::Want::Send(request) = want else {
+            panic!("{want:?}")
+        };
+        assert_eq!(request.body.unwrap()["blinded"], text("blinded"));
+        let share = authenticator::pin::PinShare::new(|out| *out = drawn("share")).unwrap();
+        let evaluated = share.evaluate(Element::parse(text("blinded")).unwrap()).unwrap();
+        assert_eq!(evaluated.to_text(), text("evaluated"));
+        let told = wallet::flow::Told::Answer {
+            status: 200,
+            body: json!({"evaluated": text("evaluated"), "tries_left": 9}).to_string(),
+        };
+        let (secret, _) = attempt.tell(told).unwrap();
+        let kept = jose::base64url::decode(text("kept")).unwrap();
+        let content = secret.unwrap(&kept).unwrap();
+        assert_eq!(jose::base64url::encode(&content), text("content"));
+    }
+}
