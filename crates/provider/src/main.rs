@@ -26,6 +26,11 @@ use vault::{
     hsm::Library,
     secret_memory::{Protection, protection},
 };
+use zeroizing_alloc::ZeroAlloc;
+
+/// What is freed is wiped: a person's data that a library has copied into a buffer of its own does not outlive it.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<std::alloc::System> = ZeroAlloc(std::alloc::System);
 
 mod attested;
 mod import;

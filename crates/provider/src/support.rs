@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use oidc::refusal::{AuthenticatorErrorBody, ErrorBody, ErrorCode, Refusal};
+use zeroize::Zeroizing;
 
 use crate::{
     pages::{self, Language, Shown},
@@ -193,9 +194,9 @@ pub fn json_response<T: serde::Serialize>(status: StatusCode, body: &T) -> Respo
     json_bytes(status, body).map(Body::from)
 }
 
-/// JSON that was written already, without another copy of it.
+/// JSON that was written already, without another copy of it. Its bytes are wiped once they are sent.
 pub(crate) fn json_as_it_is(body: Vec<u8>) -> Response {
-    json_of(StatusCode::OK, Bytes::from(body)).map(Body::from)
+    json_of(StatusCode::OK, Bytes::from_owner(Zeroizing::new(body))).map(Body::from)
 }
 
 fn json_bytes<T: serde::Serialize>(status: StatusCode, body: &T) -> http::Response<Bytes> {

@@ -18,3 +18,7 @@ mod rows;
 #[path = "../canary/search.rs"]
 mod search;
 mod sizes;
+
+/// As in the shipped program: what is freed is wiped.
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
