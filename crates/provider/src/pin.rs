@@ -1,4 +1,4 @@
-//! `POST /devices/pin` and `POST /devices/pin/evaluate`: an app's PIN, tried here without being told (`docs/adr/0015-app-pin.md`).
+//! `POST /devices/pin` and `POST /devices/pin/evaluate`: an app's PIN, tried here without being told (`docs/adr/0018-app-pin.md`).
 //!
 //! The share stands in the device's sealed record. Every evaluation is a try, written to the freshness ledger before it is answered; an answer
 //! signed with the device's key gives the tries back, for only the right PIN unlocks it. When none is left, the card makes a new share.

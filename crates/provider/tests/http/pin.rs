@@ -1,4 +1,4 @@
-//! The app's PIN: tried here, never told, and counted where neither the phone's storage nor the database can be put back (ADR 0015).
+//! The app's PIN: tried here, never told, and counted where neither the phone's storage nor the database can be put back (ADR 0018).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! An app's PIN: one try at the provider, and what it unlocks. The PIN never leaves this half (`docs/adr/0015-app-pin.md`).
+//! An app's PIN: one try at the provider, and what it unlocks. The PIN never leaves this half (`docs/adr/0018-app-pin.md`).
 //!
 //! ```text
 //! let (attempt, want) = PinTry::begin(issuer, device, pin, random)?;        // or PinTry::set, with a card login
