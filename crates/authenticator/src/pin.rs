@@ -72,7 +72,8 @@ impl Element {
     /// # Errors
     /// [`PinError::Element`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PinError> {
-        if bytes.len() != ELEMENT_BYTES {
+        // SEC 1 knows more forms of the same length; RFC 9497 §4.3 takes the compressed one.
+        if bytes.len() != ELEMENT_BYTES || !matches!(bytes, [2 | 3, ..]) {
             return Err(PinError::Element);
         }
         let point = PublicKey::from_sec1_bytes(bytes).map_err(|_| PinError::Element)?;

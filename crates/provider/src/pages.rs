@@ -158,6 +158,8 @@ pub struct WaitingPage<'a> {
     pub state: Waiting,
     /// The code to scan, as SVG; `None` where it would be too fine to be read.
     pub code: Option<String>,
+    /// Where the code leads, for a second window that plays the phone; only where everybody is invented.
+    pub phone_window: Option<&'a str>,
     /// The two digits.
     pub digits: &'a str,
     /// Name of the service.

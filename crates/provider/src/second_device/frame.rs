@@ -86,15 +86,16 @@ async fn waiting(
     let asked = asked(core, tenant, headers, &form, now)?;
     let party = core.relying_parties.resolve(asked.client_id, now).await?;
     let login = asked.pending.request.login_id;
-    let (state, code) = match Place::of(core, tenant, login)?.look().await? {
+    let (state, link) = match Place::of(core, tenant, login)?.look().await? {
         Seen::Over => (Waiting::Over, None),
         Seen::Left(left) => (state_of(left.outcome), None),
         Seen::Nothing => {
             let link = link(core, tenant, headers, asked.client_id, &asked.pending, network, now)?;
-            let label = pages::code_label(Language::from_headers(headers));
-            (Waiting::ForPhone, link.and_then(|link| qr::svg(&link, label)))
+            (Waiting::ForPhone, link)
         }
     };
+    let label = pages::code_label(Language::from_headers(headers));
+    let code = link.as_deref().and_then(|link| qr::svg(link, label));
     let digits = digits(core, tenant, &login)?;
     Ok(pages::frame_page(
         StatusCode::OK,
@@ -102,6 +103,8 @@ async fn waiting(
             frame: frame(core, tenant, headers, None),
             state,
             code,
+            // Who tries it out has one screen and no camera: a second window plays the phone.
+            phone_window: link.as_deref().filter(|_| core.invented_people),
             digits: &digits,
             service: party.name(),
             client_id: asked.client_id,

@@ -47,7 +47,11 @@ async fn storage_that_lies_logs_nobody_in_and_is_told_of() {
         assert!(answer.status >= 400, "{lie:?} by device: {}", answer.status);
         assert!(store.take_loads() <= MOST_LOADS, "{lie:?} by device");
         let body = wire::json(&answer, answer.status);
-        assert_eq!(members(&body), ["error", "error_description"], "{lie:?}");
+        assert_eq!(
+            members(&body),
+            ["error", "error_description", "reason", "support_code"],
+            "{lie:?}"
+        );
         store.lie(None);
         // A code that was good: no token comes of it while storage lies.
         let push = service.request(&harness);
