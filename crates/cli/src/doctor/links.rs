@@ -27,9 +27,10 @@ use file::{Clients, Fetched, System};
 use finding::{Finding, Weight};
 
 /// Say why a phone opened the browser instead of the app: files, certificate, paths, way back.
-///
-/// Example: healthid doctor links 'https://idp.insurer.example/auth?client_id=...&request_uri=...' --android de.insurer.app --ios ABCDE12345.de.insurer.app
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Example: healthid doctor links 'https://idp.insurer.example/auth?client_id=...&request_uri=...' --android de.insurer.app --ios ABCDE12345.de.insurer.app"
+)]
 pub(crate) struct Options {
     /// The authorization address that opened the browser, best with its query: the service's way back is found by its client_id.
     url: String,
