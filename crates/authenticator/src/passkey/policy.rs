@@ -44,7 +44,7 @@ pub enum PasskeyPolicyError {
     /// No certificate, none at all, or too many.
     #[error("passkeys.authenticators: roots of {0:?} must be 1 to {MAX_MODELS} certificates in PEM")]
     Roots(String),
-    /// More than [`MAX_MODELS`].
+    /// More than `MAX_MODELS`.
     #[error("passkeys.authenticators: at most {MAX_MODELS} models")]
     TooMany,
 }
