@@ -114,7 +114,7 @@ test('someone is on the phone with her: nothing is approved, and both screens sa
   await opened(link);
   await press('Someone is on the phone with me');
   await heading('We have stopped it');
-  await phone.getByRole('heading', { name: 'Was someone on the phone? Then hang up now.' }).waitFor();
+  await phone.getByText('Was someone on the phone? Then hang up now.').waitFor();
   await waiting.locator('.notice.bad').waitFor();
   await page.context().close();
 });
