@@ -62,21 +62,26 @@ pub(crate) async fn end(
     why: Why,
 ) -> Result<(), StepProblem> {
     let now = core.now();
-    let (login_id, person) = match consent::open_authenticated(core, tenant, client_id, login, headers, now) {
-        Ok(Authenticated { capability, login }) => (login.request.login_id, Some(capability.person_id())),
-        Err(AuthorizationError::UnknownLogin) => {
-            let pending = authenticate::open_pending(core, tenant, client_id, login, now)?;
-            (pending.request.login_id, None)
-        }
-        Err(error) => return Err(error.into()),
-    };
     let outcome = match why {
         Why::NotMe => Outcome::NotMe,
         Why::PhoneCall => Outcome::PhoneCall,
     };
-    // Even where the login cannot be ended any more, the next one can be kept from her.
-    if let (Why::PhoneCall, Some(person)) = (why, person) {
-        second_device::cool_off(core, tenant, person).await?;
+    match consent::open_authenticated(core, tenant, client_id, login, headers, now) {
+        Ok(Authenticated { capability, login }) => {
+            let person = capability.person_id();
+            // Even where the login cannot be ended any more, the next one can be kept from her.
+            if why == Why::PhoneCall {
+                second_device::cool_off(core, tenant, person).await?;
+            }
+            // A service that cannot be asked for its name keeps nobody from ending its login.
+            let party = core.relying_parties.resolve(client_id, now).await.ok();
+            consent::end_elsewhere(core, tenant, party.as_deref(), person, &login, outcome, now).await
+        }
+        Err(AuthorizationError::UnknownLogin) => {
+            let pending = authenticate::open_pending(core, tenant, client_id, login, now)?;
+            let place = Place::of(core, tenant, pending.request.login_id)?;
+            place.end(outcome).await.map(drop)
+        }
+        Err(error) => Err(error.into()),
     }
-    Place::of(core, tenant, login_id)?.end(outcome).await.map(drop)
 }

@@ -393,7 +393,8 @@ async fn approve_elsewhere(
     second_device::check_not_cooling_off(core, tenant, capability.person_id()).await?;
     let place = Place::of(core, tenant, login.request.login_id)?;
     if typed != second_device::digits(core, tenant, &login.request.login_id)? {
-        place.end(Outcome::NumberWrong).await?;
+        let person = capability.person_id();
+        end_elsewhere(core, tenant, Some(party), person, login, Outcome::NumberWrong, now).await?;
         return Err(StepProblem::denied(
             Reason::NumberWrong,
             "member 'number' is not what the other device shows; the login has ended there, too",
@@ -418,7 +419,7 @@ async fn decline(
         Ok(Authenticated { capability, login }) => {
             let person = capability.person_id();
             if login.asking.is_some() {
-                decline_elsewhere(core, tenant, party, person, &login, now).await?;
+                end_elsewhere(core, tenant, Some(party), person, &login, Outcome::Declined, now).await?;
                 return Ok(None);
             }
             history::declined(core, tenant, party, person, &login, now).await?;
@@ -439,24 +440,35 @@ async fn decline(
     Ok(Some(error_location(core, party, &request, RedirectedError::Declined)?))
 }
 
-/// She says no to what another device asks: both are told, and her history.
-async fn decline_elsewhere(
+/// She ends what another device asks: both are told, and her history.
+pub(crate) async fn end_elsewhere(
     core: &Core,
     tenant: &Tenant,
-    party: &RelyingParty,
+    party: Option<&RelyingParty>,
     person: PersonId,
     login: &AuthenticatedLogin,
+    outcome: Outcome,
     now: UnixTime,
 ) -> Result<(), StepProblem> {
+    let event = match outcome {
+        Outcome::Declined => Event::Declined,
+        Outcome::NumberWrong => Event::Refused,
+        Outcome::NotMe => Event::NotMe,
+        Outcome::PhoneCall => Event::PhoneCall,
+        Outcome::Approved | Outcome::Fetched => return Err(StepProblem::failed("no way to end a login")),
+    };
     let place = Place::of(core, tenant, login.request.login_id)?;
-    if place.end(Outcome::Declined).await? == Ended::Before {
+    if place.end(outcome).await? == Ended::Before {
         return Ok(());
     }
-    let entry = Entry::of(Event::Declined, now)
-        .at_service(party)
+    let entry = Entry::of(event, now)
         .sharing(login.request.requested())
         .proven(&login.performed)
         .with_device(login.device);
+    let entry = match party {
+        Some(party) => entry.at_service(party),
+        None => entry,
+    };
     history::note(core, tenant.id(), person, entry).await
 }
 

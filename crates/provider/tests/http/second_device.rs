@@ -342,6 +342,19 @@ async fn whoever_did_not_begin_it_ends_it_for_everybody() {
     assert_eq!(asking.state().await, "not-me");
     let answer = harness.type_number(&harness.path, &answered, &number).await;
     wire::assert_reason(&answer, Reason::Aborted);
+    // She sees it in her history, once.
+    let again = harness.abort(&harness.path, client_id, login, "not-me").await;
+    assert_eq!(wire::json(&again, 200), json!({}));
+    let account = harness.account(&harness.path, &ada).await;
+    let history = harness.read_history(&harness.path, &account).await;
+    let events: Vec<_> = history["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| &entry["event"])
+        .collect();
+    assert_eq!(events, ["account-opened", "not-me"]);
+    assert_eq!(history["entries"][1]["service"]["client_id"], json!(client_id));
     // She may approve the next one.
     let asking = harness
         .asking(&harness.path, &service, &service.request(&harness))
