@@ -10,7 +10,7 @@ const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/
 const portal = process.env.PORTAL;
 const screenshots = process.env.SCREENSHOTS;
 // Nobody else's test looks at this person's devices.
-const person = 'Otto Altmann';
+const person = 'Emma Morgenstern';
 
 let browser;
 let phone;
