@@ -69,7 +69,7 @@ async fn decide(
     }
 }
 
-/// The session in this browser. One whose person or device is gone since is none: the person authenticates again.
+/// The session in this browser. One whose person is gone, or whose device is gone, locked or blocked since, is none: the person authenticates again.
 async fn current_session(
     core: &Core,
     tenant: &Tenant,
@@ -82,7 +82,13 @@ async fn current_session(
     let person = capability.person_id();
     let mut keys = vec![person.identity_key(tenant.id())];
     if let Some(used) = session.device {
-        keys.push(core.vault.device_key(tenant.id(), &person, &used.device_id)?);
+        let at = core.vault.device_key(tenant.id(), &person, &used.device_id)?;
+        let ledger = core.freshness.of(tenant.id()).await?;
+        let answered_at = session.performed.auth_time;
+        if ledger.ends_login(&core.vault, person, &at, answered_at).is_some() {
+            return Ok(None);
+        }
+        keys.push(at);
     }
     let rows = core.store.load(&keys).await?;
     Ok(rows.iter().all(Option::is_some).then_some((capability, session)))

@@ -101,10 +101,6 @@ impl Harness {
 
     /// Takes a consent or a device back.
     pub async fn take_back(&self, insurer: &Insurer, account: &Account, what: &Value) -> HttpResponse {
-        let mut body = what.clone();
-        body["login"] = json!(account.login);
-        let url = format!("{}/account/revoke", insurer.issuer);
-        let headers = [("cookie", account.cookie.as_str())];
-        self.app().post_json(&url, &body, &headers).await.unwrap()
+        self.ask_account(insurer, account, "revoke", what).await
     }
 }

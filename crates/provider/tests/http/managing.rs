@@ -54,13 +54,11 @@ impl World {
     }
 
     async fn manage(&self, account: &Account, device: &str, action: &str, name: Option<&str>) -> HttpResponse {
-        let mut body = json!({"login": account.login, "device": device, "action": action});
+        let mut body = json!({"device": device, "action": action});
         if let Some(name) = name {
             body["name"] = json!(name);
         }
-        let url = format!("{}/account/devices", self.at().issuer);
-        let cookie = [("cookie", account.cookie.as_str())];
-        self.harness.app().post_json(&url, &body, &cookie).await.unwrap()
+        self.harness.ask_account(self.at(), account, "devices", &body).await
     }
 
     async fn confirm(&self, answered: &Answered, device: &str) -> HttpResponse {

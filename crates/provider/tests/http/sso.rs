@@ -298,8 +298,18 @@ async fn a_session_ends_with_the_device_it_began_with() {
     let answer = open(&harness, &browser, &service, &push).await;
     let code = approve_page(&harness, &browser, &service, &answer).await;
     harness.redeemed(&harness.path, &service, &push, &code).await;
-    // She takes the device back: nothing goes on in its name, and she is asked for her card.
+    // She locks the device: nothing goes on in its name, and she is asked for her card. Unlocked by the card it goes on.
     let account = harness.account(&harness.path, &ada).await;
+    for (action, asks) in [("lock", true), ("unlock", false)] {
+        let what = json!({"device": account.devices()[0], "action": action});
+        wire::json(
+            &harness.ask_account(&harness.path, &account, "devices", &what).await,
+            200,
+        );
+        let answer = open(&harness, &browser, &service, &service.request(&harness)).await;
+        assert_eq!(asks_for_the_card(&answer), asks, "{action}");
+    }
+    // She takes it back.
     let what = json!({"device": account.devices()[0]});
     wire::json(&harness.take_back(&harness.path, &account, &what).await, 200);
     let answer = open(&harness, &browser, &service, &service.request(&harness)).await;
