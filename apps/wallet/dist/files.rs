@@ -29,11 +29,11 @@
         gzip: Some(include_bytes!("assets/index-BKg2PdNV.css.gz")),
     },
     File {
-        path: "assets/index-BymHTe-w.js",
+        path: "assets/index-C1tEBtm9.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/index-BymHTe-w.js"),
-        gzip: Some(include_bytes!("assets/index-BymHTe-w.js.gz")),
+        bytes: include_bytes!("assets/index-C1tEBtm9.js"),
+        gzip: Some(include_bytes!("assets/index-C1tEBtm9.js.gz")),
     },
     File {
         path: "icon-192.png",

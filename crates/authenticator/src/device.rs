@@ -1,34 +1,37 @@
-//! Device keys: binding one after a card login, and logging in with it until the card is due again.
+//! Device keys: what is kept of one, and logging in with it until the card is due again. [`bind`] has a file of its own.
 //!
 //! The key lives in the person's device and is unlocked there (PIN, biometry). The provider keeps the record
 //! [`DeviceKey`] and sees signatures only: at binding over the login's identifier, at each login over
 //! `{challenge, decision, time, counter}`.
 //!
 //! Trusted for: an assertion was made by the bound key, for exactly this challenge, while the card confirmation is
-//! recent enough and nothing stands against the device; a class that demands its maker's word is bound with the proof of
-//! it ([`AttestedDeviceKey`]) and no other way. Does not: store the record, remember what was locked ([`Standing`]), or
-//! notice a cloned key before the counter does.
+//! recent enough and nothing stands against the device. Does not: store the record, remember what was locked
+//! ([`Standing`]), or notice a cloned key before the counter does.
+
+mod binding;
 
 use std::fmt;
 
-use aws_lc_rs::digest;
 use jose::json::{self, Limits};
 use jose::jwk::P256PublicKey;
 use jose::{UnixTime, base64url, jws};
 use serde::{Deserialize, Serialize};
 
-use crate::attestation::policy::AttestedDeviceKey;
 use crate::challenge::VerifiedChallenge;
 use crate::level::{Acr, Method};
 use crate::passkey::RegistrationRequest;
 use crate::person::{AuthenticatedPerson, Subject};
 use crate::pin::PinShare;
-use crate::policy::{AuthenticationPolicy, DeviceClassRule, DeviceEvidence, Performed, Session};
+use crate::policy::{AuthenticationPolicy, DeviceClassRule, Performed, Session};
+
+pub use self::binding::{
+    BINDING_TYP, BINDING_WINDOW_SECONDS, BindingClaims, BindingError, BindingRequest, ClassEvidence,
+    attestation_challenge, bind,
+};
+pub(crate) use self::binding::{check_consent, check_occasion};
 
 /// JOSE header member `typ` of an assertion.
 pub const ASSERTION_TYP: &str = "healthid-device-assertion+jwt";
-/// JOSE header member `typ` of a binding proof.
-pub const BINDING_TYP: &str = "healthid-device-binding+jwt";
 /// Largest assertion or proof read.
 pub const LIMITS: Limits = Limits {
     bytes: 12 * 1024,
@@ -38,10 +41,6 @@ pub const LIMITS: Limits = Limits {
 pub const MAX_NAME_CHARS: usize = 64;
 /// How far the device's clock may be off, in seconds, either way.
 pub const CLOCK_SKEW_SECONDS: u64 = 300;
-/// Sets the challenge of key attestations apart from every other use of a login's identifier.
-const ATTESTATION_DOMAIN: &[u8] = b"healthid/device-attestation/v1\0";
-/// How long after a card login a device may be bound to it, in seconds.
-pub const BINDING_WINDOW_SECONDS: u64 = 600;
 
 /// A bound key, as the provider stores it (sealed).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,89 +108,6 @@ pub(crate) struct PasskeyRecord {
 #[derive(Clone, PartialEq, Eq)]
 struct StoredKey(P256PublicKey);
 
-/// What shows that a device is of its class.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClassEvidence {
-    /// The app's word: for classes that ask for no more.
-    Claimed {
-        /// Name of the class.
-        class: String,
-    },
-    /// The maker's word, judged.
-    Attested(AttestedDeviceKey),
-}
-
-impl ClassEvidence {
-    /// Name of the class it is evidence for.
-    #[must_use]
-    pub fn class(&self) -> &str {
-        match self {
-            Self::Claimed { class } => class,
-            Self::Attested(key) => key.class(),
-        }
-    }
-}
-
-/// What the person wants bound.
-#[derive(Clone, PartialEq, Eq)]
-pub struct BindingRequest {
-    /// Handle the provider drew for the device.
-    pub device_id: [u8; 16],
-    /// The person who just logged in by card.
-    pub person_id: [u8; 16],
-    /// The new key.
-    pub public_key: P256PublicKey,
-    /// What the person calls the device, at most [`MAX_NAME_CHARS`] characters.
-    pub name: String,
-    /// Of which class, and what shows it.
-    pub evidence: ClassEvidence,
-    /// Whether she consents to logins below high.
-    pub consented_to_substantial: bool,
-    /// The app's mark of the phone.
-    pub hardware: Option<HardwareMark>,
-}
-
-/// Why a key is not bound.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BindingError {
-    /// Only a card vouches for a device; a guest's does not.
-    #[error("device: binding needs a fresh login with the person's own health card or identity card")]
-    CardLoginNeeded,
-    /// Too long after the card login.
-    #[error("device: binding must happen within {BINDING_WINDOW_SECONDS} seconds of the card login")]
-    TooLate,
-    /// Name.
-    #[error("device: name must have 1 to {MAX_NAME_CHARS} characters and no control characters")]
-    Name,
-    /// Class.
-    #[error("device: class is not admitted by the insurer's policy")]
-    Class,
-    /// The class demands an attestation.
-    #[error("device: this class demands a key attestation")]
-    EvidenceMissing,
-    /// Another key was attested.
-    #[error("device: the attested key is not the key to be bound")]
-    AttestedKey,
-    /// It was attested in another login.
-    #[error("device: the key was attested over another login's challenge")]
-    AttestedChallenge,
-    /// The class is for passkeys.
-    #[error("device: this class is for passkeys")]
-    PasskeyClass,
-    /// A class below high is useless without the consent.
-    #[error("device: this class reaches substantial only, which needs consent_to_substantial")]
-    ConsentMissing,
-    /// The proof cannot be read or has another form.
-    #[error("device: proof must be a JWS with typ {BINDING_TYP} and exactly the member challenge_id")]
-    ProofForm,
-    /// The proof is over another login.
-    #[error("device: proof is over another challenge_id")]
-    ProofChallenge,
-    /// Not signed with the key to be bound.
-    #[error("device: proof is not signed with the key to be bound")]
-    ProofSignature,
-}
-
 /// The person's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -214,14 +130,6 @@ pub struct AssertionClaims {
     pub time: UnixTime,
     /// Counts every assertion of this key.
     pub counter: u64,
-}
-
-/// Payload of a binding proof.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BindingClaims {
-    /// [`crate::challenge::Challenge::login_id`], base64url.
-    pub challenge_id: String,
 }
 
 /// An assertion, well formed, nothing else.
@@ -285,113 +193,6 @@ pub enum DeviceError {
     /// The class reaches substantial only, and the person has not consented to that.
     #[error("device: logins below high need the person's consent")]
     ConsentMissing,
-}
-
-/// What a new key is attested over: SHA-256 of a domain and the login's identifier, so that a statement is good in one login.
-#[must_use]
-pub fn attestation_challenge(login_id: &[u8; 16]) -> [u8; 32] {
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(ATTESTATION_DOMAIN);
-    context.update(login_id);
-    let mut challenge = [0; 32];
-    challenge.copy_from_slice(context.finish().as_ref());
-    challenge
-}
-
-/// Binds a key to the person of a card login.
-///
-/// # Errors
-/// [`BindingError`], the first check that fails.
-pub fn bind(
-    request: &BindingRequest,
-    proof: &str,
-    login_id: &[u8; 16],
-    performed: &Performed,
-    policy: &AuthenticationPolicy,
-    now: UnixTime,
-) -> Result<DeviceKey, BindingError> {
-    check_occasion(&request.name, performed, now)?;
-    let class = policy
-        .device_class(request.evidence.class())
-        .ok_or(BindingError::Class)?;
-    match (class.evidence, &request.evidence) {
-        (DeviceEvidence::Claimed, ClassEvidence::Claimed { .. }) => {}
-        (DeviceEvidence::Claimed | DeviceEvidence::Attested, ClassEvidence::Attested(attested)) => {
-            check_attested(attested, &request.public_key, login_id)?;
-        }
-        (DeviceEvidence::Attested, ClassEvidence::Claimed { .. }) => return Err(BindingError::EvidenceMissing),
-        (DeviceEvidence::Passkey | DeviceEvidence::AttestedPasskey, _) => return Err(BindingError::PasskeyClass),
-    }
-    check_consent(class, request.consented_to_substantial)?;
-    check_proof(proof, login_id, &request.public_key)?;
-    Ok(DeviceKey {
-        device_id: request.device_id,
-        person_id: request.person_id,
-        key: StoredKey(request.public_key.clone()),
-        name: request.name.clone(),
-        class: class.name.clone(),
-        bound_at: now,
-        confirmed_at: performed.auth_time,
-        consented_to_substantial: request.consented_to_substantial,
-        counter: 0,
-        passkey: None,
-        pin: None,
-        hardware: request.hardware.clone(),
-        standing: Standing::Free,
-    })
-}
-
-/// The maker's word is about this key, and was given in this login.
-fn check_attested(attested: &AttestedDeviceKey, key: &P256PublicKey, login_id: &[u8; 16]) -> Result<(), BindingError> {
-    if attested.key() != key {
-        return Err(BindingError::AttestedKey);
-    }
-    if *attested.challenge() != attestation_challenge(login_id) {
-        return Err(BindingError::AttestedChallenge);
-    }
-    Ok(())
-}
-
-/// What every binding needs, whatever is bound: a fresh login by card, not long ago, and a name.
-pub(crate) fn check_occasion(name: &str, performed: &Performed, now: UnixTime) -> Result<(), BindingError> {
-    let by_card = matches!(performed.method, Method::HealthCard | Method::IdentityCard);
-    if !by_card || performed.session != Session::Fresh {
-        return Err(BindingError::CardLoginNeeded);
-    }
-    if now < performed.auth_time || now.seconds_since(performed.auth_time) > BINDING_WINDOW_SECONDS {
-        return Err(BindingError::TooLate);
-    }
-    check_name(name)
-}
-
-fn check_name(name: &str) -> Result<(), BindingError> {
-    let fits = (1..=MAX_NAME_CHARS).contains(&name.chars().count());
-    if fits && !name.chars().any(char::is_control) {
-        Ok(())
-    } else {
-        Err(BindingError::Name)
-    }
-}
-
-/// A class below high is useless without the consent to it.
-pub(crate) fn check_consent(class: &DeviceClassRule, consented_to_substantial: bool) -> Result<(), BindingError> {
-    if class.level == Acr::Substantial && !consented_to_substantial {
-        return Err(BindingError::ConsentMissing);
-    }
-    Ok(())
-}
-
-fn check_proof(proof: &str, login_id: &[u8; 16], key: &P256PublicKey) -> Result<(), BindingError> {
-    let unverified = jws::parse(proof, &LIMITS).map_err(|_| BindingError::ProofForm)?;
-    if unverified.header().typ.as_deref() != Some(BINDING_TYP) {
-        return Err(BindingError::ProofForm);
-    }
-    let verified = unverified.verify(key).map_err(|_| BindingError::ProofSignature)?;
-    let claims: BindingClaims = verified.claims(&LIMITS).map_err(|_| BindingError::ProofForm)?;
-    if claims.challenge_id != base64url::encode(login_id) {
-        return Err(BindingError::ProofChallenge);
-    }
-    Ok(())
 }
 
 /// Reads an assertion. Total; verifies nothing.
@@ -575,7 +376,7 @@ impl DeviceKey {
     /// # Errors
     /// [`BindingError::Name`].
     pub fn rename(&mut self, name: &str) -> Result<(), BindingError> {
-        check_name(name)?;
+        binding::check_name(name)?;
         name.clone_into(&mut self.name);
         Ok(())
     }
@@ -604,12 +405,6 @@ impl DeviceKey {
 impl fmt::Debug for DeviceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DeviceKey")
-    }
-}
-
-impl fmt::Debug for BindingRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BindingRequest")
     }
 }
 

@@ -64,11 +64,16 @@ export class Binding {
     }
     if (state.at === 'sent') {
       this.#state = { at: 'over' };
-      const bound = answers.answer(told, 'devices', answers.bindingAnswer);
-      return { want: 'keep', issuer: this.issuer, name: this.name, counter: 0, ...bound };
+      return keep(told, this.issuer, this.name);
     }
     throw outOfOrder(told);
   }
+}
+
+/** What is to be kept once the provider has bound a device, whatever its key is. */
+export function keep(told: Told, issuer: string, name: string): Want {
+  const bound = answers.answer(told, 'devices', answers.bindingAnswer);
+  return { want: 'keep', issuer, name, counter: 0, ...bound };
 }
 
 /** The key has no name outside this device; the provider knows it by the device's handle. */

@@ -3,6 +3,7 @@
 import * as answers from './answers.ts';
 import { outOfOrder } from './answers.ts';
 import * as base64url from './base64url.ts';
+import { keep } from './binding.ts';
 import { post, type Login } from './login.ts';
 import { registrationChallenge } from './passkey-challenge.ts';
 import { members, text, type Members } from './shape.ts';
@@ -51,8 +52,7 @@ export class PasskeyBinding {
     }
     if (state.at === 'sent') {
       this.#state = { at: 'over' };
-      const bound = answers.answer(told, 'devices', answers.bindingAnswer);
-      return { want: 'keep', issuer: this.issuer, name: this.name, counter: 0, ...bound };
+      return keep(told, this.issuer, this.name);
     }
     throw outOfOrder(told);
   }

@@ -3,8 +3,9 @@ use jose::SoftwareKey;
 use jose::jwk::{JwkSet, KeyUse};
 
 use super::*;
+use crate::attestation::policy::AttestedDeviceKey;
 use crate::challenge::{self, Challenge, Purpose};
-use crate::policy::DeviceClassRule;
+use crate::policy::{DeviceClassRule, DeviceEvidence};
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
 const DAY: u64 = 86_400;

@@ -168,27 +168,30 @@ impl Binding {
                 self.state = State::Sent;
                 Ok(post(&self.issuer, "devices", body))
             }
-            (State::Sent, told) => {
-                let answer: BindingAnswer = read(told, "devices")?;
-                let record = DeviceRecord {
-                    issuer: self.issuer.clone(),
-                    device: answer.device,
-                    name: self.name.clone(),
-                    valid_until: answer.valid_until,
-                    counter: 0,
-                };
-                Ok(Want::Keep(Bound {
-                    record,
-                    class: answer.class,
-                    findings: answer.findings,
-                }))
-            }
+            (State::Sent, told) => keep(told, &self.issuer, &self.name),
             (state, told) => {
                 self.state = state;
                 Err(out_of_order(&told))
             }
         }
     }
+}
+
+/// What is to be kept once the provider has bound a device, whatever its key is.
+pub(super) fn keep(told: Told, issuer: &str, name: &str) -> Result<Want, FlowError> {
+    let answer: BindingAnswer = read(told, "devices")?;
+    let record = DeviceRecord {
+        issuer: issuer.to_owned(),
+        device: answer.device,
+        name: name.to_owned(),
+        valid_until: answer.valid_until,
+        counter: 0,
+    };
+    Ok(Want::Keep(Bound {
+        record,
+        class: answer.class,
+        findings: answer.findings,
+    }))
 }
 
 /// The key has no name outside this phone; the provider knows it by the device's handle.

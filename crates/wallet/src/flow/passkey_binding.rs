@@ -5,9 +5,10 @@ use jose::base64url;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::binding::keep;
 use super::login::{out_of_order, post, read};
-use super::wire::{BindingAnswer, PasskeyOptionsAnswer};
-use super::{Bound, DeviceRecord, FlowError, Login, Told, Want};
+use super::wire::PasskeyOptionsAnswer;
+use super::{FlowError, Login, Told, Want};
 
 /// A passkey that was made, each member in base64url.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,21 +109,7 @@ impl PasskeyBinding {
                 self.state = State::Sent;
                 Ok(post(&self.issuer, "devices", body))
             }
-            (State::Sent, told) => {
-                let answer: BindingAnswer = read(told, "devices")?;
-                let record = DeviceRecord {
-                    issuer: self.issuer.clone(),
-                    device: answer.device,
-                    name: self.name.clone(),
-                    valid_until: answer.valid_until,
-                    counter: 0,
-                };
-                Ok(Want::Keep(Bound {
-                    record,
-                    class: answer.class,
-                    findings: answer.findings,
-                }))
-            }
+            (State::Sent, told) => keep(told, &self.issuer, &self.name),
             (state, told) => {
                 self.state = state;
                 Err(out_of_order(&told))
