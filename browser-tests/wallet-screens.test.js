@@ -415,6 +415,14 @@ test('enrolling and logging in need nothing but a keyboard', { skip: process.env
   await tabTo(page, 'textbox', 'PIN Ihrer Gesundheitskarte');
   await page.keyboard.type('123456');
   await page.keyboard.press('Enter');
+  await arrive(page, 'App-PIN wählen');
+  await tabTo(page, 'textbox', 'Neue App-PIN');
+  await page.keyboard.type('407193');
+  await page.keyboard.press('Enter');
+  await arrive(page, 'App-PIN noch einmal eingeben');
+  await tabTo(page, 'textbox', 'Dieselbe App-PIN');
+  await page.keyboard.type('407193');
+  await page.keyboard.press('Enter');
   await arrive(page, 'Fertig. Dieses Gerät ist eingerichtet.');
 
   await page.goto(record);
@@ -425,6 +433,10 @@ test('enrolling and logging in need nothing but a keyboard', { skip: process.env
   await page.getByRole('heading', { level: 1, name: /^Bei .* anmelden\?$/ }).waitFor();
   await pressKey(page, 'switch', 'E-Mail-Adresse', 'Space');
   await pressKey(page, 'button', 'Anmelden');
+  await arrive(page, 'App-PIN eingeben');
+  await tabTo(page, 'textbox', 'App-PIN');
+  await page.keyboard.type('407193');
+  await page.keyboard.press('Enter');
   await page.waitForURL(/\/account$/);
   const told = await page.locator('table.claims').innerText();
   assert.match(told, /@/, 'what was switched on has arrived');

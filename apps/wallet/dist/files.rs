@@ -1,25 +1,32 @@
 // Written by the build of apps/wallet.
 &[
     File {
-        path: "assets/de-CicN4oB8.js",
+        path: "assets/answers-B29ohKrl.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/de-CicN4oB8.js"),
-        gzip: Some(include_bytes!("assets/de-CicN4oB8.js.gz")),
+        bytes: include_bytes!("assets/answers-B29ohKrl.js"),
+        gzip: Some(include_bytes!("assets/answers-B29ohKrl.js.gz")),
     },
     File {
-        path: "assets/de-simple-D1xCDrGk.js",
+        path: "assets/de-BcVSSQp2.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/de-simple-D1xCDrGk.js"),
-        gzip: Some(include_bytes!("assets/de-simple-D1xCDrGk.js.gz")),
+        bytes: include_bytes!("assets/de-BcVSSQp2.js"),
+        gzip: Some(include_bytes!("assets/de-BcVSSQp2.js.gz")),
     },
     File {
-        path: "assets/en-D3cqkDnS.js",
+        path: "assets/de-simple-DX3k-wCd.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/en-D3cqkDnS.js"),
-        gzip: Some(include_bytes!("assets/en-D3cqkDnS.js.gz")),
+        bytes: include_bytes!("assets/de-simple-DX3k-wCd.js"),
+        gzip: Some(include_bytes!("assets/de-simple-DX3k-wCd.js.gz")),
+    },
+    File {
+        path: "assets/en-D6d8gCV0.js",
+        media_type: "text/javascript; charset=utf-8",
+        hashed: true,
+        bytes: include_bytes!("assets/en-D6d8gCV0.js"),
+        gzip: Some(include_bytes!("assets/en-D6d8gCV0.js.gz")),
     },
     File {
         path: "assets/index-BKg2PdNV.css",
@@ -29,11 +36,18 @@
         gzip: Some(include_bytes!("assets/index-BKg2PdNV.css.gz")),
     },
     File {
-        path: "assets/index-C1tEBtm9.js",
+        path: "assets/index-CRqMWuHq.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/index-C1tEBtm9.js"),
-        gzip: Some(include_bytes!("assets/index-C1tEBtm9.js.gz")),
+        bytes: include_bytes!("assets/index-CRqMWuHq.js"),
+        gzip: Some(include_bytes!("assets/index-CRqMWuHq.js.gz")),
+    },
+    File {
+        path: "assets/pin-BUAib5cC.js",
+        media_type: "text/javascript; charset=utf-8",
+        hashed: true,
+        bytes: include_bytes!("assets/pin-BUAib5cC.js"),
+        gzip: Some(include_bytes!("assets/pin-BUAib5cC.js.gz")),
     },
     File {
         path: "icon-192.png",

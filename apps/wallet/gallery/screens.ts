@@ -1,7 +1,7 @@
 /** A state for every screen. Everybody here is invented, and the times stand still. */
 
 import { closedAccount, initial } from '../src/app/initial.ts';
-import type { Account, AskedRequest, CardStep, Enrolment, HistoryEntry, Problem, ReadableCard, Reason, State } from '../src/app/model.ts';
+import type { Account, AskedRequest, CardStep, Enrolment, HistoryEntry, PinStep, Problem, ReadableCard, Reason, State } from '../src/app/model.ts';
 import { de } from '../src/texts/de.ts';
 
 const DAY = 86_400;
@@ -28,6 +28,7 @@ const device: NonNullable<State['device']> = {
   class: 'software',
   validUntil: NOW + 29 * DAY + 3_600,
   boundAt: NOW - 60 * DAY,
+  pin: null,
 };
 const at: State = { ...before, device: { ...device, validUntil: NOW + 90 * DAY } };
 
@@ -58,6 +59,13 @@ const cardStep = (more: Partial<CardStep>, state: State = enrolment('card')): St
   ...state,
   card: { purpose: 'enrol', cards, chosen: null, problem: null, ...more },
 });
+
+const pinStep = (more: Partial<PinStep>, triesLeft: number | null = null, state: State = request({})): State => ({
+  ...state,
+  device: { ...device, pin: { triesLeft } },
+  pin: { step: 'ask', purpose: 'request', refused: null, problem: null, ...more },
+});
+const newPin = (more: Partial<PinStep>): State => pinStep({ step: 'choose', purpose: 'enrol', ...more }, null, enrolment('pin'));
 
 const asked: AskedRequest = {
   id: 'r1',
@@ -204,6 +212,28 @@ export const SCREENS: Record<string, State> = {
   'card-reading': { ...cardStep({ chosen: '1' }), busy: 'card' },
   'card-no-reader': { ...cardStep({}), reader: 'none' },
   'card-erase': cardStep({ chosen: '1', purpose: 'erase' }, { ...at, route: 'data' }),
+  'pin-choose': newPin({}),
+  'pin-repeat': newPin({ step: 'repeat' }),
+  'pin-different': newPin({ refused: 'different' }),
+  'pin-short': newPin({ refused: 'short' }),
+  'pin-same-digit': newPin({ refused: 'same-digit' }),
+  'pin-row': newPin({ refused: 'row' }),
+  'pin-repeats': newPin({ refused: 'repeats' }),
+  'pin-date': newPin({ refused: 'date' }),
+  'pin-not-saved': newPin({ step: 'repeat', problem: problem('offline') }),
+  'pin-saving': { ...newPin({ step: 'repeat' }), busy: 'enrolling' },
+  'pin-ask': pinStep({}),
+  'pin-ask-again': pinStep({}, 7),
+  'pin-wrong': pinStep({ refused: 'wrong' }, 9),
+  'pin-last': pinStep({ refused: 'wrong' }, 1),
+  'pin-offline': pinStep({ problem: problem('offline') }, 9),
+  'pin-unlocking': { ...pinStep({}), busy: 'device' },
+  'pin-locked': pinStep({ step: 'locked' }, 0),
+  'pin-locked-account': pinStep({ step: 'locked', purpose: 'account' }, 0, { ...at, route: 'devices' }),
+  'pin-new': pinStep({ step: 'choose', purpose: 'new' }, 0, { ...at, route: 'settings' }),
+  'pin-change': pinStep({ purpose: 'change' }, null, { ...at, route: 'settings' }),
+  'pin-changed': { ...at, route: 'settings', device: { ...device, pin: { triesLeft: null } }, done: 'pin-changed' },
+  'card-new-pin': cardStep({ chosen: '1', purpose: 'new-pin' }, { ...at, route: 'settings' }),
   'request-loading': { ...request({ step: 'loading', service: null, claims: null }), busy: 'loading-request' },
   'request-device': request({}),
   'request-passkey': request({}, { ...at, device: { ...device, kind: 'passkey' } }),

@@ -8,6 +8,7 @@ import * as read from './account-answers.ts';
 import type { CardSteps } from './card-step.ts';
 import { closedAccount } from './initial.ts';
 import type { Account, CardStep, Doing, Done, Problem } from './model.ts';
+import type { PinSteps } from './pin-step.ts';
 import { Trouble, problemOf } from './problem.ts';
 import type { Tools } from './tools.ts';
 
@@ -17,12 +18,15 @@ export class AccountSession {
   constructor(
     private readonly tools: Tools,
     private readonly cards: CardSteps,
+    private readonly pins: PinSteps,
     /** Hands a file to the person. */
     private readonly save: (name: string, json: Members) => void,
   ) {}
 
   open(by: 'device' | 'card'): void {
     if (by === 'card') return this.#withCard('account', async (login) => this.opened(login, 'card'));
+    const { device, busy } = this.tools.store.state;
+    if (device?.pin) return busy ? undefined : this.#withPin();
     void this.#do('loading-account', async () => {
       try {
         await this.opened(sealed(await account(this.tools, 'device')), 'device');
@@ -32,6 +36,18 @@ export class AccountSession {
         if (!kept?.wraps) throw error;
         await this.#unlock(kept);
       }
+    });
+  }
+
+  /** With this device, after the app's PIN. */
+  #withPin(): void {
+    this.pins.ask('account', {
+      use: async (key) => this.opened(sealed(await account(this.tools, key)), 'device'),
+      failed: async (problem) => {
+        await this.failed(problem);
+        return true;
+      },
+      cancelled: () => undefined,
     });
   }
 
@@ -176,7 +192,7 @@ export class AccountSession {
     if (!wraps || opened.key) await kept.keepSnapshot(snapshot, wraps ? opened.key : undefined);
   }
 
-  /** A request of the account. One whose login is too old is done again, with the device and once. */
+  /** A request of the account. One whose login is too old is done again, with the device and once, unless that needs her PIN. */
   async #call(path: string, body: object): Promise<Members> {
     const { provider, store } = this.tools;
     const login = this.#login ?? sealed(await account(this.tools, 'device'));
@@ -187,8 +203,10 @@ export class AccountSession {
       const reason = error instanceof Trouble ? error.problem.reason : 'unexpected';
       if (reason !== 'login-expired' && reason !== 'login-unknown') throw error;
       this.#login = undefined;
-      if (store.state.account.by !== 'device') {
+      if (store.state.account.by !== 'device' || store.state.device?.pin) {
+        const isByDevice = store.state.account.by === 'device';
         this.#change({ state: 'closed', by: null });
+        if (isByDevice) this.#withPin();
         throw error;
       }
       this.#login = sealed(await account(this.tools, 'device'));

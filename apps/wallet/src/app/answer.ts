@@ -11,8 +11,8 @@ import type { Tools } from './tools.ts';
 
 export type CardAnswer = { card: string; pin: string };
 
-/** Up to the question what to share. One tab at a time, so that counters are used in their order. */
-export async function withDevice(tools: Tools, run: Run): Promise<void> {
+/** Up to the question what to share. One tab at a time, so that counters are used in their order. `unlocked`: by the app's PIN, where it has one. */
+export async function withDevice(tools: Tools, run: Run, unlocked?: CryptoKey): Promise<void> {
   const { key } = tools;
   const kept = await key.kept();
   // Its authenticator counts by itself, and a person may take a while.
@@ -20,9 +20,11 @@ export async function withDevice(tools: Tools, run: Run): Promise<void> {
   await key.with(async (device) => {
     await run.tell({ told: 'with-device', ...record(device) });
     const { counter, message } = run.expect('sign-with-device');
-    await run.tell({ told: 'signed', signature: await key.sign(device, counter, message) });
+    await run.tell({ told: 'signed', signature: await key.sign(device, counter, message, unlocked) });
   });
   run.expect('decide');
+  // Its signature gave them back.
+  if (unlocked) await noteTries(tools, null);
 }
 
 async function withPasskey(tools: Tools, run: Run, device: KeptDevice): Promise<void> {
@@ -73,12 +75,21 @@ export async function withCard({ reader }: Tools, run: Run, { card, pin }: CardA
   run.expect('decide');
 }
 
-/** Opens the person's account. The sealed login in the answer opens its pages until it is ten minutes old. */
-export async function account(tools: Tools, by: 'device' | CardAnswer): Promise<Run> {
+/** How often the app's PIN may still be tried, as far as it was told: for the screens. */
+export async function noteTries({ key, store }: Tools, triesLeft: number | null): Promise<void> {
+  if ((await key.kept())?.tries_left !== triesLeft) await key.change({ tries_left: triesLeft });
+  const { device } = store.state;
+  if (device?.pin) store.set({ device: { ...device, pin: { triesLeft } } });
+}
+
+/** Opens the person's account. The sealed login in the answer opens its pages until it is ten minutes old. A key: her device's, unlocked. */
+export async function account(tools: Tools, by: 'device' | CryptoKey | CardAnswer): Promise<Run> {
   const run = new Run(tools.provider, tools.now, Login.account(tools.provider.issuer));
   await run.advance();
   run.expect('choose');
-  await (by === 'device' ? withDevice(tools, run) : withCard(tools, run, by));
+  if (by === 'device') await withDevice(tools, run);
+  else if (by instanceof CryptoKey) await withDevice(tools, run, by);
+  else await withCard(tools, run, by);
   return run;
 }
 
@@ -102,5 +113,6 @@ export function shown(device: KeptDevice): OwnDevice {
     class: device.class,
     validUntil: device.valid_until,
     boundAt: device.bound_at,
+    pin: device.wrapped === null ? null : { triesLeft: device.tries_left },
   };
 }

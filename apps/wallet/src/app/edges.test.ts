@@ -5,7 +5,7 @@ import { readerOf, type ShellReader } from '../card/reader.ts';
 import { Provider } from '../transport/provider.ts';
 import * as read from './account-answers.ts';
 import { preferred, readConfig } from './config.ts';
-import { browserClass } from './enrolment.ts';
+import { browserClass } from './bind.ts';
 import { problemOf, refusal } from './problem.ts';
 import { hashOf, linkOf, routeOf } from './route.ts';
 

@@ -1,35 +1,35 @@
 /**
- * Enrolment by health card: what has to be known first, a name, the card, and then this browser's own key at the insurer. Every step but the
- * card is kept; the card's login lives ten minutes and is begun anew when it is needed.
+ * Enrolment by health card: what has to be known first, a name, the card, the app's PIN, and then this browser's own key at the insurer. Every
+ * step but card and PIN is kept; the card's login lives ten minutes and is begun anew when it is needed.
  */
 
-import * as base64url from '../core/base64url.ts';
-import { Binding } from '../core/binding.ts';
-import { PasskeyBinding } from '../core/passkey-binding.ts';
-import type { Want } from '../core/types.ts';
-import { account, passkeyTrouble, sealed, shown, type CardAnswer } from './answer.ts';
+import { account, sealed, type CardAnswer } from './answer.ts';
+import { wrapAgain } from './app-pin.ts';
+import { bind } from './bind.ts';
 import type { CardSteps } from './card-step.ts';
-import type { DeviceClass, Enrolment, Problem } from './model.ts';
+import type { Enrolment, Problem, Reason } from './model.ts';
+import type { PinSteps } from './pin-step.ts';
 import { Trouble, problemOf } from './problem.ts';
-import type { KeptDevice } from '../storage/device.ts';
+import type { Run } from './run.ts';
 import type { Tools } from './tools.ts';
 
 /** Longest name the provider takes. */
 const MAX_NAME_CHARACTERS = 64;
 
-/** The class of a key in a browser: the one nothing has to be shown for. The weakest, where there are several. */
-export function browserClass(classes: DeviceClass[]): DeviceClass | undefined {
-  const open = classes.filter((one) => one.evidence === 'claimed');
-  return open.find((one) => one.name === 'software') ?? open.sort((a, b) => a.reconfirm_after_seconds - b.reconfirm_after_seconds)[0];
-}
+/** After these the same may do, with the card's login there is. */
+const PASSING: ReadonlySet<Reason> = new Set<Reason>(['offline', 'timeout', 'unavailable', 'internal', 'too-many-tries']);
+/** The card's login is good for ten minutes. */
+const TOO_OLD: ReadonlySet<Reason> = new Set<Reason>(['login-expired', 'login-unknown', 'login-over']);
 
-/** What is kept of a passkey. */
-type Made = Pick<KeptDevice, 'credential' | 'wraps'>;
+function anew(problem: Problem): Problem {
+  return TOO_OLD.has(problem.reason) ? { ...problem, reason: 'card-login-needed' } : problem;
+}
 
 export class Enrolling {
   constructor(
     private readonly tools: Tools,
     private readonly cards: CardSteps,
+    private readonly pins: PinSteps,
     /** Called with the card's login once the device is bound: the account can be shown without another card. */
     private readonly done: (login: string) => Promise<void>,
   ) {}
@@ -62,7 +62,7 @@ export class Enrolling {
     this.#keep({ ...enrolment, name: enrolment.name.trim().slice(0, MAX_NAME_CHARACTERS), step: 'card', problem: null, resumed: false });
     const open = () =>
       this.cards.open('enrol', {
-        use: (answer) => this.#bind(answer),
+        use: (answer) => this.#known(answer),
         failed: (problem) => this.#failed(problem),
         cancelled: () => this.#change({ step: 'name' }),
       });
@@ -74,6 +74,7 @@ export class Enrolling {
     if (store.state.busy) return;
     const step = store.state.enrolment?.step;
     if (step === 'card') this.cards.cancel();
+    else if (step === 'pin') this.pins.cancel();
     else if (step === 'name') this.#change({ step: 'prepare' });
     else this.drop();
   }
@@ -82,72 +83,97 @@ export class Enrolling {
     const { store, kept } = this.tools;
     if (store.state.busy) return;
     if (store.state.card?.purpose === 'enrol') this.cards.close();
+    if (store.state.pin?.purpose === 'enrol') this.pins.close();
     store.set({ enrolment: null });
     void kept.dropEnrolment().catch((error: unknown) => store.set({ problem: problemOf(error) }));
   }
 
-  async #bind(answer: CardAnswer): Promise<void> {
-    const { store, kept, key, now } = this.tools;
-    const { enrolment, config } = store.state;
-    const found = browserClass(config.device_classes);
-    if (!enrolment) throw new Trouble('unexpected');
-    const { kind, name, consentToSubstantial: consent_to_substantial } = enrolment;
-    if (!found && kind === 'device-key') throw new Trouble('attestation-refused');
+  /** The card has said who she is. A passkey is unlocked by its authenticator; a key by the app's PIN, if she wants one. */
+  async #known(answer: CardAnswer): Promise<void> {
     const run = await account(this.tools, answer);
+    if (this.tools.store.state.enrolment?.kind === 'passkey') return this.#bind(run, null);
+    this.#change({ step: 'pin' });
+    this.pins.choose('enrol', {
+      use: (pin) => this.#bind(run, pin),
+      failed: (problem) => {
+        const isPassing = PASSING.has(problem.reason);
+        this.#change(isPassing ? { step: 'pin' } : { step: 'name', problem: anew(problem) });
+        return !isPassing;
+      },
+      cancelled: () => this.#change({ step: 'name' }),
+    });
+  }
+
+  async #bind(run: Run, pin: string | null): Promise<void> {
+    const { store, kept } = this.tools;
+    const { enrolment } = store.state;
+    if (!enrolment) throw new Trouble('unexpected');
     this.#change({ step: 'binding' });
-    const begun =
-      kind === 'passkey' || !found
-        ? PasskeyBinding.begin(run.login, { name, consent_to_substantial })
-        : await Binding.begin(run.login, { name, class: found.name, consent_to_substantial, hardware: base64url.encode(await kept.mark()) });
-    const [record, passkey] = await this.#bound(begun, name);
-    const device = { ...record, kind, ...passkey, bound_at: now() };
-    // What was seen before was kept for another key.
-    await kept.dropSnapshot();
-    store.set({ snapshot: null });
-    await key.keep(device);
+    await bind(this.tools, run, enrolment, pin);
     await kept.dropEnrolment();
-    store.set({ device: shown(device), enrolment: { ...enrolment, step: 'bound', problem: null, resumed: false } });
+    store.set({ enrolment: { ...enrolment, step: 'bound', problem: null, resumed: false } });
     await this.done(sealed(run));
   }
 
-  /** The key or passkey is made, its proof sent, and the provider's word for it read; and the passkey's identifier. */
-  async #bound([binding, first]: [Binding | PasskeyBinding, Want], label: string): Promise<[Extract<Want, { want: 'keep' }>, Made]> {
-    const { key, provider, passkeys } = this.tools;
-    let want = first;
-    let passkey: Made = { credential: null, wraps: false };
-    try {
-      for (;;) {
-        switch (want.want) {
-          case 'make-key':
-            want = await binding.tell({ told: 'key-made', ...(await key.make()) });
-            break;
-          case 'sign-with-new-key':
-            want = await binding.tell({ told: 'signed', signature: await key.signWithNew(want.message) });
-            break;
-          case 'make-passkey': {
-            const { made, prf } = await passkeys.create(want.options, { label });
-            passkey = { credential: made.credential_id, wraps: prf };
-            want = await binding.tell({ told: 'passkey-made', ...made });
-            break;
-          }
-          case 'send':
-            want = await binding.tell(await provider.send(want));
-            break;
-          case 'keep':
-            return [want, passkey];
-          default:
-            throw new Trouble('unexpected');
-        }
-      }
-    } catch (error) {
-      throw Trouble.of(problemOf(passkeyTrouble(error), provider.refused));
-    }
+  /**
+   * A new PIN by card: the old one is forgotten or locked, or there was none. What was wrapped with it is lost with it, so this browser gets a
+   * new key, in the place of the old one (ADR 0018).
+   */
+  newPin(): void {
+    const { store } = this.tools;
+    const { device } = store.state;
+    if (store.state.busy || device?.kind !== 'device-key') return;
+    this.pins.close();
+    const use = async (answer: CardAnswer) => {
+      const run = await account(this.tools, answer);
+      this.pins.choose('new', {
+        use: async (pin) => {
+          // She agreed to the level when she set this device up.
+          await bind(this.tools, run, { name: device.name, kind: device.kind, consentToSubstantial: true }, pin);
+          await this.done(sealed(run));
+          store.set({ done: 'pin-set' });
+        },
+        failed: (problem) => {
+          if (PASSING.has(problem.reason)) return false;
+          store.set({ problem: anew(problem) });
+          return true;
+        },
+        cancelled: () => undefined,
+      });
+    };
+    void store.run('card', () => this.cards.open('new-pin', { use, failed: () => false, cancelled: () => undefined }));
+  }
+
+  /** Another PIN, the old one known. Her key signs a login in between: that gives the tries back, and a wrong key would show. */
+  changePin(): void {
+    const { store } = this.tools;
+    const use = async (key: CryptoKey) => {
+      await account(this.tools, key);
+      this.pins.choose('change', {
+        use: async (pin) => {
+          if (pin === null) return;
+          await wrapAgain(this.tools, pin, key);
+          store.set({ done: 'pin-changed' });
+        },
+        failed: (problem) => {
+          if (PASSING.has(problem.reason)) return false;
+          store.set({ problem });
+          return true;
+        },
+        cancelled: () => undefined,
+      });
+    };
+    const failed = (problem: Problem) => {
+      store.set({ problem });
+      return true;
+    };
+    if (!store.state.busy && store.state.device?.pin) this.pins.ask('change', { use, failed, cancelled: () => undefined, mayLeave: true });
   }
 
   /** What the card or its PIN is about stays in the card step; everything else is said where the name stands, and what was typed is there. */
   #failed(problem: Problem): boolean {
     const isTheCards = /^(card|pin|puk)-|^reader-|^no-card-reader$/.test(problem.reason) && problem.reason !== 'card-login-needed';
-    this.#change(isTheCards ? { step: 'card' } : { step: 'name', problem });
+    this.#change(isTheCards ? { step: 'card' } : { step: 'name', problem: anew(problem) });
     return !isTheCards;
   }
 

@@ -23,6 +23,13 @@ async function typed(wallet: Tab, pin: string): Promise<void> {
   await settled(wallet);
 }
 
+/** Set up without the app's PIN; `pin.test.ts` is about the one. */
+async function plain(wallet: Tab): Promise<void> {
+  await typed(wallet, PIN);
+  wallet.act.withoutPin();
+  await settled(wallet);
+}
+
 async function toCard(wallet: Tab): Promise<void> {
   wallet.act.beginEnrolment();
   wallet.act.continueEnrolment();
@@ -33,7 +40,7 @@ async function toCard(wallet: Tab): Promise<void> {
 
 async function enrolled(wallet: Tab): Promise<void> {
   await toCard(wallet);
-  await typed(wallet, PIN);
+  await plain(wallet);
   expect(wallet.store.state.enrolment?.step).toBe('bound');
 }
 
@@ -297,7 +304,7 @@ test('a wrong PIN leaves the card step and tells the tries left; the third block
   expect(cards()).toMatchObject({ problem: { reason: 'pin-blocked', triesLeft: 0 } });
   wallet.act.unblockCard('12345678');
   await settled(wallet);
-  await typed(wallet, PIN);
+  await plain(wallet);
   expect(cards()).toBeNull();
   expect(wallet.store.state.enrolment?.step).toBe('bound');
 });
@@ -319,7 +326,7 @@ test('a card the insurer refuses stays in the card step: another may be tried', 
   all.insurer.fault('auth/card', { status: 403, body: { reason: 'card-expired', support_code: 'ABCD-EFGH' } });
   await typed(wallet, PIN);
   expect(wallet.store.state.card?.problem).toMatchObject({ reason: 'card-expired', supportCode: 'ABCD-EFGH' });
-  await typed(wallet, PIN);
+  await plain(wallet);
   expect(wallet.store.state.enrolment?.step).toBe('bound');
 });
 
@@ -351,7 +358,7 @@ test('an enrolment is taken up where it was, weeks later, without the card step'
   expect(later.store.state.enrolment).toMatchObject({ step: 'name', name: 'Phone', consentToSubstantial: true, resumed: true });
   later.act.continueEnrolment();
   await settled(later);
-  await typed(later, PIN);
+  await plain(later);
   expect(later.store.state.device).toMatchObject({ name: 'Phone', class: 'software' });
   all.clock.now += 61 * 86_400;
   const other = await opened(all);
@@ -359,17 +366,17 @@ test('an enrolment is taken up where it was, weeks later, without the card step'
   expect(other.store.state.device).not.toBeNull();
 });
 
-test('an enrolment whose last answer is lost keeps what was typed and can be repeated', async () => {
+test('an enrolment whose last answer is lost keeps what was typed, and one more tap repeats it without the card', async () => {
   const all = world();
   const wallet = await opened(all);
   await toCard(wallet);
   all.insurer.fault('devices', 'unanswered');
-  await typed(wallet, PIN);
-  expect(wallet.store.state).toMatchObject({ device: null, card: null, enrolment: { step: 'name', name: 'Phone', problem: { reason: 'offline' } } });
-  wallet.act.continueEnrolment();
+  await plain(wallet);
+  expect(wallet.store.state).toMatchObject({ device: null, card: null, enrolment: { step: 'pin', name: 'Phone' }, pin: { problem: { reason: 'offline' } } });
+  wallet.act.withoutPin();
   await settled(wallet);
-  await typed(wallet, PIN);
-  expect(wallet.store.state.device?.device).toBe('device-2');
+  expect(wallet.store.state).toMatchObject({ device: { device: 'device-2', pin: null }, pin: null });
+  expect(all.insurer.devices).toHaveLength(1);
 });
 
 test('enrolment does not go on without a name and her consent to the level', async () => {

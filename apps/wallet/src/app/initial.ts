@@ -44,6 +44,7 @@ export function initial(): State {
     request: null,
     waiting: [],
     card: null,
+    pin: null,
     account: closedAccount(),
     snapshot: null,
     reader: 'none',

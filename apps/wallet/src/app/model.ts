@@ -77,6 +77,8 @@ export type State = {
   waiting: WaitingRequest[];
   /** A card step: part of an enrolment, a request, or an action that needs the card. `null`: no card is asked for. */
   card: CardStep | null;
+  /** The app's PIN is asked for, or chosen. Never with what was typed in it. */
+  pin: PinStep | null;
   account: Account;
   /** What was seen of the account last, for when there is no network. `null`: nothing yet. */
   snapshot: Snapshot | null;
@@ -119,7 +121,9 @@ export type Done =
   | 'blocked'
   | 'reported'
   | 'forgotten'
-  | 'card-unblocked';
+  | 'card-unblocked'
+  | 'pin-set'
+  | 'pin-changed';
 
 /** Reasons the provider gives. One this wallet does not know is shown as `internal`. */
 export type ProviderReason = provider.Reason;
@@ -177,16 +181,22 @@ export type OwnDevice = {
   /** Until then it logs in without the card. */
   validUntil: number;
   boundAt: number;
+  /** It answers after the app's PIN only. `null`: it has none. */
+  pin: OwnPin | null;
 };
+
+/** `triesLeft`: as the provider said after the last wrong one, to be shown; `null`: none was wrong since it was right. */
+export type OwnPin = { triesLeft: number | null };
 
 /**
  * Enrolment, step by step. Everything but PIN and card answer is kept on this device and survives closing for weeks.
  *
  * `prepare`: which card, which PIN, how long it takes. `name`: a name for this device, how it unlocks, and the consent to the level.
- * `card`: the card step ({@link State.card}). `binding`: key and proof go out. `bound`: done.
+ * `card`: the card step ({@link State.card}). `pin`: the app's PIN ({@link State.pin}), where there is to be a key. `binding`: key and proof
+ * go out. `bound`: done.
  */
 export type Enrolment = {
-  step: 'prepare' | 'name' | 'card' | 'binding' | 'bound';
+  step: 'prepare' | 'name' | 'card' | 'pin' | 'binding' | 'bound';
   name: string;
   kind: 'device-key' | 'passkey';
   /** She agrees that this device reaches the level "substantial" only. */
@@ -200,7 +210,7 @@ export type Enrolment = {
 /** A card step. */
 export type CardStep = {
   /** What it is for: said above it. */
-  purpose: 'enrol' | 'request' | 'unlock-device' | 'renew-device' | 'erase' | 'account';
+  purpose: 'enrol' | 'request' | 'unlock-device' | 'renew-device' | 'new-pin' | 'erase' | 'account';
   /** The cards the reader offers. A shell's reader may offer one: "the card you will hold". */
   cards: ReadableCard[];
   /** The chosen one. */
@@ -208,6 +218,29 @@ export type CardStep = {
   /** PIN wrong, card gone, ...; the step stays. */
   problem: Problem | null;
 };
+
+/** The app's PIN, as it stands. What is typed goes to {@link Actions.typePin} and is kept nowhere. */
+export type PinStep = {
+  /** `ask`: the one there is. `choose`, `repeat`: a new one, typed twice. `locked`: no try is left, only the card helps. */
+  step: 'ask' | 'choose' | 'repeat' | 'locked';
+  /** `request`, `account`: unlocks an answer. `enrol`, `new`: after the card. `change`: the old one, then a new one. */
+  purpose: 'request' | 'account' | 'enrol' | 'new' | 'change';
+  /** What was wrong with what was typed last. */
+  refused: PinRefusal | null;
+  /** Network and the like; the step stays. */
+  problem: Problem | null;
+};
+
+export type PinRefusal =
+  /** Not the PIN; a try is lost. */
+  | 'wrong'
+  | 'short'
+  /** Not what was typed first: begin again. */
+  | 'different'
+  | TooSimple;
+
+/** Why a new PIN is refused. */
+export type TooSimple = 'same-digit' | 'row' | 'repeats' | 'date';
 
 export type ReadableCard = {
   id: string;
@@ -343,6 +376,16 @@ export type Actions = {
   unblockCard(puk: string): void;
   refreshCards(): void;
   cancelCard(): void;
+
+  /** The app's PIN. */
+  typePin(pin: string): void;
+  /** Sets the device up without one. */
+  withoutPin(): void;
+  cancelPin(): void;
+  /** Another one, the old one known. */
+  changePin(): void;
+  /** A new one by card: forgotten, locked, or none so far. The device is bound anew. */
+  newPin(): void;
 
   /** A request. */
   takeUp(id: string): void;

@@ -10,6 +10,7 @@ import type { CardSteps } from './card-step.ts';
 import type { KeptRequest } from './kept.ts';
 import type * as core from '../core/types.ts';
 import type { AskedRequest, OtherDevice, Problem, Reason } from './model.ts';
+import type { PinSteps } from './pin-step.ts';
 import { Trouble } from './problem.ts';
 import type { Link } from './route.ts';
 import { Run } from './run.ts';
@@ -37,6 +38,7 @@ export class Requests {
   constructor(
     private readonly tools: Tools,
     private readonly cards: CardSteps,
+    private readonly pins: PinSteps,
   ) {}
 
   /** From a link. Ends in a question, or in a problem of the request. */
@@ -121,18 +123,31 @@ export class Requests {
   }
 
   withDevice(): void {
-    if (this.tools.store.state.request?.step !== 'ask') return;
-    const work = async () => {
-      const run = await this.#fresh();
-      this.#change({ step: 'signing', method: this.tools.store.state.device?.kind === 'passkey' ? 'passkey' : 'device', problem: null });
-      await withDevice(this.tools, run);
-      this.#decide(run);
-    };
-    void this.tools.store.run('device', work, (problem) => this.#failed(problem, 'ask'));
+    const { store } = this.tools;
+    if (store.state.request?.step !== 'ask' || store.state.busy) return;
+    const failed = (problem: Problem) => this.#failed(problem, 'ask');
+    if (!store.state.device?.pin) return void store.run('device', () => this.#signed(), failed);
+    this.pins.ask('request', {
+      use: (key) => this.#signed(key),
+      failed: async (problem) => {
+        await failed(problem);
+        return true;
+      },
+      cancelled: () => undefined,
+    });
+  }
+
+  /** `unlocked`: by the app's PIN. */
+  async #signed(unlocked?: CryptoKey): Promise<void> {
+    const run = await this.#fresh();
+    this.#change({ step: 'signing', method: this.tools.store.state.device?.kind === 'passkey' ? 'passkey' : 'device', problem: null });
+    await withDevice(this.tools, run, unlocked);
+    this.#decide(run);
   }
 
   withCard(): void {
-    if (this.tools.store.state.request?.step !== 'ask') return;
+    if (this.tools.store.state.request?.step !== 'ask' || this.tools.store.state.busy) return;
+    this.pins.close();
     const open = async () => {
       this.#change({ step: 'card', method: 'card', problem: null });
       await this.cards.open('request', {
@@ -174,6 +189,7 @@ export class Requests {
     const { store } = this.tools;
     const step = store.state.request?.step;
     if (step === 'card') this.cards.cancel();
+    this.pins.close();
     const work = async () => {
       const run = this.#run?.want.want === 'decide' ? this.#run : await this.#fresh();
       await run.tell({ told: 'decline' });

@@ -1,5 +1,6 @@
 /** For tests: an insurer in memory that speaks the protocol, a card reader, a browser's storage. Faults are switched on by path. */
 
+import { p256_oprf } from '@noble/curves/nist.js';
 import * as base64url from '../core/base64url.ts';
 import { registrationChallenge } from '../core/passkey-challenge.ts';
 import { members, parse, text } from '../core/shape.ts';
@@ -21,7 +22,10 @@ import { recall, wallet, type Wallet } from './wallet.ts';
 export const ISSUER = 'https://idp.insurer.example/a';
 export const BASE = 'http://localhost:1/a';
 export const SERVICE = 'https://service.example';
+/** Of the card. */
 export const PIN = '123456';
+/** Of the app. */
+export const APP_PIN = '407193';
 export const NUMBER = '42';
 export const KVNR = 'X110000000';
 
@@ -31,7 +35,9 @@ const SIGN = { name: 'ECDSA', hash: 'SHA-256' };
 /** What happens to the next requests of a path: `lost` never arrives, `unanswered` arrives and the answer is lost. */
 export type Fault = 'lost' | 'unanswered' | { status: number; body: object };
 
-type Bound = { handle: string; counter: number; name: string };
+type Bound = { handle: string; counter: number; name: string; mark: unknown; pin?: { share: Uint8Array; triesLeft: number } };
+
+export const MAX_TRIES = 10;
 
 export class FakeInsurer {
   readonly asked: string[] = [];
@@ -46,6 +52,7 @@ export class FakeInsurer {
   #faults = new Map<string, Fault[]>();
   #keys: Promise<CryptoKeyPair> = crypto.subtle.generateKey(ES256, true, ['sign', 'verify']);
   #logins = 0;
+  #bound = 0;
   #loginId = new Uint8Array(16);
   /** The class a passkey reaches. */
   passkeyClass = 'passkey';
@@ -87,6 +94,7 @@ export class FakeInsurer {
         const counter = Number(claims?.['counter']);
         if (!(counter > device.counter)) return refusal(403, 'device-cloned');
         device.counter = counter;
+        if (device.pin) device.pin.triesLeft = MAX_TRIES;
         return this.#known(body);
       }
       case 'devices/passkey': {
@@ -94,10 +102,27 @@ export class FakeInsurer {
         const challenge = await registrationChallenge(this.#loginId, handle);
         return Response.json({ options: { challenge, user: { id: base64url.encode(handle), name: 'n', displayName: 'n' } } });
       }
+      case 'devices/pin': {
+        const device = this.devices.find(({ handle }) => handle === body['device']);
+        if (!device) return refusal(403, 'device-unknown');
+        const share = crypto.getRandomValues(new Uint8Array(32));
+        share[0] = 1;
+        device.pin = { share, triesLeft: MAX_TRIES };
+        return evaluated(device.pin, body);
+      }
+      case 'devices/pin/evaluate': {
+        const pin = this.devices.find(({ handle }) => handle === body['device'])?.pin;
+        if (!pin) return refusal(403, 'device-unknown');
+        if (pin.triesLeft === 0) return refusal(403, 'pin-locked');
+        pin.triesLeft -= 1;
+        return evaluated(pin, body);
+      }
       case 'devices': {
         const passkey = text(members(body['passkey'])?.['device']);
-        const device = { handle: passkey ?? `device-${this.devices.length + 1}`, counter: 0, name: String(body['name']) };
-        this.devices.push(device);
+        this.#bound += 1;
+        const device = { handle: passkey ?? `device-${this.#bound}`, counter: 0, name: String(body['name']), mark: body['hardware'] };
+        // What had the same mark is replaced.
+        this.devices = [...this.devices.filter(({ mark }) => mark === undefined || mark !== device.mark), device];
         const reached = passkey === undefined ? 'software' : this.passkeyClass;
         return Response.json({ device: device.handle, valid_until: this.now() + 86_400, class: reached, findings: [] }, { status: 201 });
       }
@@ -153,6 +178,11 @@ export class FakeInsurer {
       consent: { service: { name: 'Service', logo_uri: null }, essential: ['a'], voluntary: ['b'] },
     });
   }
+}
+
+function evaluated({ share, triesLeft }: { share: Uint8Array; triesLeft: number }, body: Record<string, unknown>): Response {
+  const point = p256_oprf.oprf.blindEvaluate(share, base64url.decode(text(body['blinded']) ?? '') ?? new Uint8Array());
+  return Response.json({ evaluated: base64url.encode(point), tries_left: triesLeft });
 }
 
 export function refusal(status: number, reason: string): Response {

@@ -5,6 +5,7 @@ import { AccountSession } from './account.ts';
 import { CardSteps } from './card-step.ts';
 import { Enrolling } from './enrolment.ts';
 import type { Actions } from './model.ts';
+import { PinSteps } from './pin-step.ts';
 import { problemOf } from './problem.ts';
 import { Requests } from './requests.ts';
 import type { Tools } from './tools.ts';
@@ -28,9 +29,10 @@ export type Wallet = { act: Actions; requests: Requests };
 export function wallet(tools: Tools, surface: Surface): Wallet {
   const { store } = tools;
   const cards = new CardSteps(tools);
-  const account = new AccountSession(tools, cards, surface.save);
-  const requests = new Requests(tools, cards);
-  const enrolling = new Enrolling(tools, cards, async (login) => {
+  const pins = new PinSteps(tools);
+  const account = new AccountSession(tools, cards, pins, surface.save);
+  const requests = new Requests(tools, cards, pins);
+  const enrolling = new Enrolling(tools, cards, pins, async (login) => {
     surface.persist();
     requests.refresh();
     // The device is bound, whatever comes of showing the account.
@@ -56,6 +58,12 @@ export function wallet(tools: Tools, surface: Surface): Wallet {
     unblockCard: (puk) => cards.unblock(puk),
     refreshCards: () => cards.refresh(),
     cancelCard: () => cards.cancel(),
+
+    typePin: (pin) => pins.typed(pin),
+    withoutPin: () => pins.without(),
+    cancelPin: () => pins.cancel(),
+    changePin: () => enrolling.changePin(),
+    newPin: () => enrolling.newPin(),
 
     takeUp: (id) => {
       surface.go('request');
@@ -89,7 +97,7 @@ export function wallet(tools: Tools, surface: Surface): Wallet {
       void store.run('changing', async () => {
         account.close();
         await surface.forget();
-        store.set({ device: null, enrolment: null, request: null, waiting: [], snapshot: null, card: null, done: 'forgotten' });
+        store.set({ device: null, enrolment: null, request: null, waiting: [], snapshot: null, card: null, pin: null, done: 'forgotten' });
       });
     },
   };

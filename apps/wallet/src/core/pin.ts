@@ -1,6 +1,8 @@
 /**
  * The app's PIN: one try at the provider, and what it unlocks. The PIN never leaves this file, and the provider does not learn whether it was right.
  *
+ * It brings the curve's arithmetic along: fetched when a PIN is typed first (`app/app-pin.ts`), never by the page itself.
+ *
  * OPRF(P-256, SHA-256) of RFC 9497; what comes out wraps key material with AES-256-GCM. The same as `wallet::flow::PinTry` in Rust: `pin.json` holds both.
  */
 
@@ -92,12 +94,31 @@ export class PinSecret {
     }
   }
 
+  /** The same as {@link wrap} of the key's PKCS #8 form, whose bytes no script sees. `signing`: one that may leave. */
+  async wrapKey(signing: CryptoKey): Promise<Bytes> {
+    const salt = Uint8Array.from(random(SALT_BYTES));
+    const sealed = await crypto.subtle.wrapKey('pkcs8', signing, await this.#key(salt, 'wrapKey'), this.#algorithm());
+    return Uint8Array.from([FORM, ...salt, ...new Uint8Array(sealed)]);
+  }
+
+  /** Opens what {@link wrapKey} made. `mayLeave`: it is to be wrapped again. */
+  async unwrapKey(kept: Uint8Array, algorithm: EcKeyImportParams, mayLeave: boolean): Promise<CryptoKey | undefined> {
+    if (kept[0] !== FORM || kept.length < 1 + SALT_BYTES) return undefined;
+    const key = await this.#key(Uint8Array.from(kept.subarray(1, 1 + SALT_BYTES)), 'unwrapKey');
+    const sealed = Uint8Array.from(kept.subarray(1 + SALT_BYTES));
+    try {
+      return await crypto.subtle.unwrapKey('pkcs8', sealed, key, this.#algorithm(), algorithm, mayLeave, ['sign']);
+    } catch {
+      return undefined;
+    }
+  }
+
   /** The salt is never used twice, and a key is for one salt: so the nonce may be constant. */
   #algorithm(): AesGcmParams {
     return { name: 'AES-GCM', iv: new Uint8Array(12), additionalData: this.#info };
   }
 
-  async #key(salt: Bytes, use: 'encrypt' | 'decrypt'): Promise<CryptoKey> {
+  async #key(salt: Bytes, use: 'encrypt' | 'decrypt' | 'wrapKey' | 'unwrapKey'): Promise<CryptoKey> {
     const secret = await crypto.subtle.importKey('raw', this.#secret, 'HKDF', false, ['deriveKey']);
     const hkdf = { name: 'HKDF', hash: 'SHA-256', salt, info: this.#info };
     return crypto.subtle.deriveKey(hkdf, secret, { name: 'AES-GCM', length: 256 }, false, [use]);

@@ -1,7 +1,7 @@
 /** Setting up this device: what is needed, a name and the consent, the card, done. */
 
 import { useState } from 'preact/hooks';
-import { browserClass } from '../app/enrolment.ts';
+import { browserClass } from '../app/bind.ts';
 import { Button, Buttons, Check, Code, Field, Form, Notice, Title, useArrival, type Props } from './parts.tsx';
 import { PinMissing } from './start.tsx';
 import { ProblemNotice } from './problem.tsx';
@@ -35,6 +35,7 @@ export function Enrol(props: Props) {
           </Buttons>
         </>
       );
+    case 'pin':
     case 'binding':
       return (
         <>

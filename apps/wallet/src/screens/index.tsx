@@ -14,6 +14,7 @@ import { Enrol } from './enrol.tsx';
 import { codeOf, Help } from './help.tsx';
 import { History } from './history.tsx';
 import { Button, Buttons, Title, type Props } from './parts.tsx';
+import { Pin } from './pin.tsx';
 import { ProblemScreen } from './problem.tsx';
 import { Request } from './request.tsx';
 import { Settings } from './settings.tsx';
@@ -150,6 +151,8 @@ function screen(props: Props, code: string | null): ComponentChild {
   if (state.problem && state.route !== 'block' && state.route !== 'help') return <ProblemScreen {...props} problem={state.problem} />;
   if (state.phase !== 'ready') return <Title>{t.common.moment}</Title>;
   if (state.card) return <Card {...props} step={state.card} />;
+  // The one of a request is asked for within it: what she chose there stays.
+  if (state.pin && state.pin.purpose !== 'request') return <Pin {...props} step={state.pin} />;
   switch (state.route) {
     case 'start':
       return <Start {...props} />;
@@ -194,7 +197,7 @@ function NotFound({ act, t }: Props) {
 
 /** Which screen is shown, `null` before the first: when this changes, the focus goes to its heading. What changes within a screen leaves the focus alone. */
 function place({ state }: Props): string | null {
-  const { card, request, enrolment } = state;
+  const { card, pin, request, enrolment } = state;
   if (state.phase === 'starting') return null;
   return [
     state.phase,
@@ -202,6 +205,7 @@ function place({ state }: Props): string | null {
     state.route,
     state.account.state,
     card && `card ${card.purpose} ${card.chosen}`,
+    pin && `pin ${pin.purpose} ${pin.step}`,
     state.route === 'request' && request && `${request.id} ${request.step} ${request.outcome}`,
     state.route === 'enrol' && enrolment?.step,
   ]

@@ -5,6 +5,7 @@ import type { AskedRequest } from '../app/model.ts';
 import type { ClaimNames, Service } from '../core/types.ts';
 import { Elsewhere, NumberField, numberOf, Origin } from './elsewhere.tsx';
 import { Button, Buttons, Check, ClaimList, claimName, Notice, Section, Title, type Props } from './parts.tsx';
+import { Pin } from './pin.tsx';
 import { ProblemNotice, ProblemScreen } from './problem.tsx';
 import { Result } from './result.tsx';
 
@@ -38,6 +39,7 @@ function One(props: Props & { request: AskedRequest }) {
     if (request.problem) return <ProblemScreen {...props} problem={request.problem} />;
     return <Title>{t.common.moment}</Title>;
   }
+  if (state.pin?.purpose === 'request') return <Pin {...props} step={state.pin} />;
   if (request.step === 'signing' || (goesOn && request.step === 'decide')) {
     return <Title>{t.common.moment}</Title>;
   }

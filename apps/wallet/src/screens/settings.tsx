@@ -29,6 +29,7 @@ export function Settings(props: Props) {
       <Section title={t.settings.themeTitle}>
         <p>{t.settings.themeHelp}</p>
       </Section>
+      {state.device?.kind === 'device-key' && <AppPin {...props} />}
       {state.install !== 'no' && (
         <Section title={t.settings.installTitle}>
           {state.install === 'installed' ? (
@@ -69,5 +70,25 @@ export function Settings(props: Props) {
         </Confirm>
       )}
     </>
+  );
+}
+
+/** A passkey has its own. */
+function AppPin({ state, act, t }: Props) {
+  const busy = state.busy !== null;
+  return (
+    <Section title={t.pin.settingsTitle}>
+      <p>{state.device?.pin ? t.pin.has : t.pin.hasNone}</p>
+      <Buttons>
+        {state.device?.pin && (
+          <Button look="calm" busy={busy} onPress={() => act.changePin()}>
+            {t.pin.change}
+          </Button>
+        )}
+        <Button look="calm" busy={busy} onPress={() => act.newPin()}>
+          {state.device?.pin ? t.pin.newByCard : t.pin.add}
+        </Button>
+      </Buttons>
+    </Section>
   );
 }

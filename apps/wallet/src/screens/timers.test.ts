@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { reminderDue } from './timers.tsx';
 
 const DAY = 86_400;
-const device = (days: number) => ({ device: 'd', name: 'n', kind: 'device-key' as const, class: 'c', boundAt: 0, validUntil: days * DAY });
+const device = (days: number) => ({ device: 'd', name: 'n', kind: 'device-key' as const, class: 'c', boundAt: 0, validUntil: days * DAY, pin: null });
 
 it('a device that lasts half a year is reminded of 30, 7 and 1 days before, and when its time is over', () => {
   const due = (left: number) => reminderDue(device(184), 184 * DAY - left);

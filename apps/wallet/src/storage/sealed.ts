@@ -1,6 +1,6 @@
 /**
- * Records of the wallet, sealed (AES-256-GCM) under a key that never leaves the browser: what lies in the profile's files is of no use in
- * another profile. Whoever runs script at this origin can still open them; that is what the page's policy is against.
+ * Records of the wallet, sealed (AES-256-GCM) under a key that no script can read out. Whoever runs script at this origin can still open them;
+ * that is what the page's policy is against. So can whoever copies the whole profile: its files hold that key, too (ADR 0018).
  */
 
 import { Trouble } from '../app/problem.ts';

@@ -242,6 +242,8 @@ const done: DoneTexts = {
   reported: 'Danke. Wir haben die Anmeldung abgebrochen.',
   forgotten: 'Auf diesem Gerät ist nichts mehr gespeichert.',
   'card-unblocked': 'Die PIN Ihrer Karte ist wieder frei.',
+  'pin-set': 'Die neue App-PIN ist gesetzt.',
+  'pin-changed': 'Die App-PIN ist geändert.',
 };
 
 const doing: DoingTexts = {
@@ -265,6 +267,7 @@ const purposes: PurposeTexts = {
   request: 'Mit der Karte melden Sie sich bei dem Dienst an.',
   'unlock-device': 'Mit der Karte geben Sie das Gerät frei.',
   'renew-device': 'Mit der Karte verlängern Sie das Gerät.',
+  'new-pin': 'Ihre Karte setzt eine neue App-PIN. Das Gerät wird dabei neu eingerichtet.',
   erase: 'Mit der Karte bestätigen Sie, dass Ihr Konto gelöscht werden soll.',
   account: 'Mit der Karte öffnen Sie Ihr Konto.',
 };
@@ -474,6 +477,41 @@ export const de = {
     codeLabel: 'Ihr Sperr-Code',
     codePrint: 'Drucken',
     codeKept: 'Ich habe den Code aufgeschrieben',
+  },
+  pin: {
+    chooseTitle: 'App-PIN wählen',
+    chooseIntro: 'Dann geht dieses Gerät nur mit der App-PIN. Hat es jemand anders, kann er sich nicht anmelden. Wir raten Ihnen dazu.',
+    chooseLabel: 'Neue App-PIN',
+    chooseHint: 'Sechs bis acht Ziffern. Nehmen Sie nicht die PIN Ihrer Karte. Nur Sie kennen die App-PIN, auch Ihre Kasse erfährt sie nicht.',
+    repeatTitle: 'App-PIN noch einmal eingeben',
+    repeatLabel: 'Dieselbe App-PIN',
+    next: 'Weiter',
+    save: 'App-PIN setzen',
+    without: 'Ohne App-PIN weiter',
+    refused: {
+      short: 'Die App-PIN hat sechs bis acht Ziffern. Es ist kein Versuch verloren.',
+      different: 'Das war nicht zweimal dasselbe. Bitte wählen Sie noch einmal.',
+      'same-digit': 'Das ist zu leicht zu raten: Alle Ziffern sind gleich.',
+      row: 'Das ist zu leicht zu raten: Die Ziffern stehen in einer Reihe.',
+      repeats: 'Das ist zu leicht zu raten: Die Ziffern kommen wieder.',
+      date: 'Das ist zu leicht zu raten: Es sieht aus wie ein Datum.',
+    },
+    askTitle: 'App-PIN eingeben',
+    oldTitle: 'Zuerst Ihre alte App-PIN',
+    askLabel: 'App-PIN',
+    askHint: 'Sie haben sie für dieses Gerät gewählt. Es ist nicht die PIN Ihrer Karte.',
+    left: (left: number): string => (left === 1 ? 'Sie haben noch 1 Versuch.' : `Sie haben noch ${left} Versuche.`),
+    wrong: (left: number): string =>
+      left === 1 ? 'Die App-PIN war falsch. Sie haben noch 1 Versuch.' : `Die App-PIN war falsch. Sie haben noch ${left} Versuche.`,
+    lastHelp: 'Ist sie wieder falsch, hilft nur noch Ihre Gesundheitskarte.',
+    unlock: 'Entsperren',
+    forgot: 'App-PIN vergessen?',
+    newByCard: 'Neue App-PIN mit Karte setzen',
+    settingsTitle: 'App-PIN',
+    has: 'Dieses Gerät fragt nach Ihrer App-PIN, wenn Sie sich anmelden.',
+    hasNone: 'Dieses Gerät hat keine App-PIN. Hat es jemand anders, könnte er sich anmelden.',
+    change: 'App-PIN ändern',
+    add: 'App-PIN mit Karte wählen',
   },
   notFound: {
     title: 'Diese Seite gibt es nicht',
