@@ -42,11 +42,15 @@ async function choose(page, pin, again = pin) {
   await press(page, 'Set app PIN');
 }
 
-/** Types a PIN, and waits until the wallet has heard what came of it. */
-async function unlock(page, pin) {
+async function type(page, pin) {
   await page.getByLabel('App PIN', { exact: true }).fill(pin);
-  const tried = page.waitForResponse((response) => response.url().endsWith('/devices/pin/evaluate'));
   await press(page, 'Unlock');
+}
+
+/** Types a PIN that leads nowhere, and gives what the provider answered. */
+async function refused(page, pin) {
+  const tried = page.waitForResponse((response) => response.url().endsWith('/devices/pin/evaluate'));
+  await type(page, pin);
   return (await tried).json();
 }
 
@@ -121,23 +125,23 @@ test('the app PIN: set up with it, log in, lock it, an old copy of the storage g
   assert.deepEqual(copied.keys, ['sealing'], 'the device’s key does not lie there');
 
   await asked(page);
-  const first = await unlock(page, wrong);
+  const first = await refused(page, wrong);
   await page.getByText(`You have ${first.tries_left} tries left`).waitFor();
-  await unlock(page, right);
+  await type(page, right);
   await page.waitForURL(/\/account$/);
   assert.ok((await page.locator('table.claims tbody tr').count()) > 0, 'the record knows her');
 
   await asked(page);
-  const { tries_left } = await unlock(page, wrong);
+  const { tries_left } = await refused(page, wrong);
   assert.equal(tries_left, first.tries_left, 'the login gave the try back');
-  for (let left = tries_left; left > 0; left -= 1) assert.equal((await unlock(page, wrong)).tries_left, left - 1);
+  for (let left = tries_left; left > 0; left -= 1) assert.equal((await refused(page, wrong)).tries_left, left - 1);
   await heading(page, 'The app PIN is locked');
 
   await copyStorage(page, 'back');
   await page.goto(`${wallet}#/settings`);
   await page.reload();
   await press(page, 'Change app PIN');
-  assert.equal((await unlock(page, right)).reason, 'pin-locked', 'the right PIN on the old storage');
+  assert.equal((await refused(page, right)).reason, 'pin-locked', 'the right PIN on the old storage');
   await heading(page, 'The app PIN is locked');
 
   await press(page, 'Set a new app PIN with card');
@@ -145,15 +149,15 @@ test('the app PIN: set up with it, log in, lock it, an old copy of the storage g
   await choose(page, '951407');
   await page.getByText('The new app PIN is set').waitFor();
   await asked(page);
-  assert.equal((await unlock(page, right)).tries_left, tries_left, 'the old one is one of ten wrong ones now');
-  await unlock(page, '951407');
+  assert.equal((await refused(page, right)).tries_left, tries_left, 'the old one is one of ten wrong ones now');
+  await type(page, '951407');
   await page.waitForURL(/\/account$/);
 
   // The storage of before the lock is of a device that is no more.
   await page.goto(wallet);
   await copyStorage(page, 'back');
   await asked(page);
-  assert.equal((await unlock(page, right)).reason, 'device-unknown');
+  assert.equal((await refused(page, right)).reason, 'device-unknown');
   await page.getByText('Your insurer does not know this device').waitFor();
   for (const request of sent) for (const pin of [right, wrong, '951407']) assert.ok(!request.includes(pin), 'no PIN was sent anywhere');
   await context.close();

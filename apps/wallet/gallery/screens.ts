@@ -227,7 +227,7 @@ export const SCREENS: Record<string, State> = {
   'pin-wrong': pinStep({ refused: 'wrong' }, 9),
   'pin-last': pinStep({ refused: 'wrong' }, 1),
   'pin-offline': pinStep({ problem: problem('offline') }, 9),
-  'pin-unlocking': { ...pinStep({}), busy: 'device' },
+  'pin-unlocking': { ...pinStep({}), busy: 'deciding' },
   'pin-locked': pinStep({ step: 'locked' }, 0),
   'pin-locked-account': pinStep({ step: 'locked', purpose: 'account' }, 0, { ...at, route: 'devices' }),
   'pin-new': pinStep({ step: 'choose', purpose: 'new' }, 0, { ...at, route: 'settings' }),

@@ -4,7 +4,7 @@
  */
 
 import { arithmetic, unlock } from './app-pin.ts';
-import type { PinRefusal, PinStep, Problem } from './model.ts';
+import type { Doing, PinRefusal, PinStep, Problem } from './model.ts';
 import { PIN, tooSimple } from './pin-rules.ts';
 import type { Tools } from './tools.ts';
 
@@ -17,6 +17,12 @@ type After = {
 type Asked = After & { use: (key: CryptoKey) => Promise<void>; mayLeave?: boolean };
 /** `null`: she wants none. */
 type Chosen = After & { use: (pin: string | null) => Promise<void> };
+/** What is done once she has typed, as the screens say it. */
+const DOING = { request: 'deciding', account: 'loading-account', enrol: 'enrolling', new: 'enrolling', change: 'changing' } as const satisfies Record<
+  PinStep['purpose'],
+  Doing
+>;
+
 type Pending = ({ what: 'ask' } & Asked) | ({ what: 'choose' } & Chosen);
 
 export class PinSteps {
@@ -40,7 +46,7 @@ export class PinSteps {
   typed(pin: string): void {
     const { store } = this.tools;
     const [pending, step] = [this.#pending, store.state.pin?.step];
-    if (!pending || store.state.busy || step === 'locked') return;
+    if (!pending || !step || store.state.busy || step === 'locked') return;
     if (!PIN.test(pin)) return this.#refuse('short');
     if (pending.what === 'ask') return this.#try(pending, pin);
     if (step === 'choose') {
@@ -83,7 +89,7 @@ export class PinSteps {
       await pending.use(key);
       this.#done(pending);
     };
-    this.#run('device', work, async (problem) => {
+    this.#run(work, async (problem) => {
       if (problem.reason === 'pin-wrong') return this.#refuse('wrong');
       if (problem.reason === 'pin-locked') return this.#change({ step: 'locked', refused: null, problem: null });
       // Whatever is not about this try has a place of its own.
@@ -98,15 +104,15 @@ export class PinSteps {
       await pending.use(pin);
       this.#done(pending);
     };
-    this.#run('enrolling', work, async (problem) => {
+    this.#run(work, async (problem) => {
       if (await pending.failed(problem)) return this.#done(pending);
       this.#change({ problem, refused: null });
     });
   }
 
-  #run(doing: 'device' | 'enrolling', work: () => Promise<void>, failed: (problem: Problem) => Promise<void> | void): void {
+  #run(work: () => Promise<void>, failed: (problem: Problem) => Promise<void> | void): void {
     const { store } = this.tools;
-    void store.run(doing, work, async (problem) => {
+    void store.run(DOING[store.state.pin?.purpose ?? 'request'], work, async (problem) => {
       await failed(problem);
       store.forgetAgain();
     });

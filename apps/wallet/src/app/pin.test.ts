@@ -417,3 +417,28 @@ test('declining and the card need no PIN, and take the question for it away', as
     expect(wallet.store.state.request?.step).toBe(act === 'decline' ? 'done' : 'card');
   }
 });
+
+test('another request taken up does not take over the question for the PIN', async () => {
+  const all = world();
+  const wallet = await ready(all);
+  const other = await opened(all);
+  await other.requests.open({ issuer: ISSUER, clientId: SERVICE, login: 'login-2' });
+  await settled(other);
+  const waiting = (await wallet.kept.requests()).find(({ login }) => login === 'login-2');
+  wallet.act.takeUp(waiting?.id ?? '');
+  await settled(wallet);
+  expect(wallet.store.state).toMatchObject({ pin: null, request: { id: waiting?.id, step: 'ask' } });
+  const before = all.insurer.asked.length;
+  await type(wallet, APP_PIN);
+  expect(all.insurer.asked.length).toBe(before);
+});
+
+test('forgetting everything forgets the question, and the key', async () => {
+  const all = world();
+  const wallet = await ready(all);
+  wallet.act.forgetEverything();
+  await settled(wallet);
+  await type(wallet, APP_PIN);
+  expect(wallet.store.state).toMatchObject({ pin: null, device: null });
+  expect([...shelves(all).sealed.keys()]).toEqual([]);
+});

@@ -45,6 +45,7 @@ export class Requests {
   async open(link: Link | null): Promise<void> {
     const { provider, kept, now, alone, store, tab } = this.tools;
     const id = crypto.randomUUID();
+    this.#other();
     store.set({ request: loading(id, link?.clientId ?? '') });
     const work = async () => {
       if (!link) throw new Trouble('link-broken');
@@ -60,9 +61,15 @@ export class Requests {
     await store.run('loading-request', work, (problem) => this.#failed(problem, 'loading'));
   }
 
+  /** A PIN that was being asked for was for the request before. */
+  #other(): void {
+    if (this.tools.store.state.pin?.purpose === 'request') this.pins.close();
+  }
+
   /** One that was begun before. */
   async takeUp(id: string): Promise<void> {
     const { store, kept, tab } = this.tools;
+    this.#other();
     const work = async () => {
       const found = (await kept.requests()).find((request) => request.id === id);
       store.set({ request: loading(id, found?.clientId ?? '') });
@@ -147,7 +154,7 @@ export class Requests {
 
   withCard(): void {
     if (this.tools.store.state.request?.step !== 'ask' || this.tools.store.state.busy) return;
-    this.pins.close();
+    this.#other();
     const open = async () => {
       this.#change({ step: 'card', method: 'card', problem: null });
       await this.cards.open('request', {
@@ -189,7 +196,7 @@ export class Requests {
     const { store } = this.tools;
     const step = store.state.request?.step;
     if (step === 'card') this.cards.cancel();
-    this.pins.close();
+    this.#other();
     const work = async () => {
       const run = this.#run?.want.want === 'decide' ? this.#run : await this.#fresh();
       await run.tell({ told: 'decline' });

@@ -96,8 +96,9 @@ export function wallet(tools: Tools, surface: Surface): Wallet {
     forgetEverything: () => {
       void store.run('changing', async () => {
         account.close();
+        pins.close();
         await surface.forget();
-        store.set({ device: null, enrolment: null, request: null, waiting: [], snapshot: null, card: null, pin: null, done: 'forgotten' });
+        store.set({ device: null, enrolment: null, request: null, waiting: [], snapshot: null, card: null, done: 'forgotten' });
       });
     },
   };

@@ -82,6 +82,36 @@ test('another PIN, device or insurer, and a changed byte, unlock nothing', async
   }
 });
 
+test('a key is wrapped as its PKCS #8 form is, and comes back as one that stays or one that is wrapped again', async () => {
+  const [vector] = VECTORS;
+  if (!vector) throw new Error('no vectors');
+  const secret = (pin: string): PinSecret => {
+    const attempt = PinTry.begin(vector.issuer, vector.device, pin);
+    return attempt.tell(told(evaluate(vector.share, attempt))).secret;
+  };
+  const curve = { name: 'ECDSA', namedCurve: 'P-256' };
+  const { privateKey, publicKey } = await crypto.subtle.generateKey(curve, true, ['sign', 'verify']);
+  const kept = await secret(vector.pin).wrapKey(privateKey);
+  expect(await secret(vector.pin).unwrap(kept)).toEqual(new Uint8Array(await crypto.subtle.exportKey('pkcs8', privateKey)));
+  for (const mayLeave of [false, true]) {
+    const key = await secret(vector.pin).unwrapKey(kept, curve, mayLeave);
+    if (!key) throw new Error('not unlocked');
+    expect([key.extractable, key.usages]).toEqual([mayLeave, ['sign']]);
+    const how = { name: 'ECDSA', hash: 'SHA-256' };
+    expect(await crypto.subtle.verify(how, publicKey, await crypto.subtle.sign(how, key, bytes('AAAA')), bytes('AAAA'))).toBe(true);
+  }
+  expect(await secret('135791').unwrapKey(kept, curve, false)).toBeUndefined();
+  // Right PIN, and no key in it; changed; cut.
+  expect(await secret(vector.pin).unwrapKey(bytes(vector.kept), curve, false)).toBeUndefined();
+  for (const at of [0, 1, 17, kept.length - 1]) {
+    const changed = Uint8Array.from(kept);
+    changed[at] = (changed[at] ?? 0) ^ 1;
+    expect(await secret(vector.pin).unwrapKey(changed, curve, false), `byte ${at}`).toBeUndefined();
+    expect(await secret(vector.pin).unwrapKey(kept.subarray(0, at), curve, false), `length ${at}`).toBeUndefined();
+  }
+  expect((await secret(vector.pin).wrapKey(privateKey)).subarray(1, 17)).not.toEqual(kept.subarray(1, 17));
+});
+
 test('two tries of one PIN look different', () => {
   const [one, other] = [0, 1].map(() => PinTry.begin('https://idp.example', 'd', '135790').want.body);
   expect(one).not.toEqual(other);

@@ -62,6 +62,7 @@ function Ask(props: PinProps) {
   return (
     <>
       <Title>{step.purpose === 'change' ? t.pin.oldTitle : t.pin.askTitle}</Title>
+      {step.purpose === 'request' && <p class="lead">{what(props)}</p>}
       {step.problem && <ProblemNotice problem={step.problem} t={t} />}
       {left !== null && !wrong && left > 1 && <p>{t.pin.left(left)}</p>}
       {/* Before she types, not after. */}
@@ -83,6 +84,12 @@ function Ask(props: PinProps) {
       </Typed>
     </>
   );
+}
+
+/** What she is about to answer. */
+function what({ state: { request }, t }: PinProps): string {
+  const name = request?.service?.name ?? '';
+  return request?.otherDevice ? t.elsewhere.title(name) : t.request.title(name);
 }
 
 function Choose(props: PinProps) {

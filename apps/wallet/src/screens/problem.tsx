@@ -71,7 +71,7 @@ export function wordsFor(t: Translate, reason: Reason): { title: string; help: s
   return (t.reasons as Partial<typeof t.reasons>)[reason] ?? t.reasons.internal;
 }
 
-/** In a running request the card and another try are about this request; elsewhere about the account. */
+/** In a running request the card and another try are about this request, in the settings about the app's PIN; elsewhere about the account. */
 function step(reason: Reason, state: State, act: Actions): [Step, () => void] {
   const asked = state.route === 'request' && state.request?.step !== 'over' && state.request?.step !== 'done';
   const next = (NEXT as Partial<typeof NEXT>)[reason] ?? 'again';
@@ -86,7 +86,7 @@ function step(reason: Reason, state: State, act: Actions): [Step, () => void] {
         },
       ];
     case 'use-card':
-      return [next, () => (asked ? act.answerWithCard() : act.openAccount('card'))];
+      return [next, () => (asked ? act.answerWithCard() : state.route === 'settings' ? act.newPin() : act.openAccount('card'))];
     case 'enrol':
       return [next, () => act.beginEnrolment()];
     case 'renew':

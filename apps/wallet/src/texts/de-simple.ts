@@ -407,7 +407,7 @@ export const simple: Texts = {
     needTime: 'Etwa 10 Minuten Zeit',
     needTimeHelp: 'Sie können immer aufhören. Später geht es an der gleichen Stelle weiter.',
     stepsTitle: 'So geht es',
-    steps: ['Dem Gerät einen Namen geben', 'Die Karte anlegen', 'Die PIN eingeben'],
+    steps: ['Dem Gerät einen Namen geben', 'Die Karte anlegen', 'Die PIN eingeben', 'Wenn Sie wollen: eine App-PIN wählen'],
     begin: 'Jetzt anfangen',
     resume: 'Weitermachen',
     resumeHelp: 'Sie haben schon angefangen. Es geht an der gleichen Stelle weiter.',

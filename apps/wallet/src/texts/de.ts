@@ -403,7 +403,7 @@ export const de = {
     needTime: 'Etwa zehn Minuten Ruhe',
     needTimeHelp: 'Sie können jederzeit aufhören. Wir merken uns, wo Sie waren.',
     stepsTitle: 'So geht es',
-    steps: ['Dem Gerät einen Namen geben', 'Die Gesundheitskarte anlegen', 'Die PIN der Karte eingeben'],
+    steps: ['Dem Gerät einen Namen geben', 'Die Gesundheitskarte anlegen', 'Die PIN der Karte eingeben', 'Wenn Sie möchten: eine App-PIN wählen'],
     begin: 'Jetzt beginnen',
     resume: 'Weitermachen',
     resumeHelp: 'Sie haben schon angefangen. Es geht dort weiter, wo Sie waren.',

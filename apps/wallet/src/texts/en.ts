@@ -404,7 +404,7 @@ export const en: Texts = {
     needTime: 'About ten quiet minutes',
     needTimeHelp: 'You can stop at any time. We remember where you were.',
     stepsTitle: 'How it works',
-    steps: ['Give the device a name', 'Hold up the health card', 'Type the PIN of the card'],
+    steps: ['Give the device a name', 'Hold up the health card', 'Type the PIN of the card', 'If you like: choose an app PIN'],
     begin: 'Start now',
     resume: 'Go on',
     resumeHelp: 'You have started already. You go on where you were.',
