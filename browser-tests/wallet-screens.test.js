@@ -53,6 +53,7 @@ async function open(options = {}) {
 }
 
 const show = (page, name, language = 'de') => page.evaluate(([name, language]) => window.gallery.show(name, language), [name, language]);
+const follow = (page, name, language = 'de') => page.evaluate(([name, language]) => window.gallery.follow(name, language), [name, language]);
 /** What is reached by a tap only, at every width. */
 async function photograph(page, name) {
   for (const width of widths) {
@@ -240,6 +241,17 @@ test('what is wrong with a field is said at the field, and nothing is sent', asy
   assert.deepEqual(await pressed(page), ['answerCard "123456"']);
   assert.equal(await field.inputValue(), '', 'the PIN does not stay on the screen');
 
+  const app = page.getByLabel('App-PIN', { exact: true });
+  await show(page, 'pin-ask');
+  await follow(page, 'pin-wrong');
+  assert.ok(await app.evaluate((e) => e === document.activeElement && e.getAttribute('aria-invalid') === 'true'), 'a wrong PIN leads back to its field');
+  const described = await app.evaluate((e) => e.getAttribute('aria-describedby').split(' ').map((id) => document.getElementById(id).textContent).join(' '));
+  assert.match(described, /Sie haben noch 9 Versuche/);
+  const attributes = () => app.evaluate((e) => [e.type, e.inputMode, e.autocomplete]);
+  assert.deepEqual(await attributes(), ['password', 'numeric', 'off']);
+  await page.getByRole('checkbox', { name: 'PIN anzeigen' }).check();
+  assert.deepEqual(await attributes(), ['text', 'numeric', 'off']);
+
   await show(page, 'block');
   await page.getByRole('textbox', { name: 'Sperr-Code' }).fill('abc');
   await page.keyboard.press('Enter');
@@ -290,6 +302,17 @@ test('one gesture is enough for what she saw, and never for more', async () => {
   await follow('request-number');
   await settled();
   assert.deepEqual(await pressed(page), ['answerWithDevice'], 'on another device it always takes the number');
+
+  await agree();
+  await follow('pin-ask');
+  await page.getByLabel('App-PIN', { exact: true }).fill('12 34 56');
+  await page.getByRole('button', { name: 'Entsperren' }).click();
+  assert.equal(await page.getByLabel('App-PIN', { exact: true }).inputValue(), '', 'no PIN stays in the field');
+  await follow('pin-unlocking');
+  await follow('request-decide');
+  await page.waitForFunction(() => window.gallery.pressed().length > 2);
+  const said = ['answerWithDevice', 'typePin "123456"', 'approve ["urn:telematik:claims:email"] false'];
+  assert.deepEqual(await pressed(page), said, 'what she chose stays while the PIN is asked for');
 
   await show(page, 'request-decide');
   await settled();
