@@ -1,4 +1,5 @@
-//! `POST /devices`: binds a device key to the person of a card login. Acknowledged only when it is durable.
+//! `POST /devices`: binds a device key to the person of a card login. Acknowledged only when it is durable. The same request again, after an answer
+//! that was lost, means the same: it is answered with the device that is there.
 
 use std::sync::Arc;
 
@@ -99,9 +100,7 @@ async fn try_bind(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &By
         core.spend(tenant, Limit::Bindings, person.as_bytes()).await?;
     }
     let (device, findings) = made(core, tenant, &authenticated, &binding, now)?;
-    let valid_until = device
-        .valid_until(&tenant.settings.policy)
-        .ok_or_else(|| StepProblem::failed("a class just admitted is not admitted"))?;
+    let answer = bound(tenant, &device, findings)?;
     let new = New {
         core,
         tenant,
@@ -109,7 +108,12 @@ async fn try_bind(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &By
         content: people::write_device(&device)?,
         device: &device,
     };
-    new.check_room(&new.others(enter()?).await?)?;
+    let others = new.others(enter()?).await?;
+    if let Some(there) = &others.same {
+        new.revoke(&others.replaced).await?;
+        return bound(tenant, there, answer.findings);
+    }
+    new.check_room(&others)?;
     if !is_attested {
         core.spend(tenant, Limit::Bindings, person.as_bytes()).await?;
     }
@@ -122,10 +126,17 @@ async fn try_bind(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &By
     history::note(core, tenant.id(), person, entry).await?;
     core.anomalies
         .enrolled(network.told_apart(&core.limits), person.as_bytes(), now);
+    Ok(answer)
+}
+
+fn bound(tenant: &Tenant, device: &DeviceKey, findings: Vec<Finding>) -> Result<Bound, StepProblem> {
+    let valid_until = device
+        .valid_until(&tenant.settings.policy)
+        .ok_or_else(|| StepProblem::failed("a class just admitted is not admitted"))?;
     Ok(Bound {
-        device: people::device_handle(person, &device.device_id),
+        device: people::device_handle(PersonId::from_bytes(device.person_id), &device.device_id),
         valid_until: valid_until.0,
-        class: device.class,
+        class: device.class.clone(),
         findings,
     })
 }
@@ -192,6 +203,8 @@ struct Others {
     count: usize,
     /// Bound by the same app on the same phone: the app was installed anew.
     replaced: Vec<Key>,
+    /// This very key, bound since the card was used: an answer was lost on its way.
+    same: Option<DeviceKey>,
 }
 
 impl New<'_> {
@@ -209,9 +222,7 @@ impl New<'_> {
         let mut others = Others {
             count: hers.len(),
             replaced: Vec::new(),
-        };
-        let Some(mark) = self.device.hardware() else {
-            return Ok(others);
+            same: None,
         };
         let capability = authenticated.capability;
         let identity = people::identity(core, &capability).await?;
@@ -220,7 +231,13 @@ impl New<'_> {
             facts.collect::<Result<Vec<RecordFacts>, ScopeError>>()
         })??;
         for ((key, _), facts) in hers.iter().zip(opened) {
-            if people::read_device(facts.bytes()).is_ok_and(|device| device.hardware() == Some(mark)) {
+            // One that cannot be read is nobody's older entry.
+            let Ok(other) = people::read_device(facts.bytes()) else {
+                continue;
+            };
+            if other.public_key() == self.device.public_key() && other.bound_at >= self.device.confirmed_at {
+                others.same = Some(other);
+            } else if self.device.hardware().is_some() && other.hardware() == self.device.hardware() {
                 others.replaced.push(*key);
             }
         }

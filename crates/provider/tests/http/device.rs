@@ -44,6 +44,56 @@ async fn the_login_goes_on_after_a_binding() {
     harness.redeemed(&harness.path, &service, &push, &code).await;
 }
 
+/// The answer was lost on its way: nothing was bound twice, and no room was taken.
+#[tokio::test]
+async fn the_same_binding_again_is_answered_with_the_device_that_is_there() {
+    let harness = Harness::start().await;
+    let service = harness.service();
+    let ada = harness.ada().await;
+    let mut device = Device::unbound();
+    let mut handles = Vec::new();
+    for mark in [None, Some(jose::base64url::encode(&[7; 32]))] {
+        let (challenged, answered) = by_card(&harness, &harness.path, &service, &ada).await;
+        let mut binding = device.binding(&challenged, &answered, HIGH_CLASS);
+        if let Some(mark) = mark {
+            binding["hardware"] = json!(mark);
+        }
+        let first = wire::json(&harness.api(&harness.path, "/devices", &binding).await, 201);
+        harness.clock.advance(540);
+        let again = wire::json(&harness.api(&harness.path, "/devices", &binding).await, 201);
+        assert_eq!(again, first);
+        handles.push(first["device"].clone());
+        // Good for the same login only.
+        harness.clock.advance(61);
+        wire::assert_refused(
+            &harness.api(&harness.path, "/devices", &binding).await,
+            400,
+            "invalid_request",
+        );
+        device = Device::unbound();
+    }
+    assert_ne!(handles[0], handles[1]);
+    let account = harness.account(&harness.path, &ada).await;
+    assert_eq!(account.devices().len(), 2);
+}
+
+#[tokio::test]
+async fn the_same_key_in_another_login_is_another_device() {
+    let harness = Harness::start().await;
+    let service = harness.service();
+    let ada = harness.ada().await;
+    let device = Device::unbound();
+    let mut handles = Vec::new();
+    for _ in 0..2 {
+        let (challenged, answered) = by_card(&harness, &harness.path, &service, &ada).await;
+        let binding = device.binding(&challenged, &answered, HIGH_CLASS);
+        let bound = wire::json(&harness.api(&harness.path, "/devices", &binding).await, 201);
+        handles.push(bound["device"].clone());
+        harness.clock.advance(1);
+    }
+    assert_ne!(handles[0], handles[1]);
+}
+
 #[tokio::test]
 async fn a_wrong_binding_is_refused() {
     let harness = Harness::start().await;

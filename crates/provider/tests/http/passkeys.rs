@@ -234,9 +234,13 @@ async fn a_wrong_binding_is_refused() {
         let answer = harness.api(&harness.path, "/devices", &body).await;
         wire::assert_reason(&answer, Reason::DeviceNotAdmitted);
     }
-    wire::json(&harness.api(&harness.path, "/devices", &good).await, 201);
+    let first = wire::json(&harness.api(&harness.path, "/devices", &good).await, 201);
     // The same again is the same device.
     let again = harness.api(&harness.path, "/devices", &good).await;
+    assert_eq!(wire::json(&again, 201), first);
+    // Another passkey under its handle is not.
+    let other = binding(&answered, &Passkey::of(&options, &harness.path).made(&options, true));
+    let again = harness.api(&harness.path, "/devices", &other).await;
     wire::assert_refused(&again, 503, "temporarily_unavailable");
 }
 
