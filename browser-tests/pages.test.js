@@ -72,7 +72,7 @@ async function toCardPage(page, look = async () => {}) {
   await look('card');
 }
 
-test('a person logs in without JavaScript and switches off what is voluntary', async () => {
+test('a person logs in without JavaScript and chooses what is shared voluntarily', async () => {
   const context = await open({ javaScriptEnabled: false, locale: 'de-DE' });
   const page = await context.newPage();
   await toCardPage(page);
@@ -80,7 +80,8 @@ test('a person logs in without JavaScript and switches off what is voluntary', a
   const voluntary = page.locator('input[name^="release."]');
   const offered = await voluntary.count();
   assert.ok(offered > 0, 'something is voluntary');
-  await voluntary.first().uncheck();
+  assert.equal(await page.locator('input:checked').count(), 0, 'nothing is shared that she did not choose');
+  await voluntary.first().check();
   await approve(page);
   await page.waitForURL(/\/account/);
   assert.ok((await page.locator('table.claims tbody tr').count()) > 0, 'released data is shown');

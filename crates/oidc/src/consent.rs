@@ -24,7 +24,7 @@ pub const CODE_LIFETIME_SECONDS: u64 = 60;
 pub enum Decision {
     /// Release the essential claims and these voluntary ones.
     Approve {
-        /// Voluntary claims she left switched on.
+        /// Voluntary claims she switched on.
         voluntary: ClaimSet,
         /// Whether to remember it.
         remember: Remember,

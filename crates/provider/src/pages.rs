@@ -98,7 +98,7 @@ pub struct ConsentPage<'a> {
     pub login: &'a str,
     /// Needed.
     pub essential: Vec<ClaimLine>,
-    /// Can be switched off.
+    /// Shared where she says so.
     pub voluntary: Vec<ClaimLine>,
     /// Whether a lower level was used, which the person agreed to.
     pub lowered: bool,

@@ -252,6 +252,8 @@ async fn the_page_shows_needed_and_voluntary_apart_in_both_languages() {
         assert!(before.contains(needed) && before.contains(number));
         assert!(!voluntary.contains(&format!("<span>{number}</span>")));
         assert!(voluntary.contains(email) && voluntary.contains("name=\"release.urn:telematik:email\""));
+        // Article 25(2) GDPR: what nobody chose is not shared, and not remembered.
+        assert!(!page.contains("checked"), "{page}");
         // What the insurer knows about her is not shown to whoever holds the address of the page.
         assert!(!page.contains("Q000123451") && !page.contains("Musterfrau"));
     }

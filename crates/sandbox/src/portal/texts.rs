@@ -24,7 +24,7 @@ texts! {
     steps_title: "In drei Schritten anmelden", "Log in in three steps";
     step_service: "Öffnen Sie einen Dienst und wählen Sie eine Krankenkasse.", "Open a service and choose an insurer.";
     step_card: "Wählen Sie eine virtuelle Gesundheitskarte. Die PIN steht daneben.", "Choose a virtual health card. Its PIN stands beside it.";
-    step_consent: "Sehen Sie, was der Dienst wissen will, schalten Sie ab, was freiwillig ist, und bestätigen Sie.", "See what the service wants to know, switch off what is voluntary, and confirm.";
+    step_consent: "Sehen Sie, was der Dienst wissen will, schalten Sie ein, was Sie freiwillig teilen, und bestätigen Sie.", "See what the service wants to know, switch on what you share of your own will, and confirm.";
     step_after: "Danach zeigt der Dienst, was er erfahren hat, und nimmt das Token Schritt für Schritt auseinander.", "Then the service shows what it learned, and takes the token apart step by step.";
     open_service: "Öffnen:", "Open:";
     ways_title: "Zwei Wege", "Two ways";
