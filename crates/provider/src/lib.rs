@@ -82,7 +82,9 @@ pub use relying_parties::{FAILURE_KEPT_SECONDS, RELOAD_PAUSE_SECONDS};
 pub use reseal::{Rotated, Rotation, rotate_all};
 pub use support::Problem;
 pub use tenant::{Tenant, TenantError, TenantSettings, Tenants};
-pub use wallet_files::{Support as WalletSupport, WalletSettings, WalletSettingsError};
+pub use wallet_files::{
+    BrandError, Colour, ColourError, Faint, Support as WalletSupport, WalletSettings, WalletSettingsError,
+};
 
 /// What a provider is made of.
 pub struct ProviderParts {

@@ -48,6 +48,7 @@ pub(crate) fn public(core: Arc<Core>) -> Router {
             ("/jwks", get(signed_keys)),
             ("/logo.svg", get(logo)),
             (pages::STYLE_PATH, get(style)),
+            (wallet_files::BRAND_PATH, get(brand)),
             ("/auth", get(authorization_endpoint)),
             ("/auth/jwks", get(challenge_keys)),
             ("/auth/challenge", post(challenge)),
@@ -228,6 +229,10 @@ async fn logo(AtTenant(tenant): AtTenant) -> Response {
         ),
     ];
     (StatusCode::OK, headers, tenant.settings.logo.clone()).into_response()
+}
+
+async fn brand(AtTenant(tenant): AtTenant) -> Response {
+    wallet_files::brand_sheet(&tenant)
 }
 
 async fn wallet_folder(

@@ -11,9 +11,12 @@ use axum::{
 use serde::Serialize;
 
 use crate::tenant::Tenant;
+use brand::Brand;
 
+mod brand;
 mod settings;
 
+pub use brand::{BrandError, Colour, ColourError, Faint};
 pub use settings::{Support, WalletSettings, WalletSettingsError};
 
 /// One file of the built wallet.
@@ -49,6 +52,25 @@ pub(crate) fn folder(tenant: &Tenant, query: Option<&str>) -> Option<Response> {
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
     Some((StatusCode::TEMPORARY_REDIRECT, headers).into_response())
+}
+
+/// Path of the insurer's colours.
+pub(crate) const BRAND_PATH: &str = "/brand.css";
+
+/// `GET /brand.css`: the insurer's colours, for the wallet and for the provider's own pages. Nothing stands in it where the insurer names none.
+pub(crate) fn brand_sheet(tenant: &Tenant) -> Response {
+    // They were checked when the settings were read.
+    let brand = brand(tenant).map(|brand| brand.sheet()).unwrap_or_default();
+    let headers = [
+        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+        (header::CACHE_CONTROL, "public, max-age=3600"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, brand).into_response()
+}
+
+fn brand(tenant: &Tenant) -> Option<Brand> {
+    tenant.settings.wallet.as_ref()?.colours().ok().flatten()
 }
 
 /// One file; `None` where there is none of this name, or this insurer has no web wallet.
@@ -209,7 +231,7 @@ struct Manifest<'a> {
     scope: &'static str,
     display: &'static str,
     background_color: &'static str,
-    theme_color: &'static str,
+    theme_color: String,
     icons: [Icon; 4],
 }
 
@@ -240,7 +262,7 @@ impl<'a> Manifest<'a> {
             scope: "./",
             display: "standalone",
             background_color: "#ffffff",
-            theme_color: "#0b5a7a",
+            theme_color: brand(tenant).map_or(brand::NEUTRAL, |brand| brand.light).to_string(),
             icons: [
                 icon("icon.svg", "any", "image/svg+xml", "any"),
                 icon("icon-192.png", "192x192", "image/png", "any"),

@@ -67,6 +67,15 @@ impl Insurer {
         }
     }
 
+    /// Its colour (`[tenant.wallet] brand`).
+    #[must_use]
+    pub const fn colour(self) -> &'static str {
+        match self {
+            Self::Leuchtturm => "#0b5a7a",
+            Self::Kleeblatt => "#1a6338",
+        }
+    }
+
     /// Where its insured would write to.
     #[must_use]
     pub const fn contact(self) -> &'static str {
@@ -80,6 +89,20 @@ impl Insurer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_insurers_have_a_colour_of_their_own_that_can_be_read() {
+        for insurer in Insurer::ALL {
+            let brand = provider::Colour::try_from(insurer.colour().to_owned()).ok();
+            assert!(brand.is_some());
+            let settings = provider::WalletSettings {
+                brand,
+                ..provider::WalletSettings::default()
+            };
+            assert_eq!(settings.check(), Ok(()));
+        }
+        assert_ne!(Insurer::Leuchtturm.colour(), Insurer::Kleeblatt.colour());
+    }
 
     #[test]
     fn both_insurers_are_found_by_every_name_they_have() {

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use url::{Origin, Url};
 
+use super::brand::{Brand, BrandError, Colour};
+
 /// Longest text of one member, in bytes.
 const MAX_TEXT_BYTES: usize = 256;
 
@@ -16,6 +18,10 @@ pub struct WalletSettings {
     pub card_terminal: Option<String>,
     /// How to reach the insurer's support.
     pub support: Option<Support>,
+    /// The insurer's colour, on light pages and on her card. Refused where text in it, or white text on it, is hard to read.
+    pub brand: Option<Colour>,
+    /// The same on dark pages. Left out: made from `brand`.
+    pub brand_dark: Option<Colour>,
 }
 
 /// How to reach support; at least one of them.
@@ -44,6 +50,9 @@ pub enum WalletSettingsError {
     /// Not a page to open.
     #[error("wallet.support.url: expected an https URL")]
     SupportUrl,
+    /// Colours that people cannot read.
+    #[error(transparent)]
+    Brand(#[from] BrandError),
 }
 
 impl WalletSettings {
@@ -55,6 +64,7 @@ impl WalletSettings {
         if self.card_terminal.is_some() && self.terminal_origin().is_none() {
             return Err(WalletSettingsError::CardTerminal);
         }
+        self.colours()?;
         let Some(support) = &self.support else { return Ok(()) };
         let mut ways = [&support.phone, &support.mail, &support.url]
             .into_iter()
@@ -68,6 +78,11 @@ impl WalletSettings {
             Some(url) if !is_page(url) => Err(WalletSettingsError::SupportUrl),
             _ => Ok(()),
         }
+    }
+
+    /// The insurer's colours, where it names some.
+    pub(super) fn colours(&self) -> Result<Option<Brand>, BrandError> {
+        Brand::of(self.brand, self.brand_dark)
     }
 
     /// Origin of the card terminal, as a content security policy names it. ASCII without spaces, quotes, commas and semicolons: it is one
@@ -108,7 +123,7 @@ mod tests {
     fn terminal(url: &str) -> WalletSettings {
         WalletSettings {
             card_terminal: Some(url.to_owned()),
-            support: None,
+            ..WalletSettings::default()
         }
     }
 
@@ -145,6 +160,20 @@ mod tests {
         ] {
             assert_eq!(terminal(url).check(), Err(WalletSettingsError::CardTerminal), "{url}");
         }
+    }
+
+    #[test]
+    fn colours_are_read_and_refused_with_what_is_wrong_with_them() {
+        let read = |text: &str| toml::from_str::<WalletSettings>(text).map(|settings| settings.check());
+        assert_eq!(read("brand = \"#1a6338\""), Ok(Ok(())));
+        assert_eq!(read("brand = \"#1a6338\"\nbrand_dark = \"#93d7ad\""), Ok(Ok(())));
+        let faint = read("brand = \"#ffcc00\"").unwrap().unwrap_err().to_string();
+        assert!(faint.starts_with("wallet.brand: #ffcc00 on "), "{faint}");
+        for text in ["brand = \"green\"", "brand = \"#1a6338;}\"", "brand = 5"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+        let said = read("brand = \"green\"").unwrap_err().to_string();
+        assert!(said.contains("\"green\" is no colour"), "{said}");
     }
 
     #[test]

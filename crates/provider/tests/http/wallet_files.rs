@@ -1,6 +1,6 @@
 //! The web wallet as a browser gets it: only where the insurer offers it, from one origin, with a policy that names nothing else.
 
-use provider::{WalletSettings, WalletSupport};
+use provider::{Colour, WalletSettings, WalletSupport};
 use serde_json::Value;
 use transport::HttpResponse;
 
@@ -13,6 +13,8 @@ async fn with_wallet() -> Harness {
             phone: Some("0800 000000".to_owned()),
             ..WalletSupport::default()
         }),
+        brand: Some(Colour::try_from("#1a6338".to_owned()).unwrap()),
+        brand_dark: None,
     };
     Harness::with(Setup {
         wallet: Some(wallet),
@@ -113,6 +115,29 @@ async fn the_configuration_tells_what_the_insurer_says_and_nothing_else() {
             "support"
         ]
     );
+}
+
+#[tokio::test]
+async fn the_insurers_colour_is_on_its_wallet_and_its_pages_and_nobody_elses() {
+    let harness = with_wallet().await;
+    let answer = get(&harness, "/brand.css", &[]).await;
+    assert_eq!(header(&answer, "content-type"), "text/css; charset=utf-8");
+    let sheet = String::from_utf8(answer.body.to_vec()).unwrap();
+    assert!(sheet.contains("--brand:#1a6338;"), "{sheet}");
+    let manifest: Value =
+        serde_json::from_slice(&get(&harness, "/wallet/manifest.webmanifest", &[]).await.body).unwrap();
+    assert_eq!(manifest["theme_color"], "#1a6338");
+    let wallet = String::from_utf8(get(&harness, "/wallet/", &[]).await.body.to_vec()).unwrap();
+    assert!(wallet.contains("href=\"../brand.css\""), "{wallet}");
+    let page = String::from_utf8(get(&harness, "/block", &[]).await.body.to_vec()).unwrap();
+    assert!(
+        page.contains(&format!("href=\"{}/brand.css\"", harness.path.issuer)),
+        "{page}"
+    );
+
+    let plain = Harness::start().await;
+    let answer = get(&plain, "/brand.css", &[]).await;
+    assert_eq!((answer.status, answer.body.len()), (200, 0));
 }
 
 #[tokio::test]

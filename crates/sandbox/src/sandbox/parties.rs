@@ -13,7 +13,7 @@ use fedmaster::registration::{ParticipantType, RegistrationForm};
 use fedmaster::{Clock, FederationMaster};
 use jose::UnixTime;
 use jose::jwk::P256PublicKey;
-use provider::{Provider, TenantSettings, TokenCertificates, WalletSettings};
+use provider::{Colour, Provider, TenantSettings, TokenCertificates, WalletSettings};
 use relying_party::client::{Connections, KeyPublication, RelyingParty, RelyingPartyConfig};
 use relying_party::demo::{DemoService, DemoServiceConfig};
 use tokio::task::JoinSet;
@@ -86,7 +86,9 @@ pub(super) fn tenants(
             authenticator_url: Some(format!("{}/card", addresses.portal)),
             wallet: Some(WalletSettings {
                 card_terminal: Some(addresses.portal.clone()),
-                support: None,
+                // A test reads both.
+                brand: Colour::try_from(insurer.colour().to_owned()).ok(),
+                ..WalletSettings::default()
             }),
             contacts: vec![insurer.contact().to_owned()],
             apps: Apps::default(),
