@@ -10,6 +10,7 @@ import { chromium } from 'playwright-core';
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const gallery = process.env.GALLERY;
+const portal = process.env.PORTAL;
 const screenshots = process.env.SCREENSHOTS;
 const widths = [320, 390, 768, 1280];
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
@@ -78,9 +79,24 @@ async function violations(page) {
   return violations.map((v) => `${v.id}: ${v.help}\n  ${v.nodes.map((n) => n.html).join('\n  ')}`).join('\n');
 }
 
+/** The colours of the sandbox's two insurers. */
+async function brands() {
+  const page = await browser.newPage();
+  await page.goto(portal);
+  const accounts = await page.locator('a[href$="/account"]').evaluateAll((links) => links.map((link) => link.href));
+  await page.close();
+  const sheets = accounts.map(async (account) => (await fetch(account.replace(/account$/, 'brand.css'))).text());
+  const found = [...new Set(await Promise.all(sheets))];
+  assert.equal(found.length, 2, 'each has its own');
+  for (const sheet of found) assert.match(sheet, /--brand:#[0-9a-f]{6};/);
+  return found;
+}
+
 /** Looks at every screen in a language; in which scheme of colours, is for contrast alone. */
-async function look(language, tag, colorScheme) {
+async function look(language, tag, colorScheme, brand) {
   const page = await open({ viewport: { width: 320, height: 800 }, colorScheme });
+  // The sheet as the sandbox's insurer serves it.
+  await page.addStyleTag({ content: brand });
   const found = [];
   const say = (name, what) => found.push(`${name} (${language}, ${colorScheme}): ${what}`);
   for (const name of names) {
@@ -110,7 +126,8 @@ async function look(language, tag, colorScheme) {
 }
 
 test('every screen is accessible in every language, in light and dark, and none scrolls sideways at 320 px', async () => {
-  const looks = [['de', 'de', 'light'], ['de-simple', 'de-simple', 'dark'], ['en', 'en', 'light']];
+  const [one, other] = await brands();
+  const looks = [['de', 'de', 'light', one], ['de-simple', 'de-simple', 'dark', other], ['en', 'en', 'light', other]];
   const found = await Promise.all(looks.map((one) => look(...one)));
   assert.deepEqual(found.flat(), []);
 });
@@ -269,54 +286,28 @@ test('what is wrong with a field is said at the field, and nothing is sent', asy
   await page.close();
 });
 
-test('one gesture is enough for what she saw, and never for more', async () => {
+test('what she chose goes with her yes, and the screen asks again with it where it is asked for more', async () => {
   const page = await open();
-  const follow = (name) => page.evaluate((name) => window.gallery.follow(name, 'de'), name);
-  const settled = () => page.evaluate(() => new Promise((done) => setTimeout(done, 30)));
-  const agree = async () => {
-    await show(page, 'request-device');
+  const choice = '{"voluntary":["urn:telematik:claims:email"],"remember":false}';
+  for (const [screen, button, action] of [
+    ['request-device', 'Anmelden', 'answerWithDevice'],
+    ['request-card', 'Mit Karte anmelden', 'answerWithCard'],
+  ]) {
+    await show(page, screen);
     await page.getByRole('switch', { name: 'E-Mail-Adresse' }).check();
-    await page.getByRole('button', { name: 'Anmelden', exact: true }).click();
-    assert.deepEqual(await pressed(page), ['answerWithDevice']);
-    await follow('request-signing');
-  };
-  await agree();
-  await follow('request-decide-busy');
-  await settled();
-  assert.deepEqual(await pressed(page), ['answerWithDevice'], 'not while the device still works');
-  await follow('request-decide');
-  await page.waitForFunction(() => window.gallery.pressed().length > 1);
-  await follow('request-decide-busy');
-  await follow('request-decide');
-  await settled();
-  assert.deepEqual(await pressed(page), ['answerWithDevice', 'approve ["urn:telematik:claims:email"] false'], 'once, with what she chose');
-
-  await agree();
-  await follow('request-decide-more');
-  await settled();
-  assert.deepEqual(await pressed(page), ['answerWithDevice'], 'the service asks for more than she saw: she is asked again');
-  await page.getByText('Geschlecht').waitFor();
-  await page.getByRole('button', { name: 'Anmelden', exact: true }).waitFor();
-
-  await agree();
-  await follow('request-number');
-  await settled();
-  assert.deepEqual(await pressed(page), ['answerWithDevice'], 'on another device it always takes the number');
-
-  await agree();
-  await follow('pin-ask');
+    await page.getByRole('button', { name: button, exact: true }).click();
+    assert.deepEqual(await pressed(page), [`${action} ${choice}`]);
+  }
+  await show(page, 'request-agreed');
+  assert.equal(await page.locator('main button').count(), 0, 'nothing is left to be pressed');
+  await show(page, 'request-decide-more');
+  assert.ok(await page.getByRole('switch', { name: 'E-Mail-Adresse' }).isChecked(), 'her choice is there');
+  assert.equal(await page.getByRole('switch', { checked: true }).count(), 1, 'and nothing else is switched on');
+  await show(page, 'pin-ask');
   await page.getByLabel('App-PIN', { exact: true }).fill('12 34 56');
   await page.getByRole('button', { name: 'Entsperren' }).click();
+  assert.deepEqual(await pressed(page), ['typePin "123456"']);
   assert.equal(await page.getByLabel('App-PIN', { exact: true }).inputValue(), '', 'no PIN stays in the field');
-  await follow('pin-unlocking');
-  await follow('request-decide');
-  await page.waitForFunction(() => window.gallery.pressed().length > 2);
-  const said = ['answerWithDevice', 'typePin "123456"', 'approve ["urn:telematik:claims:email"] false'];
-  assert.deepEqual(await pressed(page), said, 'what she chose stays while the PIN is asked for');
-
-  await show(page, 'request-decide');
-  await settled();
-  assert.deepEqual(await pressed(page), [], 'after a reload nobody has agreed to anything');
   await page.close();
 });
 

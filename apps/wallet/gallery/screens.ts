@@ -84,6 +84,8 @@ const asked: AskedRequest = {
   otherDevice: null,
   outcome: null,
   back: null,
+  choice: { voluntary: [], remember: false },
+  agreed: false,
   problem: null,
 };
 const request = (more: Partial<AskedRequest>, state: State = at): State => ({ ...state, route: 'request', request: { ...asked, ...more } });
@@ -197,6 +199,8 @@ export const SCREENS: Record<string, State> = {
   'enrol-name-passkey': { ...enrolment('name'), passkeys: { available: true, offered: true } },
   'enrol-card-left': enrolment('card', { resumed: true }),
   'enrol-binding': { ...enrolment('binding'), busy: 'enrolling' },
+  'enrol-unanswered': enrolment('binding', { problem: problem('offline') }),
+  'enrol-unanswered-later': enrolment('binding', { resumed: true }),
   'enrol-bound': { ...enrolment('bound'), device, account: { ...open, blockCode: null } },
   'enrol-bound-code': { ...enrolment('bound'), device, account: { ...open, newBlockCode: 'BCDF-GHJK-LMNP' } },
   'enrol-bound-own-pages': { ...enrolment('bound'), device: { ...device, kind: 'passkey', class: 'passkey-own-pages' }, account: open },
@@ -243,9 +247,11 @@ export const SCREENS: Record<string, State> = {
   'request-nothing': request({ claims: { essential: [], voluntary: [] }, service: { name: 'Schlaf gut', logo_uri: null } }),
   'request-long-name': request({ service: { name: 'Landesvereinigungskrankenhausverwaltungsgesellschaft <b>Nord</b>', logo_uri: null } }),
   'request-signing': { ...request({ step: 'signing' }), busy: 'device' },
+  'request-agreed': { ...request({ step: 'decide', agreed: true }), busy: 'deciding' },
   'request-decide': request({ step: 'decide', remembered: true }),
   'request-decide-more': request({
     step: 'decide',
+    choice: { voluntary: ['urn:telematik:claims:email'], remember: false },
     claims: { essential: [...(asked.claims?.essential ?? []), 'urn:telematik:claims:geschlecht'], voluntary: asked.claims?.voluntary ?? [] },
   }),
   'request-decide-busy': { ...request({ step: 'decide' }), busy: 'device' },

@@ -1,6 +1,6 @@
 /**
- * The service worker: the shell of the wallet works without network. It caches the files of one build, and `config.json`; never an
- * answer of the provider, and nothing about a person.
+ * The service worker: the shell of the wallet works without network. It caches the files of one build, `config.json`, and the insurer's colours
+ * and logo; never an answer of the provider, and nothing about a person.
  */
 
 /** Filled in by the build. */
@@ -22,6 +22,8 @@ const worker = globalThis as unknown as ServiceWorkerScope;
 const SCOPE = worker.registration.scope;
 const CACHE = `${SCOPE}|${SHELL.version}`;
 const CONFIG = new URL('config.json', SCOPE).href;
+/** How the insurer looks. */
+const LOOKS = new Set(['../brand.css', '../logo.svg'].map((file) => new URL(file, SCOPE).href));
 const FILES = new Set(SHELL.files.map((file) => new URL(file, SCOPE).href));
 
 worker.addEventListener('install', (event) => event.waitUntil(keepShell()));
@@ -33,7 +35,8 @@ worker.addEventListener('fetch', (event) => {
   const { request } = event;
   if (request.method !== 'GET') return;
   const url = new URL(request.url);
-  if (url.href === CONFIG) return event.respondWith(config(request));
+  if (url.href === CONFIG) return event.respondWith(config());
+  if (LOOKS.has(url.href)) return event.respondWith(look(event, url.href));
   if (request.mode === 'navigate' && `${url.origin}${url.pathname}` === SCOPE) return event.respondWith(kept(SCOPE, request));
   if (FILES.has(url.href)) return event.respondWith(kept(url.href, request));
 });
@@ -41,7 +44,8 @@ worker.addEventListener('fetch', (event) => {
 async function keepShell(): Promise<void> {
   const cache = await caches.open(CACHE);
   await cache.addAll([...FILES].map((file) => new Request(file, { cache: 'no-cache' })));
-  await keep(cache, new Request(CONFIG)).catch(() => undefined);
+  // Whatever of these is missing is asked for when it is needed.
+  await Promise.all([CONFIG, ...LOOKS].map((address) => keep(cache, address).catch(() => undefined)));
 }
 
 async function forgetOlder(): Promise<void> {
@@ -57,10 +61,10 @@ async function kept(address: string, request: Request): Promise<Response> {
 }
 
 /** The newest, or the last one seen. */
-async function config(request: Request): Promise<Response> {
+async function config(): Promise<Response> {
   const cache = await caches.open(CACHE);
   try {
-    return await keep(cache, request);
+    return await keep(cache, CONFIG);
   } catch (error) {
     const last = await cache.match(CONFIG);
     if (last) return last;
@@ -68,8 +72,18 @@ async function config(request: Request): Promise<Response> {
   }
 }
 
-async function keep(cache: Cache, request: Request): Promise<Response> {
-  const answer = await fetch(request, { cache: 'no-cache' });
-  if (answer.ok) await cache.put(CONFIG, answer.clone());
+/** The one seen last, at once, so that no page is first drawn in other colours; a newer one is for the next time. */
+async function look(event: Fetching, address: string): Promise<Response> {
+  const cache = await caches.open(CACHE);
+  const last = await cache.match(address);
+  const next = keep(cache, address);
+  if (!last) return next;
+  event.waitUntil(next.catch(() => undefined));
+  return last;
+}
+
+async function keep(cache: Cache, address: string): Promise<Response> {
+  const answer = await fetch(address, { cache: 'no-cache' });
+  if (answer.ok) await cache.put(address, answer.clone());
   return answer;
 }

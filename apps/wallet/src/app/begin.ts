@@ -42,6 +42,7 @@ export async function begin(show: (shown: Shown) => void): Promise<void> {
     store.set({ language });
   };
   store.listen(render);
+  colourFrame();
   surroundings.begin();
   const started = await start(store, surroundings, ready, speak).catch((error: unknown) => {
     store.set({ phase: 'stopped', busy: null, problem: problemOf(error) });
@@ -52,6 +53,12 @@ export async function begin(show: (shown: Shown) => void): Promise<void> {
   follow(store);
   await enter(store, started);
   await surroundings.offline();
+}
+
+/** What the browser draws around the page is of the insurer's colour, too. */
+function colourFrame(): void {
+  const colour = getComputedStyle(document.documentElement).getPropertyValue('--brand').trim();
+  document.querySelector('meta[name="theme-color"]')?.setAttribute('content', colour);
 }
 
 async function fetchConfig(): Promise<Config> {

@@ -1,8 +1,14 @@
-/** Binding this browser's own key, or a passkey, in a login that her card answered. With a PIN the key is kept only wrapped. */
+/**
+ * Binding this browser's own key, or a passkey, in a login that her card answered. With a PIN the key is kept only wrapped.
+ *
+ * Where no answer came back nobody knows whether the device is bound. A key is made anew and takes the place of the one before; a passkey was made
+ * already, so what was sent is kept and sent again as it was, which means the same a second time.
+ */
 
 import * as base64url from '../core/base64url.ts';
-import { Binding } from '../core/binding.ts';
+import { Binding, keep } from '../core/binding.ts';
 import { PasskeyBinding } from '../core/passkey-binding.ts';
+import { members, text } from '../core/shape.ts';
 import type { Want } from '../core/types.ts';
 import { PLAIN, type KeptDevice } from '../storage/device.ts';
 import { passkeyTrouble, sealed, shown } from './answer.ts';
@@ -38,7 +44,27 @@ export async function bind(tools: Tools, run: Run, wish: Wish, pin: string | nul
       : await Binding.begin(run.login, { name, class: found.name, consent_to_substantial, hardware: base64url.encode(await kept.mark()) });
   const [record, passkey] = await bound(tools, begun, name, pin !== null);
   const wrapped = pin === null ? null : await wrapWithNew(tools, sealed(run), record.device, pin, key.made());
-  const device = { ...PLAIN, ...record, kind, ...passkey, wrapped, bound_at: now() };
+  await keepDevice(tools, { ...PLAIN, ...record, kind, ...passkey, wrapped, bound_at: now() });
+}
+
+/** Sends once more what was not answered; the card's login it was sent in. */
+export async function bindAgain(tools: Tools): Promise<string> {
+  const { provider, kept, now } = tools;
+  const sent = await kept.sent();
+  if (!sent) throw new Trouble('card-login-needed');
+  const { send, name, credential, wraps } = sent;
+  let want: Want;
+  try {
+    want = keep(await provider.send(send), provider.issuer, name);
+  } catch (error) {
+    throw Trouble.of(problemOf(error, provider.refused));
+  }
+  if (want.want !== 'keep') throw new Trouble('unexpected');
+  await keepDevice(tools, { ...PLAIN, ...want, kind: 'passkey', credential, wraps, bound_at: now() });
+  return text(members(send.body)?.['login']) ?? '';
+}
+
+async function keepDevice({ store, kept, key }: Tools, device: KeptDevice): Promise<void> {
   // What was seen before was kept for another key.
   await kept.dropSnapshot();
   store.set({ snapshot: null });
@@ -48,7 +74,7 @@ export async function bind(tools: Tools, run: Run, wish: Wish, pin: string | nul
 
 /** The key or passkey is made, its proof sent, and the provider's word for it read; and the passkey's identifier. */
 async function bound(
-  { key, provider, passkeys }: Tools,
+  { key, kept, provider, passkeys, now }: Tools,
   [binding, first]: [Binding | PasskeyBinding, Want],
   label: string,
   mayLeave: boolean,
@@ -71,6 +97,7 @@ async function bound(
           break;
         }
         case 'send':
+          if (passkey.credential !== null) await kept.keepSent({ at: now(), send: want, name: label, ...passkey });
           want = await binding.tell(await provider.send(want));
           break;
         case 'keep':

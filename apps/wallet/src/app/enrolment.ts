@@ -1,11 +1,12 @@
 /**
  * Enrolment by health card: what has to be known first, a name, the card, the app's PIN, and then this browser's own key at the insurer. Every
- * step but card and PIN is kept; the card's login lives ten minutes and is begun anew when it is needed.
+ * step but card and PIN is kept; the card's login lives ten minutes and is begun anew when it is needed. A passkey whose binding was not answered
+ * goes out again as it was, after the tab was closed, too; a key that was not kept yet is gone with its tab.
  */
 
 import { account, sealed, type CardAnswer } from './answer.ts';
 import { wrapAgain } from './app-pin.ts';
-import { bind } from './bind.ts';
+import { bind, bindAgain } from './bind.ts';
 import type { CardSteps } from './card-step.ts';
 import type { Enrolment, Problem, Reason } from './model.ts';
 import type { PinSteps } from './pin-step.ts';
@@ -18,6 +19,8 @@ const MAX_NAME_CHARACTERS = 64;
 
 /** After these the same may do, with the card's login there is. */
 const PASSING: ReadonlySet<Reason> = new Set<Reason>(['offline', 'timeout', 'unavailable', 'internal', 'too-many-tries']);
+/** After these nobody knows whether the device is bound. */
+const UNANSWERED: ReadonlySet<Reason> = new Set<Reason>(['offline', 'timeout', 'unavailable', 'internal']);
 /** The card's login is good for ten minutes. */
 const TOO_OLD: ReadonlySet<Reason> = new Set<Reason>(['login-expired', 'login-unknown', 'login-over']);
 
@@ -57,6 +60,7 @@ export class Enrolling {
 
   next(): void {
     const { enrolment } = this.tools.store.state;
+    if (enrolment?.step === 'binding') return void this.tools.store.run('enrolling', () => this.#again(), (problem) => this.#unbound(problem));
     if (enrolment?.step === 'prepare') return this.#keep({ ...enrolment, step: 'name', resumed: false });
     if (enrolment?.step !== 'name' || !enrolment.name.trim() || !enrolment.consentToSubstantial) return;
     this.#keep({ ...enrolment, name: enrolment.name.trim().slice(0, MAX_NAME_CHARACTERS), step: 'card', problem: null, resumed: false });
@@ -76,6 +80,7 @@ export class Enrolling {
     if (step === 'card') this.cards.cancel();
     else if (step === 'pin') this.pins.cancel();
     else if (step === 'name') this.#change({ step: 'prepare' });
+    else if (step === 'binding') void this.#toName(null).catch((error: unknown) => store.set({ problem: problemOf(error) }));
     else this.drop();
   }
 
@@ -108,11 +113,22 @@ export class Enrolling {
     const { store, kept } = this.tools;
     const { enrolment } = store.state;
     if (!enrolment) throw new Trouble('unexpected');
-    this.#change({ step: 'binding' });
+    await kept.dropSent();
+    this.#change({ step: 'binding', problem: null });
     await bind(this.tools, run, enrolment, pin);
-    await kept.dropEnrolment();
-    store.set({ enrolment: { ...enrolment, step: 'bound', problem: null, resumed: false } });
-    await this.done(sealed(run));
+    await this.#bound(sealed(run));
+  }
+
+  /** The same once more; the card has done its part. */
+  async #again(): Promise<void> {
+    this.#change({ problem: null, resumed: false });
+    await this.#bound(await bindAgain(this.tools));
+  }
+
+  async #bound(login: string): Promise<void> {
+    await this.tools.kept.dropEnrolment();
+    this.#change({ step: 'bound', problem: null, resumed: false });
+    await this.done(login);
   }
 
   /**
@@ -171,10 +187,22 @@ export class Enrolling {
   }
 
   /** What the card or its PIN is about stays in the card step; everything else is said where the name stands, and what was typed is there. */
-  #failed(problem: Problem): boolean {
+  async #failed(problem: Problem): Promise<boolean> {
     const isTheCards = /^(card|pin|puk)-|^reader-|^no-card-reader$/.test(problem.reason) && problem.reason !== 'card-login-needed';
-    this.#change(isTheCards ? { step: 'card' } : { step: 'name', problem: anew(problem) });
+    if (isTheCards) this.#change({ step: 'card' });
+    else await this.#unbound(problem);
     return !isTheCards;
+  }
+
+  /** Nothing is bound as far as anybody here knows. Where it was only not answered, the same can be sent again. */
+  async #unbound(problem: Problem): Promise<void> {
+    if (UNANSWERED.has(problem.reason) && (await this.tools.kept.sent())) this.#change({ step: 'binding', problem });
+    else await this.#toName(anew(problem));
+  }
+
+  async #toName(problem: Problem | null): Promise<void> {
+    this.#change({ step: 'name', problem });
+    await this.tools.kept.dropSent();
   }
 
   #keep(enrolment: Enrolment): void {

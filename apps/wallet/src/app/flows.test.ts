@@ -11,7 +11,7 @@ const LINK = { issuer: ISSUER, clientId: SERVICE, login: 'login-1' };
 function world() {
   const clock = { now: 1_000_000 };
   const now = () => clock.now;
-  return { clock, now, insurer: new FakeInsurer(now), reader: new FakeReader(), browser: browser() };
+  return { clock, now, insurer: new FakeInsurer(now), reader: new FakeReader(), browser: browser(), passkeys: authenticator() };
 }
 type World = ReturnType<typeof world>;
 
@@ -184,6 +184,82 @@ test('two tabs that sign at once use two counters, and both are answered', async
   await Promise.all([settled(first), settled(second)]);
   expect([first, second].map((wallet) => wallet.store.state.request?.step)).toEqual(['decide', 'decide']);
   expect(all.insurer.devices[0]?.counter).toBe(2);
+});
+
+const YES = { voluntary: ['b'], remember: false };
+
+test.each(['device', 'card'] as const)('what she agreed to is shared after the %s without a second question', async (by) => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  await asked(wallet);
+  if (by === 'device') {
+    wallet.act.answerWithDevice(YES);
+    await settled(wallet);
+  } else {
+    wallet.act.answerWithCard(YES);
+    await settled(wallet);
+    await typed(wallet, '000000');
+    expect(wallet.store.state.request?.step).toBe('card');
+    await typed(wallet, PIN);
+  }
+  expect(wallet.store.state).toMatchObject({ card: null, request: { step: 'done', outcome: 'approved' } });
+  expect(all.insurer.decisions).toMatchObject([{ decision: 'approve', claims: ['b'], remember: false }]);
+});
+
+test.each([{ voluntary: ['b', 'c'] }, { essential: ['a', 'c'] }, { service: { name: 'Another', logo_uri: null } }])(
+  'where the provider asks for something else than she agreed to (%j) she is asked, and her choice is there',
+  async (more) => {
+    const all = world();
+    const wallet = await opened(all);
+    await enrolled(wallet);
+    await asked(wallet);
+    all.insurer.consent = more;
+    wallet.act.answerWithCard(YES);
+    await settled(wallet);
+    await typed(wallet, PIN);
+    expect(wallet.store.state.request).toMatchObject({ step: 'decide', agreed: false, choice: YES });
+    expect(all.insurer.decisions).toEqual([]);
+  },
+);
+
+test('what she agreed to is no answer to a request from another device', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  all.insurer.elsewhere = true;
+  await asked(wallet);
+  wallet.act.answerWithDevice(YES);
+  await settled(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step: 'decide', agreed: false });
+  expect(all.insurer.decisions).toEqual([]);
+});
+
+test('an approval whose answer is lost is asked for again, and her choice is there', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  await asked(wallet);
+  all.insurer.fault('auth/consent', 'lost');
+  wallet.act.answerWithCard(YES);
+  await settled(wallet);
+  await typed(wallet, PIN);
+  expect(wallet.store.state).toMatchObject({ card: null, request: { step: 'decide', agreed: false, choice: YES, problem: { reason: 'offline' } } });
+  wallet.act.approve(YES.voluntary, YES.remember);
+  await settled(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step: 'done', outcome: 'approved' });
+});
+
+test('a card step that is left keeps what she chose', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await asked(wallet);
+  wallet.act.answerWithCard(YES);
+  await settled(wallet);
+  wallet.act.cancelCard();
+  expect(wallet.store.state.request).toMatchObject({ step: 'ask', agreed: false, choice: YES });
+  await asked(wallet, 'login-2');
+  expect(wallet.store.state.request?.choice).toEqual({ voluntary: [], remember: false });
 });
 
 test('a tab closed in the middle of a request shows it again', async () => {
@@ -377,6 +453,93 @@ test('an enrolment whose last answer is lost keeps what was typed, and one more 
   await settled(wallet);
   expect(wallet.store.state).toMatchObject({ device: { device: 'device-2', pin: null }, pin: null });
   expect(all.insurer.devices).toHaveLength(1);
+});
+
+/** Up to the request that binds a passkey, which nobody answers. */
+async function unanswered(all: World, ...faults: Parameters<FakeInsurer['fault']>[1][]): Promise<Tab> {
+  const wallet = await tab(all.browser, all.insurer, all.reader, all.now, undefined, all.passkeys);
+  wallet.act.beginEnrolment();
+  wallet.act.continueEnrolment();
+  wallet.act.setEnrolment({ name: 'Phone', kind: 'passkey', consentToSubstantial: true });
+  wallet.act.continueEnrolment();
+  await settled(wallet);
+  all.insurer.fault('devices', ...faults);
+  await typed(wallet, PIN);
+  expect(wallet.store.state).toMatchObject({ device: null, card: null, enrolment: { step: 'binding', name: 'Phone', problem: {} } });
+  return wallet;
+}
+
+test.each(['lost', 'unanswered'] as const)('a passkey whose binding is %s is bound without the card, once', async (fault) => {
+  const all = world();
+  const wallet = await unanswered(all, fault, 'lost', { status: 503, body: {} });
+  for (const reason of ['offline', 'unavailable']) {
+    wallet.act.continueEnrolment();
+    await settled(wallet);
+    expect(wallet.store.state.enrolment).toMatchObject({ step: 'binding', problem: { reason } });
+  }
+  wallet.act.continueEnrolment();
+  await settled(wallet);
+  expect(wallet.store.state).toMatchObject({ enrolment: { step: 'bound' }, device: { name: 'Phone', kind: 'passkey' }, account: { state: 'open' } });
+  expect([all.insurer.asked.filter((path) => path === 'auth/card').length, all.insurer.devices.length]).toEqual([1, 1]);
+  await asked(wallet);
+  wallet.act.answerWithDevice(YES);
+  await settled(wallet);
+  expect(wallet.store.state.request?.step).toBe('done');
+});
+
+test('a passkey whose binding was not answered is bound after the tab was closed, too, for ten minutes', async () => {
+  const all = world();
+  await unanswered(all, 'unanswered');
+  all.clock.now += 599;
+  const later = await opened(all);
+  expect(later.store.state.enrolment).toMatchObject({ step: 'binding', resumed: true, problem: null });
+  later.act.continueEnrolment();
+  await settled(later);
+  expect(later.store.state).toMatchObject({ enrolment: { step: 'bound' }, device: { device: all.insurer.devices[0]?.handle, kind: 'passkey' } });
+  expect([...(all.browser.database as MemoryDatabase).shelves.sealed.keys()]).not.toContain('sent');
+});
+
+test('after ten minutes the card is asked for again, and nothing of its login is kept', async () => {
+  const all = world();
+  const wallet = await unanswered(all, 'unanswered');
+  all.clock.now += 600;
+  wallet.act.continueEnrolment();
+  await settled(wallet);
+  expect(wallet.store.state.enrolment).toMatchObject({ step: 'name', problem: { reason: 'card-login-needed' } });
+  const { sealed } = (all.browser.database as MemoryDatabase).shelves;
+  expect([...sealed.keys()]).not.toContain('sent');
+
+  const other = world();
+  await unanswered(other, 'unanswered');
+  other.clock.now += 600;
+  expect((await opened(other)).store.state.enrolment).toMatchObject({ step: 'name' });
+  expect([...(other.browser.database as MemoryDatabase).shelves.sealed.keys()]).not.toContain('sent');
+});
+
+test.each([
+  ['too-many-devices', 'too-many-devices'],
+  ['login-expired', 'card-login-needed'],
+])('a binding that is refused (%s) is over, and what was typed is there', async (said, reason) => {
+  const all = world();
+  const wallet = await unanswered(all, 'unanswered', { status: 400, body: { reason: said } });
+  wallet.act.continueEnrolment();
+  await settled(wallet);
+  expect(wallet.store.state.enrolment).toMatchObject({ step: 'name', name: 'Phone', problem: { reason } });
+  expect(await wallet.kept.sent()).toBeUndefined();
+  wallet.act.continueEnrolment();
+  await settled(wallet);
+  await typed(wallet, PIN);
+  expect(wallet.store.state.device).toMatchObject({ kind: 'passkey', name: 'Phone' });
+});
+
+test.each(['back', 'drop'] as const)('an enrolment that was not answered and is left (%s) keeps nothing of the card', async (how) => {
+  const all = world();
+  const wallet = await unanswered(all, 'unanswered');
+  if (how === 'back') wallet.act.backInEnrolment();
+  else wallet.act.dropEnrolment();
+  await settled(wallet);
+  expect(wallet.store.state.enrolment?.step).toBe(how === 'back' ? 'name' : undefined);
+  expect(await wallet.kept.sent()).toBeUndefined();
 });
 
 test('enrolment does not go on without a name and her consent to the level', async () => {

@@ -2,7 +2,9 @@
 
 import * as base64url from '../core/base64url.ts';
 import { members, parse, text, whole, type Members } from '../core/shape.ts';
+import type { Send } from '../core/types.ts';
 import { unwrap, wrap } from '../passkey/index.ts';
+import type { KeptDevice } from '../storage/device.ts';
 import type { Records } from '../storage/sealed.ts';
 import type { CardEntry, Enrolment, Language, Snapshot } from './model.ts';
 
@@ -10,6 +12,12 @@ import type { CardEntry, Enrolment, Language, Snapshot } from './model.ts';
 export const ENROLMENT_KEPT_SECONDS = 60 * 86_400;
 /** A sealed login cannot be gone on with after that (`oidc::login_state::PENDING_LIFETIME_SECONDS`). */
 export const REQUEST_KEPT_SECONDS = 900;
+
+/** A card's login is good for so long (`oidc::login_state::AUTHENTICATED_LIFETIME_SECONDS`): what was sent with it can be sent again until then. */
+export const SENT_KEPT_SECONDS = 600;
+
+/** A passkey that went out to be bound: kept from before it is sent until it is answered. `at`: when. */
+export type Sent = { at: number; send: Send; name: string } & Pick<KeptDevice, 'credential' | 'wraps'>;
 
 export type KeptRequest = { id: string; clientId: string; login: string; service: string | null; startedAt: number };
 
@@ -33,8 +41,8 @@ export class Kept {
     const [name, startedAt, kind, step] = [text(found?.['name']), whole(found?.['startedAt']), found?.['kind'], found?.['step']];
     if (!found || name === undefined || startedAt === undefined || startedAt + ENROLMENT_KEPT_SECONDS < this.now()) return undefined;
     return {
-      // The card is asked for again: neither its answer nor the PIN is kept.
-      step: step === 'prepare' ? 'prepare' : 'name',
+      // Where nothing went out yet the card is asked for again: neither its answer nor the PIN is kept.
+      step: (await this.sent()) ? 'binding' : step === 'prepare' ? 'prepare' : 'name',
       name,
       kind: kind === 'passkey' ? 'passkey' : 'device-key',
       consentToSubstantial: found['consentToSubstantial'] === true,
@@ -48,8 +56,27 @@ export class Kept {
     return this.records.write('enrolment', { step, name, kind, consentToSubstantial, startedAt });
   }
 
-  dropEnrolment(): Promise<void> {
-    return this.records.remove('enrolment');
+  async dropEnrolment(): Promise<void> {
+    await this.dropSent();
+    await this.records.remove('enrolment');
+  }
+
+  keepSent(sent: Sent): Promise<void> {
+    return this.records.write('sent', sent);
+  }
+
+  dropSent(): Promise<void> {
+    return this.records.remove('sent');
+  }
+
+  /** What went out and can still be sent again. The card's login in it opens her account: it is not kept longer than it is good. */
+  async sent(): Promise<Sent | undefined> {
+    const found = members(await this.records.read('sent'));
+    if (!found) return undefined;
+    const read = sent(found);
+    if (read && read.at + SENT_KEPT_SECONDS > this.now()) return read;
+    await this.dropSent();
+    return undefined;
   }
 
   /** Requests that can still be answered, oldest first. */
@@ -113,6 +140,13 @@ function snapshot(value: unknown): Snapshot | null {
   const at = whole(found?.['at']);
   if (!found || at === undefined || !Array.isArray(found['cards'])) return null;
   return { at, cards: found['cards'] as CardEntry[], blockCodeSetAt: whole(found['blockCodeSetAt']) ?? null };
+}
+
+function sent(found: Members): Sent | undefined {
+  const [at, name, send, credential] = [whole(found['at']), text(found['name']), members(found['send']), text(found['credential']) ?? null];
+  const url = text(send?.['url']);
+  if (at === undefined || name === undefined || url === undefined) return undefined;
+  return { at, name, credential, wraps: found['wraps'] === true, send: { want: 'send', method: 'POST', url, body: send?.['body'] } };
 }
 
 function request(found: Members | undefined): KeptRequest | undefined {

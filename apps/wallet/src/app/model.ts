@@ -193,7 +193,8 @@ export type OwnPin = { triesLeft: number | null };
  *
  * `prepare`: which card, which PIN, how long it takes. `name`: a name for this device, how it unlocks, and the consent to the level.
  * `card`: the card step ({@link State.card}). `pin`: the app's PIN ({@link State.pin}), where there is to be a key. `binding`: key and proof
- * go out. `bound`: done.
+ * go out; with a problem, or resumed, no answer came back, and {@link Actions.continueEnrolment} sends the same again without the card.
+ * `bound`: done.
  */
 export type Enrolment = {
   step: 'prepare' | 'name' | 'card' | 'pin' | 'binding' | 'bound';
@@ -283,9 +284,16 @@ export type AskedRequest = {
   outcome: 'approved' | 'declined' | 'aborted' | null;
   /** Way back to the service; `null`: goes on in the browser that asked. */
   back: string | null;
+  /** What she chose last, also before a card step. Nothing voluntary to begin with. */
+  choice: Choice;
+  /** She has said yes to what is asked: it goes on by itself. */
+  agreed: boolean;
   /** A problem that leaves the step as it is (wrong number, network), or ended it (`over`). */
   problem: Problem | null;
 };
+
+/** What is shared of her own will (names of claims), and whether the next time is not to ask. */
+export type Choice = { voluntary: string[]; remember: boolean };
 
 /** Browser and system are empty where nobody knows; `network`: `null` where nobody can tell. */
 export type OtherDevice = { browser: string; system: string; network: 'same' | 'other' | null; askedAt: number };
@@ -363,7 +371,7 @@ export type Actions = {
   /** Enrolment. */
   beginEnrolment(): void;
   setEnrolment(wish: Partial<Pick<Enrolment, 'name' | 'kind' | 'consentToSubstantial'>>): void;
-  /** To the next step: from `prepare` to `name`, from `name` to `card`. */
+  /** To the next step: from `prepare` to `name`, from `name` to `card`; from `binding` the same again. */
   continueEnrolment(): void;
   /** One step back; from the first, out. */
   backInEnrolment(): void;
@@ -389,8 +397,9 @@ export type Actions = {
 
   /** A request. */
   takeUp(id: string): void;
-  answerWithDevice(): void;
-  answerWithCard(): void;
+  /** `agreed`: she has seen what is asked and chosen. It holds as long as the provider, once it knows her, asks for nothing else. */
+  answerWithDevice(agreed?: Choice): void;
+  answerWithCard(agreed?: Choice): void;
   approve(voluntary: string[], remember: boolean, number?: string): void;
   decline(): void;
   abort(why: 'not-me' | 'phone-call'): void;

@@ -9,9 +9,9 @@ import { withCard, withDevice } from './answer.ts';
 import type { CardSteps } from './card-step.ts';
 import type { KeptRequest } from './kept.ts';
 import type * as core from '../core/types.ts';
-import type { AskedRequest, OtherDevice, Problem, Reason } from './model.ts';
+import type { AskedRequest, Choice, OtherDevice, Problem, Reason } from './model.ts';
 import type { PinSteps } from './pin-step.ts';
-import { Trouble } from './problem.ts';
+import { Trouble, problemOf } from './problem.ts';
 import type { Link } from './route.ts';
 import { Run } from './run.ts';
 import type { Tools } from './tools.ts';
@@ -129,13 +129,16 @@ export class Requests {
     if (request.deviceAnswers !== 'card-needed' || answers !== 'yes') this.#change({ deviceAnswers: answers });
   }
 
-  withDevice(): void {
+  /** `agreed`: what she chose, looking at what is asked. */
+  withDevice(agreed?: Choice): void {
     const { store } = this.tools;
     if (store.state.request?.step !== 'ask' || store.state.busy) return;
+    const seen = this.#asked();
+    if (agreed) this.#change({ choice: agreed });
     const failed = (problem: Problem) => this.#failed(problem, 'ask');
-    if (!store.state.device?.pin) return void store.run('device', () => this.#signed(), failed);
+    if (!store.state.device?.pin) return void store.run('device', () => this.#signed(seen, agreed), failed);
     this.pins.ask('request', {
-      use: (key) => this.#signed(key),
+      use: (key) => this.#signed(seen, agreed, key),
       failed: async (problem) => {
         await failed(problem);
         return true;
@@ -145,23 +148,24 @@ export class Requests {
   }
 
   /** `unlocked`: by the app's PIN. */
-  async #signed(unlocked?: CryptoKey): Promise<void> {
+  async #signed(seen: string, agreed?: Choice, unlocked?: CryptoKey): Promise<void> {
     const run = await this.#fresh();
     this.#change({ step: 'signing', method: this.tools.store.state.device?.kind === 'passkey' ? 'passkey' : 'device', problem: null });
     await withDevice(this.tools, run, unlocked);
-    this.#decide(run);
+    await this.#decide(run, seen, agreed);
   }
 
-  withCard(): void {
+  withCard(agreed?: Choice): void {
     if (this.tools.store.state.request?.step !== 'ask' || this.tools.store.state.busy) return;
+    const seen = this.#asked();
     this.#other();
     const open = async () => {
-      this.#change({ step: 'card', method: 'card', problem: null });
+      this.#change({ step: 'card', method: 'card', problem: null, ...(agreed && { choice: agreed }) });
       await this.cards.open('request', {
         use: async (answer) => {
           const run = await this.#fresh();
           await withCard(this.tools, run, answer);
-          this.#decide(run);
+          await this.#decide(run, seen, agreed);
         },
         failed: async (problem) => {
           if (!ends(problem.reason)) return false;
@@ -174,9 +178,31 @@ export class Requests {
     void this.tools.store.run('card', open, (problem) => this.#failed(problem, 'ask'));
   }
 
-  #decide(run: Run): void {
+  /** What is asked, to be compared with what she saw when she said yes. */
+  #asked(): string {
+    const { request } = this.tools.store.state;
+    return JSON.stringify([request?.service?.name, request?.acr, request?.claims?.essential, request?.claims?.voluntary]);
+  }
+
+  /** She is known. One gesture is enough where she agreed to just that; the number on another device is typed in any case. */
+  async #decide(run: Run, seen: string, agreed: Choice | undefined): Promise<void> {
     const { essential, voluntary, remembered, service } = run.expect('decide');
-    this.#change({ step: 'decide', claims: { essential, voluntary }, remembered, service, problem: null });
+    const choice = agreed && { choice: agreed };
+    this.#change({ step: 'decide', claims: { essential, voluntary }, remembered, service, problem: null, ...choice });
+    if (!agreed || seen !== this.#asked() || this.tools.store.state.request?.otherDevice) return;
+    this.#change({ agreed: true });
+    this.tools.store.set({ busy: 'deciding' });
+    try {
+      await this.#approved(run, agreed);
+    } catch (error) {
+      await this.#failed(problemOf(error, this.tools.provider.refused), 'decide');
+    }
+  }
+
+  async #approved(run: Run, { voluntary, remember }: Choice, number?: string): Promise<void> {
+    run.expect('decide');
+    await run.tell({ told: 'approve', voluntary, remember, ...(number === undefined ? {} : { number }) });
+    await this.#answered(run, 'approved');
   }
 
   /** `number`: the two digits the other device shows, where the login was begun there. */
@@ -184,11 +210,7 @@ export class Requests {
     const { request } = this.tools.store.state;
     const run = this.#run;
     if (request?.step !== 'decide' || !run) return;
-    const work = async () => {
-      run.expect('decide');
-      await run.tell({ told: 'approve', voluntary, remember, ...(number === undefined ? {} : { number }) });
-      await this.#answered(run, 'approved');
-    };
+    const work = () => this.#approved(run, { voluntary, remember }, number);
     void this.tools.store.run('deciding', work, (problem) => this.#failed(problem, 'decide'));
   }
 
@@ -270,6 +292,7 @@ export class Requests {
     if (!goesOn) this.#run = undefined;
     this.#change({
       step: step === 'decide' && !goesOn ? 'ask' : step,
+      agreed: false,
       problem,
       ...(problem.reason === 'device-due' ? { deviceAnswers: 'due' } : CARD_ONLY.has(problem.reason) ? { deviceAnswers: 'card-needed' } : {}),
     });
@@ -312,6 +335,8 @@ function loading(id: string, clientId: string): AskedRequest {
     otherDevice: null,
     outcome: null,
     back: null,
+    choice: { voluntary: [], remember: false },
+    agreed: false,
     problem: null,
   };
 }

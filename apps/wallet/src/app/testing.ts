@@ -43,8 +43,12 @@ export class FakeInsurer {
   readonly asked: string[] = [];
   readonly decisions: Record<string, unknown>[] = [];
   devices: Bound[] = [];
+  /** Answers of bindings, by what was asked: the same again means the same. */
+  #bindings = new Map<string, object>();
   /** Whether logins are begun on another device, which shows {@link NUMBER}. */
   elsewhere = false;
+  /** What the provider asks once it knows her, where that is something else than before. */
+  consent: Record<string, unknown> = {};
   /** An address other than the service's own. */
   back: string | undefined;
   /** Logins that are over. */
@@ -118,13 +122,17 @@ export class FakeInsurer {
         return evaluated(pin, body);
       }
       case 'devices': {
+        const before = this.#bindings.get(JSON.stringify(body));
+        if (before) return Response.json(before, { status: 201 });
         const passkey = text(members(body['passkey'])?.['device']);
         this.#bound += 1;
         const device = { handle: passkey ?? `device-${this.#bound}`, counter: 0, name: String(body['name']), mark: body['hardware'] };
         // What had the same mark is replaced.
         this.devices = [...this.devices.filter(({ mark }) => mark === undefined || mark !== device.mark), device];
         const reached = passkey === undefined ? 'software' : this.passkeyClass;
-        return Response.json({ device: device.handle, valid_until: this.now() + 86_400, class: reached, findings: [] }, { status: 201 });
+        const bound = { device: device.handle, valid_until: this.now() + 86_400, class: reached, findings: [] };
+        this.#bindings.set(JSON.stringify(body), bound);
+        return Response.json(bound, { status: 201 });
       }
       case 'auth/consent':
         if (this.elsewhere && body['decision'] === 'approve' && body['number'] !== NUMBER) return refusal(403, 'number-wrong');
@@ -175,7 +183,7 @@ export class FakeInsurer {
     this.#logins += 1;
     return Response.json({
       login: `${String(body['login'])}.known.${this.#logins}`,
-      consent: { service: { name: 'Service', logo_uri: null }, essential: ['a'], voluntary: ['b'] },
+      consent: { service: { name: 'Service', logo_uri: null }, essential: ['a'], voluntary: ['b'], ...this.consent },
     });
   }
 }

@@ -69,8 +69,8 @@ export function wallet(tools: Tools, surface: Surface): Wallet {
       surface.go('request');
       void requests.takeUp(id);
     },
-    answerWithDevice: () => requests.withDevice(),
-    answerWithCard: () => requests.withCard(),
+    answerWithDevice: (agreed) => requests.withDevice(agreed),
+    answerWithCard: (agreed) => requests.withCard(agreed),
     approve: (voluntary, remember, number) => requests.approve(voluntary, remember, number),
     decline: () => requests.decline(),
     abort: (why) => requests.abort(why),

@@ -51,15 +51,15 @@ function OneCard({ card, state, t }: { card: CardEntry; state: State; t: Transla
     [t.cards.name, card.name],
     [t.cards.number, card.kvnr],
     [t.cards.born, t.birthdate(card.birthdate)],
-    [t.cards.insurer, card.insurer],
     [t.cards.insurerNumber, card.ik],
     [t.cards.validity, t.cards.validityHelp],
   ];
   return (
     <article class="own-card" aria-labelledby="health-card">
       <header>
-        <img src={state.config.logo} alt="" width="40" height="40" />
         <h2 id="health-card">{t.cards.health}</h2>
+        <p>{card.insurer}</p>
+        <img src={state.config.logo} alt="" width="48" height="48" />
       </header>
       <Facts facts={facts} />
     </article>

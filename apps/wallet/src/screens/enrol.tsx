@@ -40,12 +40,15 @@ export function Enrol(props: Props) {
       return (
         <>
           <Progress now={3} t={t} />
-          <Title>{enrolment.problem ? t.enrol.deviceTitle : t.common.moment}</Title>
-          {enrolment.problem && (
+          <Title>{enrolment.problem || enrolment.resumed ? t.enrol.sentTitle : t.common.moment}</Title>
+          {enrolment.problem && <ProblemNotice problem={enrolment.problem} t={t} />}
+          {(enrolment.problem || enrolment.resumed) && (
             <>
-              <ProblemNotice problem={enrolment.problem} t={t} />
+              <p class="lead">{t.enrol.sentHelp}</p>
               <Buttons>
-                <Button onPress={() => act.retry()}>{t.common.again}</Button>
+                <Button busy={state.busy !== null} onPress={() => act.continueEnrolment()}>
+                  {t.common.again}
+                </Button>
                 <Button look="calm" onPress={() => act.backInEnrolment()}>
                   {t.common.back}
                 </Button>

@@ -1,7 +1,7 @@
 /** A service asks: who, for what, how; and the answer. */
 
-import { useEffect, useRef, useState } from 'preact/hooks';
-import type { AskedRequest } from '../app/model.ts';
+import { useState } from 'preact/hooks';
+import type { AskedRequest, Choice } from '../app/model.ts';
 import type { ClaimNames, Service } from '../core/types.ts';
 import { Elsewhere, NumberField, numberOf, Origin } from './elsewhere.tsx';
 import { Button, Buttons, Check, ClaimList, claimName, Notice, Section, Title, type Props } from './parts.tsx';
@@ -9,7 +9,6 @@ import { Pin } from './pin.tsx';
 import { ProblemNotice, ProblemScreen } from './problem.tsx';
 import { Result } from './result.tsx';
 
-type Choice = { voluntary: string[]; remember: boolean };
 type Asked = Props & { request: AskedRequest; service: Service; claims: ClaimNames };
 
 export function Request(props: Props) {
@@ -22,16 +21,7 @@ export function Request(props: Props) {
 function One(props: Props & { request: AskedRequest }) {
   const { state, act, t, request } = props;
   const { service, claims } = request;
-  const [choice, setChoice] = useState<Choice>({ voluntary: [], remember: false });
-  /** What she saw when she said yes: one gesture is enough as long as nothing else is asked for afterwards. */
-  const agreed = useRef<string | null>(null);
-  const asked = JSON.stringify([service?.name, claims?.essential, claims?.voluntary]);
-  const goesOn = request.step === 'decide' && agreed.current === asked && request.problem === null && !request.otherDevice;
-  useEffect(() => {
-    if (!goesOn || state.busy !== null) return;
-    agreed.current = null;
-    act.approve(choice.voluntary, choice.remember);
-  }, [goesOn, state.busy]);
+  const [choice, setChoice] = useState(request.choice);
 
   if (request.step === 'over') return request.problem ? <ProblemScreen {...props} problem={request.problem} /> : <Result {...props} request={request} />;
   if (request.step === 'done') return <Result {...props} request={request} />;
@@ -40,14 +30,10 @@ function One(props: Props & { request: AskedRequest }) {
     return <Title>{t.common.moment}</Title>;
   }
   if (state.pin?.purpose === 'request') return <Pin {...props} step={state.pin} />;
-  if (request.step === 'signing' || (goesOn && request.step === 'decide')) {
+  if (request.step === 'signing' || (request.step === 'decide' && request.agreed)) {
     return <Title>{t.common.moment}</Title>;
   }
   const more = { ...props, request, service, claims };
-  const answer = (send: () => void) => {
-    agreed.current = asked;
-    send();
-  };
   if (request.step === 'ask' && request.otherDevice) return <Elsewhere {...more} from={request.otherDevice} how={<How {...more} />} />;
   if (request.step === 'decide') return <Decide {...more} choice={choice} onChoice={setChoice} />;
   const device = request.deviceAnswers === 'yes';
@@ -60,11 +46,11 @@ function One(props: Props & { request: AskedRequest }) {
       <How {...more} />
       <Buttons>
         {device ? (
-          <Button busy={state.busy !== null} onPress={() => answer(() => act.answerWithDevice())}>
+          <Button busy={state.busy !== null} onPress={() => act.answerWithDevice(choice)}>
             {byDevice}
           </Button>
         ) : (
-          <Button busy={state.busy !== null} onPress={() => answer(() => act.answerWithCard())}>
+          <Button busy={state.busy !== null} onPress={() => act.answerWithCard(choice)}>
             {t.request.acceptCard}
           </Button>
         )}
@@ -72,7 +58,7 @@ function One(props: Props & { request: AskedRequest }) {
           {t.request.decline}
         </Button>
         {device && (
-          <Button look="link" busy={state.busy !== null} onPress={() => answer(() => act.answerWithCard())}>
+          <Button look="link" busy={state.busy !== null} onPress={() => act.answerWithCard(choice)}>
             {t.request.useCard}
           </Button>
         )}
