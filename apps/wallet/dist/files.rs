@@ -29,18 +29,18 @@
         gzip: Some(include_bytes!("assets/en-BZXmS80Y.js.gz")),
     },
     File {
+        path: "assets/index-CnLi81g7.js",
+        media_type: "text/javascript; charset=utf-8",
+        hashed: true,
+        bytes: include_bytes!("assets/index-CnLi81g7.js"),
+        gzip: Some(include_bytes!("assets/index-CnLi81g7.js.gz")),
+    },
+    File {
         path: "assets/index-Dd8XiXke.css",
         media_type: "text/css; charset=utf-8",
         hashed: true,
         bytes: include_bytes!("assets/index-Dd8XiXke.css"),
         gzip: Some(include_bytes!("assets/index-Dd8XiXke.css.gz")),
-    },
-    File {
-        path: "assets/index-Dw4hhunK.js",
-        media_type: "text/javascript; charset=utf-8",
-        hashed: true,
-        bytes: include_bytes!("assets/index-Dw4hhunK.js"),
-        gzip: Some(include_bytes!("assets/index-Dw4hhunK.js.gz")),
     },
     File {
         path: "assets/pin-BUAib5cC.js",

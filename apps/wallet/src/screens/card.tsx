@@ -50,8 +50,8 @@ function Choice({ state, act, t, step, onChoose }: Props & { step: CardStep; onC
       <Title>{t.enrol.cardTitle}</Title>
       <p class="lead">{t.purposes[step.purpose]}</p>
       {step.problem && <ProblemNotice problem={step.problem} t={t} />}
-      {state.config.invented && <p>{t.enrol.cardIntro}</p>}
-      {none && <p role="status">{t.enrol.cardNone}</p>}
+      {state.config.invented && step.cards.length > 0 && <p>{t.enrol.cardIntro}</p>}
+      {none && !step.problem && <p role="status">{t.enrol.cardNone}</p>}
       <ul class="choice-list">
         {step.cards.map((card) => (
           <li key={card.id}>

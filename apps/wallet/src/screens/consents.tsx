@@ -8,9 +8,10 @@ import { Button, Buttons, claimName, Confirm, type Props } from './parts.tsx';
 export function Consents(props: Props) {
   const { state, act, t } = props;
   const [asked, setAsked] = useState<ConsentEntry | null>(null);
+  const none = state.account.state === 'open' && state.account.consents.length === 0;
   return (
-    <Account {...props} title={t.consents.title} intro={t.consents.intro}>
-      {state.account.consents.length === 0 && <p>{t.consents.none}</p>}
+    <Account {...props} title={t.consents.title} {...(none ? {} : { intro: t.consents.intro })}>
+      {none && <p class="lead">{t.consents.none}</p>}
       <ul class="plain-list">
         {state.account.consents.map((consent) => (
           <li key={consent.id}>

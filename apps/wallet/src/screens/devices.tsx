@@ -11,9 +11,10 @@ export function Devices(props: Props) {
   const { state, act, t } = props;
   const [asked, setAsked] = useState<Asked | null>(null);
   const close = () => setAsked(null);
+  const none = state.account.state === 'open' && state.account.devices.length === 0;
   return (
-    <Account {...props} title={t.devices.title} intro={t.devices.intro}>
-      {state.account.devices.length === 0 && <p>{t.devices.none}</p>}
+    <Account {...props} title={t.devices.title} {...(none ? {} : { intro: t.devices.intro })}>
+      {none && <p class="lead">{t.devices.none}</p>}
       <ul class="plain-list">
         {state.account.devices.map((device) => (
           <li key={device.id}>

@@ -4,7 +4,7 @@ import { useEffect } from 'preact/hooks';
 import type { HistoryEntry, State } from '../app/model.ts';
 import type { Translate } from '../texts/index.ts';
 import { Account } from './account.tsx';
-import { Button, Buttons, claimName, Notice, type Props } from './parts.tsx';
+import { Button, Buttons, claimName, Contact, Notice, type Props } from './parts.tsx';
 
 export function History(props: Props) {
   const { state, act, t } = props;
@@ -19,6 +19,7 @@ export function History(props: Props) {
       {account.historyIsWhole === false && (
         <Notice look="bad" title={t.history.chainBroken}>
           <p>{t.history.chainBrokenHelp}</p>
+          <Contact config={state.config} t={t} />
         </Notice>
       )}
       {account.history?.length === 0 && <p>{t.history.none}</p>}

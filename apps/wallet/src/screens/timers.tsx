@@ -64,7 +64,7 @@ export function Timers({ state, act, t }: Props) {
         <Facts
           facts={[
             [t.devices.validUntil, t.dateTime(device.validUntil)],
-            [t.timers.leftName, left <= 0 ? t.timers.over : t.span(left)],
+            ...(left <= 0 ? [] : [[t.timers.leftName, t.span(left)] as [string, string]]),
           ]}
         />
       </article>
