@@ -6,7 +6,8 @@
 use std::sync::LazyLock;
 
 use authenticator::passkey::{
-    AllowedAuthenticator, Party, Registration, RegistrationRequest, register, registration_challenge, user_handle,
+    AllowedAuthenticator, AttestationFormat, Party, Registration, RegistrationRequest, Rules, register,
+    registration_challenge, user_handle,
 };
 use authenticator::policy::{AuthenticationPolicy, Performed, Session};
 use authenticator::{Acr, Method};
@@ -18,13 +19,24 @@ use libfuzzer_sys::fuzz_target;
 const ROOT: &str = include_str!("../../crates/sandbox/assets/chromium-virtual-authenticator.pem");
 const LOGIN: [u8; 16] = [7; 16];
 
-static POLICY: LazyLock<AuthenticationPolicy> = LazyLock::new(|| {
-    let mut policy = AuthenticationPolicy::default();
-    policy.passkeys.authenticators.push(AllowedAuthenticator {
-        aaguid: "01020304-0506-0708-0102-030405060708".to_owned(),
-        roots: vec![ROOT.to_owned()],
-    });
-    policy
+const FORMATS: [AttestationFormat; 4] = [
+    AttestationFormat::Packed,
+    AttestationFormat::Tpm,
+    AttestationFormat::Apple,
+    AttestationFormat::AndroidKey,
+];
+
+/// One that believes the model in each format.
+static POLICIES: LazyLock<[AuthenticationPolicy; 4]> = LazyLock::new(|| {
+    FORMATS.map(|format| {
+        let mut policy = AuthenticationPolicy::default();
+        policy.passkeys.authenticators.push(AllowedAuthenticator {
+            aaguid: "01020304-0506-0708-0102-030405060708".to_owned(),
+            format,
+            roots: vec![ROOT.to_owned()],
+        });
+        policy
+    })
 });
 
 fuzz_target!(|data: &[u8]| {
@@ -56,9 +68,15 @@ fuzz_target!(|data: &[u8]| {
         session: Session::Fresh,
     };
     let party = Party::of("https://localhost").expect("a site");
-    if let Ok(registered) = register(&request, &registration, &party, &LOGIN, &performed, &POLICY, NOW) {
-        // Nobody here can sign: what is taken was attested by nobody.
-        assert_eq!(registered.device.class, "passkey-own-pages");
-        assert!(!registered.failed.is_empty());
+    for policy in &*POLICIES {
+        let rules = Rules {
+            policy,
+            android_status: None,
+        };
+        if let Ok(registered) = register(&request, &registration, &party, &LOGIN, &performed, &rules, NOW) {
+            // Nobody here can sign: what is taken was attested by nobody.
+            assert_eq!(registered.device.class, "passkey-own-pages");
+            assert!(!registered.failed.is_empty());
+        }
     }
 });

@@ -9,26 +9,30 @@
 //! ([`Standing`]), or notice a cloned key before the counter does.
 
 mod binding;
+mod key;
+mod passkey_record;
 
 use std::fmt;
 
 use jose::json::{self, Limits};
-use jose::jwk::P256PublicKey;
 use jose::{UnixTime, base64url, jws};
 use serde::{Deserialize, Serialize};
 
 use crate::challenge::VerifiedChallenge;
 use crate::level::{Acr, Method};
-use crate::passkey::RegistrationRequest;
 use crate::person::{AuthenticatedPerson, Subject};
 use crate::pin::PinShare;
-use crate::policy::{AuthenticationPolicy, DeviceClassRule, Performed, Session};
+use crate::policy::{AuthenticationPolicy, Performed, Session};
 
 pub use self::binding::{
     BINDING_TYP, BINDING_WINDOW_SECONDS, BindingClaims, BindingError, BindingRequest, ClassEvidence,
     attestation_challenge, bind,
 };
 pub(crate) use self::binding::{check_consent, check_occasion};
+pub(crate) use self::key::{BoundKey, RsaModulus};
+pub use self::key::{RSA_EXPONENT, RSA_MODULUS_BYTES};
+pub(crate) use self::passkey_record::PasskeyRecord;
+pub use self::passkey_record::{MAX_KEPT_ID_BYTES, MAX_KEPT_ID_BYTES_WITH_RSA};
 
 /// JOSE header member `typ` of an assertion.
 pub const ASSERTION_TYP: &str = "healthid-device-assertion+jwt";
@@ -50,8 +54,7 @@ pub struct DeviceKey {
     pub device_id: [u8; 16],
     /// The person it is bound to.
     pub person_id: [u8; 16],
-    /// The key, stored as its uncompressed point in base64url.
-    key: StoredKey,
+    key: BoundKey,
     /// What the person calls the device.
     pub name: String,
     /// Device class, a name the policy knows.
@@ -94,19 +97,6 @@ pub enum Standing {
     /// The person's emergency code has blocked all devices that no card login has confirmed since.
     Blocked,
 }
-
-/// What is kept of a passkey beside its key.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PasskeyRecord {
-    /// SHA-256 of the credential's identifier, base64url: an identifier may have a thousand bytes, a record has room for fewer.
-    pub(crate) credential: String,
-    /// Whether the key may be copied by its authenticator's maker. It never changes (Web Authentication, §6.1.3).
-    pub(crate) backup_eligible: bool,
-}
-
-#[derive(Clone, PartialEq, Eq)]
-struct StoredKey(P256PublicKey);
 
 /// The person's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -235,12 +225,10 @@ pub fn verify(
     if claims.challenge != challenge.token() {
         return Err(DeviceError::ChallengeMismatch);
     }
-    assertion
-        .jws
-        .verify(&device.key.0)
-        .map_err(|_| DeviceError::Signature)?;
+    let key = device.key.for_jws().ok_or(DeviceError::Signature)?;
+    assertion.jws.verify(&key).map_err(|_| DeviceError::Signature)?;
     // A passkey's key answers as a passkey.
-    if device.passkey.is_some() {
+    if device.is_passkey() || !matches!(device.key, BoundKey::P256(_)) {
         return Err(DeviceError::Signature);
     }
     if claims.counter <= device.counter {
@@ -260,48 +248,8 @@ pub fn verify(
 }
 
 impl DeviceKey {
-    /// The bound key.
-    #[must_use]
-    pub fn public_key(&self) -> &P256PublicKey {
-        &self.key.0
-    }
-
-    /// What is kept of a passkey; `None` where the key is not one's.
-    pub(crate) fn passkey(&self) -> Option<&PasskeyRecord> {
-        self.passkey.as_ref()
-    }
-
-    /// Whether it is a passkey.
-    #[must_use]
-    pub fn is_passkey(&self) -> bool {
-        self.passkey.is_some()
-    }
-
-    /// A passkey that was verified.
-    pub(crate) fn of_passkey(
-        request: &RegistrationRequest,
-        class: &DeviceClassRule,
-        key: &P256PublicKey,
-        record: PasskeyRecord,
-        counter: u32,
-        performed: &Performed,
-        now: UnixTime,
-    ) -> Self {
-        Self {
-            device_id: request.device_id,
-            person_id: request.person_id,
-            key: StoredKey(key.clone()),
-            name: request.name.clone(),
-            class: class.name.clone(),
-            bound_at: now,
-            confirmed_at: performed.auth_time,
-            consented_to_substantial: request.consented_to_substantial,
-            counter: counter.into(),
-            passkey: Some(record),
-            pin: None,
-            hardware: None,
-            standing: Standing::Free,
-        }
+    pub(crate) fn key(&self) -> &BoundKey {
+        &self.key
     }
 
     /// Whether this device, whose key just signed, may enter: what every login with a device needs, whatever signed.
@@ -435,23 +383,6 @@ impl<'de> Deserialize<'de> for HardwareMark {
         base64url::decode_array(&text)
             .map(Self)
             .map_err(|_| D::Error::custom("hardware: expected 32 bytes in base64url"))
-    }
-}
-
-impl Serialize for StoredKey {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&base64url::encode(&self.0.to_uncompressed()))
-    }
-}
-
-impl<'de> Deserialize<'de> for StoredKey {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error;
-        let text = String::deserialize(deserializer)?;
-        let point = base64url::decode(&text).map_err(|_| D::Error::custom("key: expected base64url"))?;
-        let key =
-            P256PublicKey::from_uncompressed(&point).map_err(|_| D::Error::custom("key: expected a P-256 point"))?;
-        Ok(Self(key))
     }
 }
 

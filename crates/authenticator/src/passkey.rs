@@ -10,25 +10,29 @@
 //! insurer's policy names, with the backup-eligible bit off. Everything else is a key that may be copied to every phone
 //! of a cloud account, and serves the insurer's own pages only ([`crate::policy::DeviceClassRule::own_pages_only`]).
 //!
-//! Does not: know other algorithms than ES256, other attestation formats than `packed` and `none` (another one counts as
-//! none), revocation lists of authenticator models, or extensions. Why no library: `docs/adr/0016`.
+//! Does not: know other algorithms than ES256 and RS256, other attestation formats than `packed`, `tpm`, `apple`,
+//! `android-key` and `none` (a format of tomorrow counts as none, a withdrawn one is refused), lists of revoked makers'
+//! keys other than Google's, or extensions. Why no library: `docs/adr/0016`.
 
 mod authenticator_data;
 mod client_data;
+mod cose;
 mod error;
 mod login;
 mod options;
 mod policy;
 mod registration;
 mod statement;
+pub mod tpm;
 
 use sha2::{Digest, Sha256};
 
 pub use self::error::PasskeyError;
 pub use self::login::{Assertion, verify};
 pub use self::options::{CreationOptions, Party};
-pub use self::policy::{AllowedAuthenticator, PasskeyPolicy, PasskeyPolicyError};
-pub use self::registration::{Check, Registered, Registration, RegistrationRequest, register};
+pub use self::policy::{AllowedAuthenticator, AttestationFormat, PasskeyPolicy, PasskeyPolicyError};
+pub use self::registration::{Check, Registered, Registration, RegistrationRequest, Rules, register};
+pub use self::statement::StatementError;
 
 /// Largest client data read; a browser writes some 200 bytes.
 pub const MAX_CLIENT_DATA_BYTES: usize = 2 * 1024;

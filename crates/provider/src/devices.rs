@@ -10,8 +10,8 @@ mod managing;
 mod trust;
 
 use authenticator::Reason;
-use store::{Condition, Key};
-use vault::PersonId;
+use store::{Condition, Key, Kind};
+use vault::{PersonCapability, PersonId, RecordFacts, Rows, ScopeError};
 
 use crate::{
     consent::Authenticated,
@@ -55,6 +55,27 @@ fn not_hers() -> StepProblem {
         Reason::NotFound,
         "member 'device': no device of this health ID has this name",
     )
+}
+
+/// Every device of the person whose login this is, as its record says.
+pub(crate) async fn all(
+    core: &Core,
+    tenant: &Tenant,
+    capability: PersonCapability,
+) -> Result<Vec<DeviceKey>, StepProblem> {
+    let group = core
+        .vault
+        .row_group(tenant.id(), &capability.person_id(), Rows::Devices)?;
+    let hers = core
+        .store
+        .list(Kind::Device, tenant.id(), group.as_bytes(), MAX_DEVICES + 1)
+        .await?;
+    let identity = people::identity(core, &capability).await?;
+    let opened = core.vault.with_person(capability, &identity, |scope| {
+        let facts = hers.iter().map(|(key, row)| scope.open_record(key, row)?.into_facts());
+        facts.collect::<Result<Vec<RecordFacts>, ScopeError>>()
+    })??;
+    opened.iter().map(|facts| people::read_device(facts.bytes())).collect()
 }
 
 /// One device as it is, with what stands against it.

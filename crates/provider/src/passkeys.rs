@@ -8,7 +8,7 @@ use std::sync::Arc;
 use authenticator::{
     challenge::VerifiedChallenge,
     device::{DeviceError, DeviceKey, VerifiedAssertion},
-    passkey::{self, Assertion, CreationOptions, Party, PasskeyError, Registration, RegistrationRequest},
+    passkey::{self, Assertion, CreationOptions, Party, PasskeyError, Registration, RegistrationRequest, Rules},
 };
 use axum::{
     body::Bytes,
@@ -22,7 +22,7 @@ use crate::{
     authenticate,
     consent::{self, Authenticated},
     core::{Core, StepProblem},
-    devices::Finding,
+    devices::{self, Finding},
     people::NamedDevice,
     rng,
     support::json_response,
@@ -66,13 +66,13 @@ pub(crate) struct PasskeyAnswer {
 
 /// Says what to ask the browser for.
 pub(crate) async fn options(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Response {
-    match creation_options(core, tenant, body) {
+    match creation_options(core, tenant, body).await {
         Ok(answer) => json_response(StatusCode::OK, &answer),
         Err(problem) => core.problem("binding_refused", problem).into_json(),
     }
 }
 
-fn creation_options(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Result<OptionsAnswer, StepProblem> {
+async fn creation_options(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Result<OptionsAnswer, StepProblem> {
     let request: OptionsRequest = authenticate::read(body)?;
     let Authenticated { capability, login } = consent::open_authenticated(
         core,
@@ -85,8 +85,12 @@ fn creation_options(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Result<O
     let party = party(tenant)?;
     let handle = passkey::user_handle(capability.person_id().as_bytes(), &rng::bytes(&*core.rng));
     let insurer = &tenant.settings.organization_name;
+    let known = devices::all(core, tenant, capability).await?;
+    let known = known
+        .iter()
+        .filter_map(|device| device.credential_id().map(str::to_owned));
     Ok(OptionsAnswer {
-        options: CreationOptions::new(&party, insurer, &login.request.login_id.0, &handle),
+        options: CreationOptions::new(&party, insurer, &login.request.login_id.0, &handle, known.collect()),
     })
 }
 
@@ -136,13 +140,22 @@ pub(crate) fn register(
         client_data: bytes("client_data", &made.client_data)?,
         attestation_object: bytes("attestation_object", &made.attestation_object)?,
     };
+    let phones = tenant.settings.attestation.as_ref();
+    let trust = phones.map(|phones| (phones.trust.current(), phones.policy.status_list_max_age_seconds));
+    let rules = Rules {
+        policy: &tenant.settings.policy,
+        android_status: trust.as_ref().and_then(|(trust, most)| {
+            let list = trust.android_status.as_ref();
+            list.filter(|list| list.fetched_at() <= now && now.seconds_since(list.fetched_at()) <= *most)
+        }),
+    };
     let registered = passkey::register(
         &request,
         &registration,
         &party,
         &authenticated.login.request.login_id.0,
         &authenticated.login.performed,
-        &tenant.settings.policy,
+        &rules,
         now,
     )?;
     let failed = registered.failed.iter().map(|check| Finding {
@@ -191,7 +204,7 @@ impl From<PasskeyError> for StepProblem {
     fn from(error: PasskeyError) -> Self {
         match error {
             PasskeyError::Binding(error) => error.into(),
-            PasskeyError::NotAdmitted | PasskeyError::Statement | PasskeyError::BackupFlags => {
+            PasskeyError::NotAdmitted | PasskeyError::Statement(_) | PasskeyError::BackupFlags => {
                 Self::denied(error.reason(), error)
             }
             error => Self::invalid_because(error.reason(), error),

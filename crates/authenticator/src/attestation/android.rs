@@ -137,6 +137,16 @@ impl VerifiedChain {
     pub fn key_kind(&self) -> KeyKind {
         self.leaf.key_kind()
     }
+
+    /// As [`check_hardware_made_it_to_sign`], about what the leaf says.
+    pub(crate) fn check_hardware_made_it_to_sign(&self) -> Result<(), AndroidError> {
+        check_hardware_made_it_to_sign(&self.description)
+    }
+
+    /// What a list says about the chain.
+    pub(crate) fn listed(&self, list: &StatusList) -> Option<ListedCertificate> {
+        list.listed(&self.serials)
+    }
 }
 
 impl std::fmt::Debug for VerifiedChain {
@@ -220,9 +230,9 @@ pub(super) fn verify(
         return Err(AndroidError::Challenge);
     }
     check_key(&verified.leaf, key)?;
-    check_hardware_made_it_to_sign(description)?;
+    verified.check_hardware_made_it_to_sign()?;
     Ok(AndroidFacts {
-        listed: status.and_then(|list| list.listed(&verified.serials)),
+        listed: status.and_then(|list| verified.listed(list)),
         status_list_fetched_at: status.map(StatusList::fetched_at),
         provisioning: verified.provisioning,
         description: verified.description,

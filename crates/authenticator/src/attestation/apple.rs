@@ -198,7 +198,7 @@ fn members<'a>(object: &Item<'a>) -> Result<(Vec<&'a [u8]>, &'a [u8]), AppleErro
 }
 
 /// `SEQUENCE { [1] EXPLICIT OCTET STRING }`.
-fn nonce_of(leaf: &Certificate) -> Result<[u8; 32], AppleError> {
+pub(crate) fn nonce_of(leaf: &Certificate) -> Result<[u8; 32], AppleError> {
     let missing = AppleError::NonceMissing;
     let extension = leaf.extension(NONCE_EXTENSION).ok_or(missing)?;
     let outer = AnyRef::from_der(extension).map_err(|_| missing)?;

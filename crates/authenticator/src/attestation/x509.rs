@@ -236,6 +236,11 @@ impl Certificate {
             .map(|(critical, value)| (*critical, value.as_slice()))
     }
 
+    /// The subject's DER.
+    pub(crate) fn subject(&self) -> &[u8] {
+        &self.subject
+    }
+
     /// Country, organization, unit or common name of the subject.
     pub(crate) fn subject_attributes(&self, id: ObjectIdentifier) -> Vec<&str> {
         let named = self.subject_attributes.iter().filter(|(known, _)| *known == id);

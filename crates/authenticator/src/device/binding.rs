@@ -10,7 +10,7 @@ use jose::jwk::P256PublicKey;
 use jose::{UnixTime, base64url, jws};
 use serde::{Deserialize, Serialize};
 
-use super::{DeviceKey, HardwareMark, LIMITS, MAX_NAME_CHARS, Standing, StoredKey};
+use super::{BoundKey, DeviceKey, HardwareMark, LIMITS, MAX_NAME_CHARS, Standing};
 use crate::attestation::policy::AttestedDeviceKey;
 use crate::level::{Acr, Method};
 use crate::policy::{AuthenticationPolicy, DeviceClassRule, DeviceEvidence, Performed, Session};
@@ -153,7 +153,7 @@ pub fn bind(
     Ok(DeviceKey {
         device_id: request.device_id,
         person_id: request.person_id,
-        key: StoredKey(request.public_key.clone()),
+        key: BoundKey::P256(request.public_key.clone()),
         name: request.name.clone(),
         class: class.name.clone(),
         bound_at: now,

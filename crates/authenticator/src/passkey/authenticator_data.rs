@@ -1,9 +1,8 @@
 //! Authenticator data (§6.1): what the authenticator says about the person, itself and its key.
 
-use jose::jwk::P256PublicKey;
-
-use super::{MAX_AUTHENTICATOR_DATA_BYTES, MAX_CREDENTIAL_ID_BYTES, PasskeyError, hash};
+use super::{MAX_AUTHENTICATOR_DATA_BYTES, MAX_CREDENTIAL_ID_BYTES, PasskeyError, cose, hash};
 use crate::attestation::cbor::Item;
+use crate::device::BoundKey;
 
 const PRESENT: u8 = 0x01;
 const VERIFIED: u8 = 0x04;
@@ -12,17 +11,7 @@ const BACKED_UP: u8 = 0x10;
 const ATTESTED: u8 = 0x40;
 const EXTENSIONS: u8 = 0x80;
 
-/// Labels of a COSE key (RFC 9052 §7.1, RFC 9053 §7.1.1) and the only values read.
-const KEY_TYPE: (i128, i128) = (1, 2);
-const ALGORITHM: (i128, i128) = (3, ES256);
-const CURVE: (i128, i128) = (-1, 1);
-const X: i128 = -2;
-const Y: i128 = -3;
-/// COSE identifier of ES256.
-pub(super) const ES256: i128 = -7;
-
 /// Authenticator data, well formed.
-#[derive(Debug)]
 pub(super) struct AuthenticatorData<'a> {
     rp_id_hash: [u8; 32],
     flags: u8,
@@ -31,11 +20,10 @@ pub(super) struct AuthenticatorData<'a> {
 }
 
 /// A new credential (§6.5.2).
-#[derive(Debug)]
 pub(super) struct AttestedCredential<'a> {
     pub(super) aaguid: [u8; 16],
     pub(super) id: &'a [u8],
-    pub(super) key: P256PublicKey,
+    pub(super) key: BoundKey,
 }
 
 impl<'a> AuthenticatorData<'a> {
@@ -110,16 +98,7 @@ impl<'a> AttestedCredential<'a> {
         if !(1..=MAX_CREDENTIAL_ID_BYTES).contains(&id.len()) {
             return Err(PasskeyError::CredentialId);
         }
-        let key = cose_key(&key).ok_or(PasskeyError::Algorithm)?;
+        let key = cose::key(&key).ok_or(PasskeyError::Algorithm)?;
         Ok((Self { aaguid, id, key }, rest))
     }
-}
-
-/// §6.5.1.1: exactly the members of an ES256 key, uncompressed.
-fn cose_key(item: &Item<'_>) -> Option<P256PublicKey> {
-    let says = |(label, value): (i128, i128)| item.numbered(label) == Some(&Item::Integer(value));
-    let coordinate = |label| <[u8; 32]>::try_from(item.numbered(label)?.bytes()?).ok();
-    let exact = item.map()?.len() == 5 && says(KEY_TYPE) && says(ALGORITHM) && says(CURVE);
-    let (x, y) = (coordinate(X)?, coordinate(Y)?);
-    P256PublicKey::from_coordinates(&x, &y).ok().filter(|_| exact)
 }

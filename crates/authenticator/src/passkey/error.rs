@@ -1,5 +1,6 @@
 //! Why a passkey is not registered, or does not log in.
 
+use super::statement::StatementError;
 use super::{MAX_ATTESTATION_OBJECT_BYTES, MAX_CLIENT_DATA_BYTES};
 use crate::device::{BindingError, DeviceError};
 
@@ -39,14 +40,14 @@ pub enum PasskeyError {
     )]
     AttestationObject,
     /// Another algorithm than asked for.
-    #[error("passkey: the key must be ES256 on P-256, as asked for")]
+    #[error("passkey: the key must be ES256 on P-256, or RS256 with 2048 bits and exponent 65537, as asked for")]
     Algorithm,
     /// Longer than the standard admits, empty, or not the one in the authenticator data.
     #[error("passkey: the credential id is not the one the authenticator made")]
     CredentialId,
-    /// An attestation statement that is not what its format says (§8.2, §8.7).
-    #[error("passkey: the attestation statement is not valid in its format")]
-    Statement,
+    /// An attestation statement that is not what its format says (§8).
+    #[error(transparent)]
+    Statement(#[from] StatementError),
     /// The policy has no class for it.
     #[error("passkey: this authenticator is not admitted by the insurer's policy")]
     NotAdmitted,
@@ -81,7 +82,7 @@ impl PasskeyError {
             Self::AttestationObject => "passkey-attestation-object",
             Self::Algorithm => "passkey-algorithm",
             Self::CredentialId => "passkey-credential-id",
-            Self::Statement => "passkey-statement",
+            Self::Statement(error) => error.code(),
             Self::NotAdmitted => "passkey-not-admitted",
             Self::Binding(_) => "passkey-binding",
             Self::NotBound => "passkey-not-bound",

@@ -1,7 +1,6 @@
 //! Login (§7.2): from what `navigator.credentials.get()` signed to a person.
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
-use jose::{UnixTime, base64url};
+use jose::UnixTime;
 
 use super::authenticator_data::AuthenticatorData;
 use super::client_data::{self, Ceremony};
@@ -19,7 +18,7 @@ pub struct Assertion {
     pub client_data: Vec<u8>,
     /// Authenticator data, exactly as received.
     pub authenticator_data: Vec<u8>,
-    /// ECDSA in DER.
+    /// ECDSA in DER, or PKCS #1 v1.5.
     pub signature: Vec<u8>,
     /// Which device it is; the authenticator has kept it.
     pub user_handle: [u8; USER_HANDLE_BYTES],
@@ -60,13 +59,12 @@ pub fn verify(
     ]
     .concat();
     // Always, whoever's key it is: the time of the answer does not tell whether there is one.
-    let signature = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, device.public_key().to_uncompressed())
-        .verify(&signed, &assertion.signature);
+    let has_signed = device.key().has_signed(&signed, &assertion.signature);
     let own_handle = assertion.user_handle == user_handle(&device.person_id, &device.device_id);
     let record = device
         .passkey()
-        .filter(|record| record.credential == base64url::encode(&hash(&[&assertion.credential_id])))
-        .filter(|_| signature.is_ok() && own_handle)
+        .filter(|record| record.is_of(&assertion.credential_id))
+        .filter(|_| has_signed && own_handle)
         .ok_or(PasskeyError::NotBound)?;
     if record.backup_eligible != data.is_backup_eligible() {
         return Err(PasskeyError::BackupFlags);

@@ -6,7 +6,8 @@
 use jose::base64url;
 use serde::Serialize;
 
-use super::authenticator_data::ES256;
+use super::cose::{ES256, RS256};
+use super::statement::FORMATS;
 use super::{USER_HANDLE_BYTES, registration_challenge};
 
 /// How long a browser waits for the person, in milliseconds: as long as the provider's challenge is good.
@@ -76,11 +77,12 @@ pub struct CreationOptions {
     rp: Rp,
     user: User,
     challenge: String,
-    pub_key_cred_params: [Parameters; 1],
+    pub_key_cred_params: [Parameters; 2],
+    exclude_credentials: Vec<Descriptor>,
     timeout: u64,
     authenticator_selection: Selection,
     attestation: &'static str,
-    attestation_formats: [&'static str; 1],
+    attestation_formats: [&'static str; 4],
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -104,6 +106,14 @@ struct Parameters {
     alg: i64,
 }
 
+/// A passkey she has. Its transports are not kept: browsers ask every authenticator they have.
+#[derive(Debug, Clone, Serialize)]
+struct Descriptor {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: String,
+}
+
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Selection {
@@ -114,9 +124,20 @@ struct Selection {
 
 impl CreationOptions {
     /// Options for a passkey that becomes the device `handle`, in the login `login_id`. `insurer` is what the browser shows; a person's name
-    /// never goes to an authenticator, which may keep it in a cloud.
+    /// never goes to an authenticator, which may keep it in a cloud. `known`: identifiers of the passkeys she has here, base64url; an authenticator
+    /// that holds one of them makes no second one.
     #[must_use]
-    pub fn new(party: &Party, insurer: &str, login_id: &[u8; 16], handle: &[u8; USER_HANDLE_BYTES]) -> Self {
+    pub fn new(
+        party: &Party,
+        insurer: &str,
+        login_id: &[u8; 16],
+        handle: &[u8; USER_HANDLE_BYTES],
+        known: Vec<String>,
+    ) -> Self {
+        let parameters = |alg| Parameters {
+            kind: "public-key",
+            alg,
+        };
         Self {
             rp: Rp {
                 id: party.rp_id.clone(),
@@ -128,10 +149,12 @@ impl CreationOptions {
                 display_name: insurer.to_owned(),
             },
             challenge: base64url::encode(&registration_challenge(login_id, handle)),
-            pub_key_cred_params: [Parameters {
-                kind: "public-key",
-                alg: i64::try_from(ES256).unwrap_or_default(),
-            }],
+            // In the order of preference: an RSA key is for authenticators that make no other.
+            pub_key_cred_params: [parameters(ES256), parameters(RS256)],
+            exclude_credentials: known
+                .into_iter()
+                .map(|id| Descriptor { kind: "public-key", id })
+                .collect(),
             timeout: TIMEOUT_MILLISECONDS,
             authenticator_selection: Selection {
                 resident_key: "required",
@@ -139,7 +162,7 @@ impl CreationOptions {
                 user_verification: "required",
             },
             attestation: "direct",
-            attestation_formats: ["packed"],
+            attestation_formats: FORMATS,
         }
     }
 }
@@ -182,18 +205,26 @@ mod tests {
     #[test]
     fn options_are_what_browsers_read() {
         let party = Party::of("https://idp.example/a").unwrap();
-        let made = serde_json::to_value(CreationOptions::new(&party, "Kasse", &[1; 16], &[2; 32])).unwrap();
+        let made = serde_json::to_value(CreationOptions::new(
+            &party,
+            "Kasse",
+            &[1; 16],
+            &[2; 32],
+            vec!["AQID".to_owned()],
+        ))
+        .unwrap();
         let challenge = base64url::encode(&registration_challenge(&[1; 16], &[2; 32]));
         let expected = serde_json::json!({
             "rp": {"id": "idp.example", "name": "Kasse"},
             "user": {"id": base64url::encode(&[2; 32]), "name": "Kasse", "displayName": "Kasse"},
             "challenge": challenge,
-            "pubKeyCredParams": [{"type": "public-key", "alg": -7}],
+            "pubKeyCredParams": [{"type": "public-key", "alg": -7}, {"type": "public-key", "alg": -257}],
+            "excludeCredentials": [{"type": "public-key", "id": "AQID"}],
             "timeout": 180_000,
             "authenticatorSelection":
                 {"residentKey": "required", "requireResidentKey": true, "userVerification": "required"},
             "attestation": "direct",
-            "attestationFormats": ["packed"],
+            "attestationFormats": ["packed", "tpm", "apple", "android-key"],
         });
         assert_eq!(made, expected);
     }

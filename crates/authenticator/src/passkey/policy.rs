@@ -31,8 +31,27 @@ pub struct PasskeyPolicy {
 pub struct AllowedAuthenticator {
     /// The model's identifier, as its maker writes it: `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`.
     pub aaguid: String,
+    /// The format it attests in. Default: `packed`. A statement in another one is not believed about this model: what a maker's root vouches for in
+    /// one format (a key that signs what it is given, say) it does not vouch for in another.
+    #[serde(default)]
+    pub format: AttestationFormat,
     /// The maker's certificates for it, PEM each; a chain must end at one of them.
     pub roots: Vec<String>,
+}
+
+/// Formats of attestation statements that makers are believed in (Web Authentication, §8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttestationFormat {
+    /// Of authenticators in general.
+    #[default]
+    Packed,
+    /// Of TPMs, as Windows has them.
+    Tpm,
+    /// Apple's.
+    Apple,
+    /// Android's.
+    AndroidKey,
 }
 
 /// Why the rules are none. Shown by a configuration check.
@@ -76,11 +95,12 @@ impl PasskeyPolicy {
         Ok(())
     }
 
-    /// Whom to believe about this model; `None` where the policy does not name it.
-    pub(super) fn roots_of(&self, aaguid: &[u8; 16]) -> Option<Roots> {
+    /// Whom to believe about this model; `None` where the policy does not name it with this format.
+    pub(super) fn roots_of(&self, aaguid: &[u8; 16], format: AttestationFormat) -> Option<Roots> {
         self.authenticators
             .iter()
-            .find(|model| parse_aaguid(&model.aaguid).as_ref() == Some(aaguid))?
+            .find(|model| parse_aaguid(&model.aaguid).as_ref() == Some(aaguid))
+            .filter(|model| model.format == format)?
             .believed()
     }
 }
@@ -119,6 +139,7 @@ mod tests {
     fn model(aaguid: &str, roots: &[&str]) -> AllowedAuthenticator {
         AllowedAuthenticator {
             aaguid: aaguid.to_owned(),
+            format: AttestationFormat::Packed,
             roots: roots.iter().map(|&root| root.to_owned()).collect(),
         }
     }
@@ -158,9 +179,23 @@ mod tests {
             authenticators: vec![model(NAME, &[ROOT])],
         };
         let mut aaguid = parse_aaguid(NAME).unwrap();
-        assert!(policy.roots_of(&aaguid).is_some());
+        assert!(policy.roots_of(&aaguid, AttestationFormat::Packed).is_some());
+        for format in [
+            AttestationFormat::Tpm,
+            AttestationFormat::Apple,
+            AttestationFormat::AndroidKey,
+        ] {
+            assert!(policy.roots_of(&aaguid, format).is_none());
+        }
         aaguid[15] ^= 1;
-        assert!(policy.roots_of(&aaguid).is_none());
+        assert!(policy.roots_of(&aaguid, AttestationFormat::Packed).is_none());
+        let read = |format: &str| serde_json::from_str::<AttestationFormat>(&format!("\"{format}\""));
+        assert_eq!(read("android-key").unwrap(), AttestationFormat::AndroidKey);
+        assert!(
+            ["none", "fido-u2f", "android-safetynet", "Tpm"]
+                .iter()
+                .all(|format| read(format).is_err())
+        );
         assert!(serde_json::from_str::<PasskeyPolicy>(r#"{"models": []}"#).is_err());
     }
 }

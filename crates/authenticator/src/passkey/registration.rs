@@ -1,12 +1,13 @@
 //! Registration (§7.1): from what `navigator.credentials.create()` made to a bound device.
 
-use jose::{UnixTime, base64url};
+use jose::UnixTime;
 
 use super::authenticator_data::AuthenticatorData;
 use super::client_data::{self, Ceremony};
-use super::statement::Statement;
+use super::statement::{Made, Statement};
 use super::{MAX_ATTESTATION_OBJECT_BYTES, Party, PasskeyError, hash, registration_challenge, user_handle};
 use crate::attestation::ChainError;
+use crate::attestation::android::status::StatusList;
 use crate::attestation::cbor::Item;
 use crate::device::{self, DeviceKey, PasskeyRecord};
 use crate::policy::{AuthenticationPolicy, Performed};
@@ -51,17 +52,31 @@ pub struct Registered {
     pub failed: Vec<Check>,
 }
 
+/// Whom and what a registration is judged by.
+#[derive(Clone, Copy)]
+pub struct Rules<'a> {
+    /// The insurer's policy.
+    pub policy: &'a AuthenticationPolicy,
+    /// Google's list of attestation keys that are not to be believed any more, as recent as the insurer demands. Without one no statement of
+    /// the format `android-key` is believed.
+    pub android_status: Option<&'a StatusList>,
+}
+
 /// What decides about the class of a passkey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Check {
-    /// The key cannot leave its authenticator (backup-eligible is off).
+    /// The key cannot leave its authenticator: backup-eligible is off, and a TPM says that it made the key and keeps it.
     DeviceBound,
-    /// There is an attestation in a format that is read here.
+    /// There is an attestation, in a format and with an algorithm that is read here.
     AttestationFormat,
     /// The policy names the authenticator's model.
     AuthenticatorModel,
     /// The attestation's chain ends at the model's roots. Holds what is wrong.
     AttestationChain(ChainError),
+    /// Android says that hardware made the key, to sign, and certified its attestation key for what it claims.
+    AttestedHardware,
+    /// Google's list of attestation keys is there and names none of the chain.
+    AttestationStatus,
 }
 
 impl Check {
@@ -73,6 +88,8 @@ impl Check {
             Self::AttestationFormat => "passkey-attestation-format",
             Self::AuthenticatorModel => "passkey-authenticator-model",
             Self::AttestationChain(_) => "passkey-attestation-chain",
+            Self::AttestedHardware => "passkey-attested-hardware",
+            Self::AttestationStatus => "passkey-attestation-status",
         }
     }
 }
@@ -87,7 +104,7 @@ pub fn register(
     party: &Party,
     login_id: &[u8; 16],
     performed: &Performed,
-    policy: &AuthenticationPolicy,
+    rules: &Rules<'_>,
     now: UnixTime,
 ) -> Result<Registered, PasskeyError> {
     device::check_occasion(&request.name, performed, now)?;
@@ -110,19 +127,27 @@ pub fn register(
     if credential.id != registration.credential_id {
         return Err(PasskeyError::CredentialId);
     }
-    let signed = [bytes, &hash(&[&registration.client_data])].concat();
-    let statement = Statement::verify(format, statement, &signed, credential)?;
-    let believed = statement.believe(&credential.aaguid, |aaguid| policy.passkeys.roots_of(aaguid), now);
-    let can_leave = data.is_backup_eligible().then_some(Check::DeviceBound);
+    let client_data_hash = hash(&[&registration.client_data]);
+    let made = Made {
+        signed: &[bytes, &client_data_hash].concat(),
+        client_data_hash: &client_data_hash,
+        credential,
+    };
+    let statement = Statement::verify(format, statement, &made)?;
+    let policy = rules.policy;
+    let believed = statement.believe(
+        |format| policy.passkeys.roots_of(&credential.aaguid, format),
+        rules.android_status,
+        now,
+    );
+    let can_leave = data.is_backup_eligible() || statement.says_it_can_leave();
+    let can_leave = can_leave.then_some(Check::DeviceBound);
     let failed: Vec<Check> = can_leave.into_iter().chain(believed.err()).collect();
     let class = policy
         .passkey_class(failed.is_empty())
         .ok_or(PasskeyError::NotAdmitted)?;
     device::check_consent(class, request.consented_to_substantial)?;
-    let record = PasskeyRecord {
-        credential: base64url::encode(&hash(&[credential.id])),
-        backup_eligible: data.is_backup_eligible(),
-    };
+    let record = PasskeyRecord::new(credential.id, &credential.key, data.is_backup_eligible());
     Ok(Registered {
         device: DeviceKey::of_passkey(request, class, &credential.key, record, data.counter, performed, now),
         failed,

@@ -1,12 +1,21 @@
 //! An authenticator in memory, for tests. It does what it is told, wrong things too.
 #![allow(clippy::unwrap_used)]
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
+mod android;
+mod apple;
+mod cbor;
+mod key;
+mod tpm;
+
 use jose::base64url;
 use serde_json::{Value, json};
 
-use super::{Assertion, Registration, USER_HANDLE_BYTES, hash};
+pub(super) use self::android::Android;
+pub(super) use self::apple::Apple;
+pub(super) use self::cbor::{bytes, cose, head, map, number, text};
+pub(super) use self::key::{SoftKey, rsa, sign};
+pub(super) use self::tpm::{Tpm, alternative_name};
+use super::{Assertion, AttestationFormat, Registration, USER_HANDLE_BYTES, hash};
 use crate::attestation::test_pki::{self, DAY, NOW, Template, element, sequence, writer};
 
 pub(super) const ORIGIN: &str = "https://idp.example";
@@ -18,19 +27,35 @@ pub(super) const BE: u8 = 0x08;
 pub(super) const BS: u8 = 0x10;
 pub(super) const AT: u8 = 0x40;
 pub(super) const ED: u8 = 0x80;
-const MAKER: u8 = 80;
+/// Number of the maker's key; the one above it attests.
+pub(super) const MAKER: u8 = 80;
 
 /// How it attests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) enum Attests {
     None,
     Itself,
     ByMaker,
+    Tpm(Tpm),
+    Apple(Apple),
+    Android(Android),
+}
+
+impl Attests {
+    /// In which a policy believes it.
+    pub(super) const fn format(&self) -> AttestationFormat {
+        match self {
+            Self::None | Self::Itself | Self::ByMaker => AttestationFormat::Packed,
+            Self::Tpm(_) => AttestationFormat::Tpm,
+            Self::Apple(_) => AttestationFormat::Apple,
+            Self::Android(_) => AttestationFormat::AndroidKey,
+        }
+    }
 }
 
 /// An authenticator with one key. Every part of what it says can be changed.
 pub(super) struct Soft {
-    pub(super) key: jose::SoftwareKey,
+    pub(super) key: SoftKey,
     pub(super) id: Vec<u8>,
     pub(super) rp_id: String,
     pub(super) flags: u8,
@@ -42,45 +67,10 @@ pub(super) struct Soft {
     pub(super) cose: Option<Vec<u8>>,
     /// Behind everything.
     pub(super) extensions: Vec<u8>,
-    /// The maker's certificate for it.
+    /// The maker's certificate for it (`packed`).
     pub(super) certificate: Template,
-    pub(super) format: &'static str,
-}
-
-pub(super) fn head(major: u8, number: usize) -> Vec<u8> {
-    let major = major << 5;
-    match number {
-        0..=23 => vec![major | u8::try_from(number).unwrap()],
-        24..=255 => vec![major | 24, u8::try_from(number).unwrap()],
-        _ => [&[major | 25][..], &u16::try_from(number).unwrap().to_be_bytes()].concat(),
-    }
-}
-
-pub(super) fn bytes(content: &[u8]) -> Vec<u8> {
-    [head(2, content.len()), content.to_vec()].concat()
-}
-
-pub(super) fn text(content: &str) -> Vec<u8> {
-    [head(3, content.len()), content.as_bytes().to_vec()].concat()
-}
-
-pub(super) fn map(members: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
-    let members_bytes = members.iter().flat_map(|(key, value)| [key.clone(), value.clone()]);
-    [head(5, members.len())]
-        .into_iter()
-        .chain(members_bytes)
-        .collect::<Vec<_>>()
-        .concat()
-}
-
-pub(super) fn cose(members: &[(u8, Vec<u8>)]) -> Vec<u8> {
-    let members: Vec<_> = members.iter().map(|(key, value)| (vec![*key], value.clone())).collect();
-    map(&members)
-}
-
-pub(super) fn sign(key: &jose::SoftwareKey, message: &[u8]) -> Vec<u8> {
-    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &key.to_pkcs8_der()).unwrap();
-    pair.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec()
+    /// What it calls its statement, where that is not its format's name.
+    pub(super) format: Option<&'static str>,
 }
 
 /// `id-fido-gen-ce-aaguid` for this model.
@@ -134,7 +124,7 @@ impl Soft {
     /// Right in every point, for this challenge.
     pub(super) fn new(kind: &str, challenge: &[u8; 32]) -> Self {
         Self {
-            key: jose::SoftwareKey::generate("passkey").unwrap(),
+            key: SoftKey::p256(),
             id: vec![0x1d; 32],
             rp_id: RP_ID.to_owned(),
             flags: UP | UV,
@@ -154,20 +144,12 @@ impl Soft {
                 extensions: vec![constraints(false), model_extension(&AAGUID, false)],
                 ..test_pki::end_entity(&subject("Authenticator Attestation"), MAKER + 1, &maker_name())
             },
-            format: "packed",
+            format: None,
         }
     }
 
     fn cose_key(&self) -> Vec<u8> {
-        let key = self.key.public_key();
-        let right = [
-            (0x01, vec![0x02]),
-            (0x03, vec![0x26]),
-            (0x20, vec![0x01]),
-            (0x21, bytes(key.x())),
-            (0x22, bytes(key.y())),
-        ];
-        self.cose.clone().unwrap_or_else(|| cose(&right))
+        self.cose.clone().unwrap_or_else(|| self.key.cose())
     }
 
     pub(super) fn authenticator_data(&self, flags: u8) -> Vec<u8> {
@@ -191,28 +173,44 @@ impl Soft {
         serde_json::to_vec(&self.client_data).unwrap()
     }
 
+    /// About `signed`: authenticator data, then the hash of the client data.
     pub(super) fn statement(&self, signed: &[u8]) -> Vec<u8> {
-        let algorithm = (text("alg"), vec![0x26]);
-        match self.attests {
+        match &self.attests {
             Attests::None => map(&[]),
-            Attests::Itself => map(&[algorithm, (text("sig"), bytes(&sign(&self.key, signed)))]),
+            Attests::Itself => map(&[
+                (text("alg"), number(self.key.algorithm())),
+                (text("sig"), bytes(&self.key.sign(signed))),
+            ]),
             Attests::ByMaker => {
                 let leaf = test_pki::signed(&self.certificate, MAKER);
                 let chain = [head(4, 1), bytes(&leaf)].concat();
                 let signature = sign(&test_pki::key(MAKER + 1), signed);
-                map(&[algorithm, (text("sig"), bytes(&signature)), (text("x5c"), chain)])
+                map(&[
+                    (text("alg"), number(-7)),
+                    (text("sig"), bytes(&signature)),
+                    (text("x5c"), chain),
+                ])
             }
+            Attests::Tpm(tpm) => tpm.statement(&self.key, signed),
+            Attests::Apple(apple) => apple.statement(&self.key, signed),
+            Attests::Android(android) => android.statement(&self.key, signed),
         }
     }
 
-    pub(super) fn object(&self, statement: Vec<u8>) -> Vec<u8> {
-        let format = if self.attests == Attests::None {
-            "none"
-        } else {
-            self.format
+    fn format(&self) -> &'static str {
+        let own = match &self.attests {
+            Attests::None => "none",
+            Attests::Itself | Attests::ByMaker => "packed",
+            Attests::Tpm(_) => "tpm",
+            Attests::Apple(_) => "apple",
+            Attests::Android(_) => "android-key",
         };
+        self.format.unwrap_or(own)
+    }
+
+    pub(super) fn object(&self, statement: Vec<u8>) -> Vec<u8> {
         map(&[
-            (text("fmt"), text(format)),
+            (text("fmt"), text(self.format())),
             (text("attStmt"), statement),
             (text("authData"), bytes(&self.authenticator_data(self.flags | AT))),
         ])
@@ -234,7 +232,7 @@ impl Soft {
         let signed = [authenticator_data.clone(), hash(&[&client_data]).to_vec()].concat();
         Assertion {
             credential_id: self.id.clone(),
-            signature: sign(&self.key, &signed),
+            signature: self.key.sign(&signed),
             client_data,
             authenticator_data,
             user_handle,

@@ -120,7 +120,7 @@ impl PasskeyError {
             | Self::AttestationObject
             | Self::Algorithm
             | Self::CredentialId => Reason::Malformed,
-            Self::Statement | Self::BackupFlags => Reason::AttestationRefused,
+            Self::Statement(_) | Self::BackupFlags => Reason::AttestationRefused,
             Self::NotAdmitted => Reason::DeviceNotAdmitted,
             Self::NotBound => Reason::DeviceUnknown,
             Self::Cloned => Reason::DeviceCloned,

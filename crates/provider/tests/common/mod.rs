@@ -24,7 +24,7 @@ use ::federation::Schemes;
 use authenticator::{
     Acr, Ik,
     app_links::Apps,
-    passkey::AllowedAuthenticator,
+    passkey::{AllowedAuthenticator, AttestationFormat},
     policy::{AuthenticationPolicy, DeviceClassRule, DeviceEvidence},
 };
 use axum::Router;
@@ -134,6 +134,7 @@ pub fn policy() -> AuthenticationPolicy {
     });
     policy.passkeys.authenticators.push(AllowedAuthenticator {
         aaguid: "a5a5a5a5-a5a5-a5a5-a5a5-a5a5a5a5a5a5".to_owned(),
+        format: AttestationFormat::Packed,
         roots: vec![pki::passkey_maker()],
     });
     policy

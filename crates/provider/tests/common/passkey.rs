@@ -65,6 +65,11 @@ impl Passkey {
         }
     }
 
+    /// In base64url.
+    pub fn credential_id(&self) -> String {
+        base64url::encode(&self.id)
+    }
+
     fn client_data(&self, kind: &str, challenge: &str) -> Vec<u8> {
         json!({"type": kind, "challenge": challenge, "origin": self.origin, "crossOrigin": false})
             .to_string()

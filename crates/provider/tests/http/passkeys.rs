@@ -245,6 +245,27 @@ async fn a_wrong_binding_is_refused() {
 }
 
 #[tokio::test]
+async fn the_passkeys_she_has_are_named_to_her_and_to_nobody_else_until_she_removes_them() {
+    let harness = Harness::start().await;
+    let (ada, zoe) = (harness.ada().await, crate::common::Person::zoe());
+    harness.import(&harness.path, &zoe.data()).await;
+    let named = async |person| {
+        let (_, options) = harness.passkey_options(&harness.path, person).await;
+        options["excludeCredentials"].clone()
+    };
+    // A device key is no passkey.
+    harness.bound(&harness.path, &harness.service(), &ada, HIGH_CLASS).await;
+    assert_eq!(named(&ada).await, json!([]));
+    let (passkey, _) = harness.passkey(&harness.path, &ada, 0, true).await;
+    let hers = json!([{"type": "public-key", "id": passkey.credential_id()}]);
+    assert_eq!((named(&ada).await, named(&zoe).await), (hers, json!([])));
+    let account = harness.account(&harness.path, &ada).await;
+    let removal = json!({"device": passkey.user_handle});
+    wire::json(&harness.take_back(&harness.path, &account, &removal).await, 200);
+    assert_eq!(named(&ada).await, json!([]));
+}
+
+#[tokio::test]
 async fn a_passkey_binds_no_further_device() {
     let harness = Harness::start().await;
     let ada = harness.ada().await;

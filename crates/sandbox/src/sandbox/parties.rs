@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use authenticator::app_links::Apps;
-use authenticator::passkey::{AllowedAuthenticator, PasskeyPolicy};
+use authenticator::passkey::{AllowedAuthenticator, AttestationFormat, PasskeyPolicy};
 use authenticator::policy::{AuthenticationPolicy, DeviceClassRule, DeviceEvidence};
 use authenticator::{Acr, Ik};
 use axum::body::Bytes;
@@ -107,6 +107,7 @@ fn passkeys() -> PasskeyPolicy {
     PasskeyPolicy {
         authenticators: vec![AllowedAuthenticator {
             aaguid: "01020304-0506-0708-0102-030405060708".to_owned(),
+            format: AttestationFormat::Packed,
             roots: vec![include_str!("../../assets/chromium-virtual-authenticator.pem").to_owned()],
         }],
     }
