@@ -118,6 +118,37 @@ test('a first visit: enrol with the card, log in at the record, find it in the h
   await context.close();
 });
 
+test('each wallet is in the colour of its insurer before anything is drawn, without network, too', async () => {
+  const { context, page, wrong } = await fresh();
+  await context.addInitScript(() => {
+    // The first frame with something in it: style sheets hold it up, scripts do not.
+    const seen = new MutationObserver(() => {
+      if (!document.querySelector('#wallet')?.firstChild) return;
+      seen.disconnect();
+      window.first = getComputedStyle(document.documentElement).getPropertyValue('--accent').trim();
+    });
+    seen.observe(document, { childList: true, subtree: true });
+  });
+  const colours = [];
+  for (const at of [wallet, other]) {
+    await page.goto(at);
+    await page.getByRole('button', { name: 'Start now' }).waitFor();
+    colours.push(await page.evaluate(() => window.first));
+  }
+  assert.deepEqual(colours, ['#0b5a7a', '#1a6338']);
+  assert.equal(await page.getByRole('button', { name: 'Start now' }).evaluate((button) => getComputedStyle(button).backgroundColor), 'rgb(26, 99, 56)');
+  assert.equal(await page.locator('meta[name=theme-color]').getAttribute('content'), '#1a6338');
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await context.setOffline(true);
+  await page.reload();
+  await page.getByRole('button', { name: 'Start now' }).waitFor();
+  assert.equal(await page.evaluate(() => window.first), '#1a6338');
+  assert.ok(await page.locator('.site-name img').evaluate((logo) => logo.complete && logo.naturalWidth > 0), 'and with its logo');
+  await context.setOffline(false);
+  assert.deepEqual(wrong, []);
+  await context.close();
+});
+
 test('declining leads back to the service with nothing', async () => {
   const { context, page, wrong } = await fresh();
   await page.goto(await requestOf(page));
