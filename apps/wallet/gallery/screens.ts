@@ -197,6 +197,7 @@ export const SCREENS: Record<string, State> = {
   'enrol-name': enrolment('name'),
   'enrol-name-problem': enrolment('name', { problem: problem('too-many-devices', { supportCode: 'BCDF-GHJK' }) }),
   'enrol-name-passkey': { ...enrolment('name'), passkeys: { available: true, offered: true } },
+  'enrol-name-passkey-exists': { ...enrolment('name', { problem: problem('passkey-exists') }), passkeys: { available: true, offered: true } },
   'enrol-card-left': enrolment('card', { resumed: true }),
   'enrol-binding': { ...enrolment('binding'), busy: 'enrolling' },
   'enrol-unanswered': enrolment('binding', { problem: problem('offline') }),

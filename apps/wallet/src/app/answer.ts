@@ -55,6 +55,7 @@ export async function prompted({ passkeys, opened }: Tools, challenge: string, {
 /** What a browser says about its passkeys, as the screens have words for it. */
 export function passkeyTrouble(error: unknown): unknown {
   if (!(error instanceof PasskeyFailure)) return error;
+  if (error.reason === 'exists') return new Trouble('passkey-exists');
   const isHers = error.reason === 'cancelled' || error.reason === 'timeout';
   return new Trouble(isHers ? 'passkey-cancelled' : 'passkey-unavailable');
 }

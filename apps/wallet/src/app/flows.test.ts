@@ -613,6 +613,7 @@ test.each([
   ['timeout', 'passkey-cancelled'],
   ['not-supported', 'passkey-unavailable'],
   ['wrong-site', 'passkey-unavailable'],
+  ['exists', 'passkey-exists'],
 ] as const)('a passkey that is not made (%s) binds nothing, and what was typed is there', async (said, reason) => {
   const all = world();
   const wallet = await withPasskey(all, authenticator([new PasskeyFailure(said)]));

@@ -150,6 +150,8 @@ export type OwnReason =
   | 'not-enrolled'
   | 'passkey-cancelled'
   | 'passkey-unavailable'
+  /** Her authenticator, or the cloud it copies to, holds a passkey of hers for this insurer. */
+  | 'passkey-exists'
   /** Another tab of this wallet is signing; nothing was lost. */
   | 'other-tab'
   /** The browser keeps nothing (private window, storage full or switched off). */

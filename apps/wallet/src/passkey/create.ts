@@ -1,6 +1,7 @@
 /** Makes a passkey: `navigator.credentials.create()` with the provider's options. */
 
 import * as base64url from '../core/base64url.ts';
+import { members, text } from '../core/shape.ts';
 import type { MadePasskey, PasskeyOptions } from '../core/types.ts';
 import { ask, thisBrowser, TIMEOUT_MILLISECONDS, type Browser } from './authenticator.ts';
 import { malformed } from './failure.ts';
@@ -15,14 +16,14 @@ export type Created = {
 
 /**
  * `label`: what she sees in her list of passkeys, beside the insurer's name. It stays with the authenticator, and may be copied to her
- * cloud. `known`: identifiers of passkeys that this browser has made for her, so that she gets no second one on the same authenticator.
- * Throws a `PasskeyFailure`.
+ * cloud. The options name the passkeys she has, so that she gets no second one on the same authenticator: that fails with `exists`. Throws a
+ * `PasskeyFailure`.
  */
 export async function create(
   options: PasskeyOptions,
-  { label, known = [], browser = thisBrowser }: { label?: string; known?: string[]; browser?: Browser } = {},
+  { label, browser = thisBrowser }: { label?: string; browser?: Browser } = {},
 ): Promise<Created> {
-  const publicKey = creationOptions(options, label, known);
+  const publicKey = creationOptions(options, label);
   const credential = await ask<AuthenticatorAttestationResponse>(browser, publicKey.timeout ?? TIMEOUT_MILLISECONDS, (credentials) =>
     credentials.create({ publicKey }),
   );
@@ -38,13 +39,13 @@ export async function create(
 }
 
 /** The browser's form of the provider's options. Not every browser has `parseCreationOptionsFromJSON` yet. */
-function creationOptions(options: PasskeyOptions, label: string | undefined, known: string[]): PublicKeyCredentialCreationOptions {
+function creationOptions(options: PasskeyOptions, label: string | undefined): PublicKeyCredentialCreationOptions {
   const bytes = (text: string) => {
     const decoded = base64url.decode(text);
     if (!decoded) throw malformed();
     return decoded;
   };
-  const { challenge, user, extensions: _, ...rest } = options;
+  const { challenge, user, excludeCredentials, extensions: _, ...rest } = options;
   const named = user as PublicKeyCredentialUserEntityJSON;
   return {
     ...(rest as unknown as PublicKeyCredentialCreationOptions),
@@ -54,7 +55,18 @@ function creationOptions(options: PasskeyOptions, label: string | undefined, kno
       name: label ?? named.name,
       displayName: label ?? named.displayName,
     },
-    excludeCredentials: known.map((id) => ({ type: 'public-key', id: bytes(id) })),
+    excludeCredentials: known(excludeCredentials).map((id) => ({ type: 'public-key', id: bytes(id) })),
     extensions: prfQuestion(),
   };
+}
+
+/** Identifiers of the passkeys she has. A provider from before it named them sends none. */
+function known(descriptors: unknown): string[] {
+  if (descriptors === undefined) return [];
+  if (!Array.isArray(descriptors)) throw malformed();
+  return descriptors.map((descriptor) => {
+    const id = text(members(descriptor)?.['id']);
+    if (id === undefined) throw malformed();
+    return id;
+  });
 }

@@ -49,7 +49,8 @@ const prf = (value: number, length = 32) => ({ prf: { results: { first: new Uint
 
 test('a passkey is made with the options of the provider, and says so in base64url', async () => {
   const here = browser(() => credential(MADE, { prf: { enabled: true } }));
-  const created = await create(OPTIONS, { label: 'Lena', known: [encode(bytes(5))], browser: here });
+  const excludeCredentials = [{ type: 'public-key', id: encode(bytes(5)) }];
+  const created = await create({ ...OPTIONS, excludeCredentials }, { label: 'Lena', browser: here });
   expect(created).toEqual({ made: { credential_id: 'Bw', client_data: 'AQ', attestation_object: 'Ag' }, prf: true });
   const { publicKey } = here.asked[0]!;
   expect(publicKey.challenge).toEqual(bytes(9));
@@ -57,6 +58,16 @@ test('a passkey is made with the options of the provider, and says so in base64u
   expect(publicKey.excludeCredentials).toEqual([{ type: 'public-key', id: bytes(5) }]);
   expect(publicKey.attestation).toBe('direct');
   expect(publicKey.rp).toEqual(OPTIONS['rp']);
+});
+
+test('no passkey is made where what she has is told in another form, and one is where nothing is told', async () => {
+  const here = browser(() => credential(MADE));
+  for (const excludeCredentials of ['BQ', {}, [5], ['BQ'], [{}], [{ id: 5 }], [{ id: '=' }], null]) {
+    await expect(create({ ...OPTIONS, excludeCredentials }, { browser: here })).rejects.toMatchObject({ reason: 'failed' });
+  }
+  expect(here.asked).toEqual([]);
+  await create(OPTIONS, { browser: here });
+  expect(here.asked[0]!.publicKey.excludeCredentials).toEqual([]);
 });
 
 test('an answer holds what the provider reads and nothing of the secret', async () => {

@@ -59,6 +59,7 @@ const NEXT: Record<Reason, Step> = {
   'not-enrolled': 'enrol',
   'passkey-cancelled': 'again',
   'passkey-unavailable': 'use-card',
+  'passkey-exists': 'devices',
   'other-tab': 'again',
   'storage-unavailable': 'again',
   'storage-lost': 'enrol',

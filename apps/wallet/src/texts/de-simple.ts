@@ -211,6 +211,10 @@ const reasons: ReasonTexts = {
     title: 'Hier ist kein Passkey',
     help: 'Vielleicht wurde er gelöscht. Nehmen Sie Ihre Karte.',
   },
+  'passkey-exists': {
+    title: 'Hier ist schon ein Passkey von Ihnen',
+    help: 'Er steht in der Liste Ihrer Geräte. Löschen Sie ihn aus der Liste. Dann versuchen Sie es noch einmal.',
+  },
   'other-tab': {
     title: 'Die App ist schon offen',
     help: 'Machen Sie im anderen Fenster weiter. Oder machen Sie das andere Fenster zu.',

@@ -187,6 +187,10 @@ const reasons: ReasonTexts = {
     title: 'Hier ist kein Passkey gespeichert',
     help: 'Vielleicht wurde er auf diesem Gerät gelöscht. Nehmen Sie Ihre Gesundheitskarte.',
   },
+  'passkey-exists': {
+    title: 'Sie haben hier schon einen Passkey',
+    help: 'Er gehört zu einem anderen Eintrag in Ihrer Liste der Geräte. Entfernen Sie diesen Eintrag. Versuchen Sie es dann noch einmal.',
+  },
   'browser-too-old': {
     title: 'Dieses Gerät kann das leider nicht',
     help: 'Es ist zu alt oder eine Einstellung verhindert es. Nehmen Sie ein neueres Gerät. Mit Ihrer Gesundheitskarte geht es weiter.',

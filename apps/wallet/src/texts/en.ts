@@ -188,6 +188,10 @@ const reasons: ReasonTexts = {
     title: 'There is no passkey here',
     help: 'Perhaps it was deleted on this device. Take your health card.',
   },
+  'passkey-exists': {
+    title: 'You have a passkey here already',
+    help: 'It belongs to another entry in your list of devices. Remove that entry from the list. Then try again.',
+  },
   'browser-too-old': {
     title: 'This device cannot do that',
     help: 'It is too old, or a setting prevents it. Take a newer device. With your health card you can go on.',
