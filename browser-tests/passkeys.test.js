@@ -190,11 +190,16 @@ test('a passkey that is gone from the browser, and one that is gone from the pro
   await context.close();
 });
 
-test('one authenticator gets one passkey for her, as long as the page remembers it', async () => {
+test('one authenticator gets one passkey for her, until she removes it: the provider names those she has', async () => {
   const { context, page } = await person();
-  const { options, made } = await register(page);
-  const again = await page.evaluate(([options, id]) => core.passkey.create(options, { known: [id] }).catch((error) => error.reason), [options, made.credential_id]);
-  assert.equal(again, 'exists');
+  const { kept, options, made } = await register(page);
+  assert.ok(!options.excludeCredentials.some(({ id }) => id === made.credential_id));
+  const again = await register(page);
+  assert.equal(again.failed, 'exists');
+  assert.deepEqual(again.options.excludeCredentials.filter(({ id }) => id === made.credential_id), [{ type: 'public-key', id: made.credential_id }]);
+  const { login } = await enter(page);
+  assert.equal((await post('account/revoke', { login, device: kept.device })).status, 200);
+  assert.equal((await register(page)).failed, undefined);
   await context.close();
 });
 
