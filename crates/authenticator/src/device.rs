@@ -248,6 +248,12 @@ pub fn verify(
 }
 
 impl DeviceKey {
+    /// Whether both are bound with the same key.
+    #[must_use]
+    pub fn has_key_of(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+
     pub(crate) fn key(&self) -> &BoundKey {
         &self.key
     }

@@ -235,7 +235,7 @@ impl New<'_> {
             let Ok(other) = people::read_device(facts.bytes()) else {
                 continue;
             };
-            if other.public_key() == self.device.public_key() && other.bound_at >= self.device.confirmed_at {
+            if other.has_key_of(self.device) && other.bound_at >= self.device.confirmed_at {
                 others.same = Some(other);
             } else if self.device.hardware().is_some() && other.hardware() == self.device.hardware() {
                 others.replaced.push(*key);
