@@ -10,12 +10,13 @@ mod managing;
 mod trust;
 
 use authenticator::Reason;
-use store::{Condition, Key, Kind};
+use store::{Key, Kind};
 use vault::{PersonCapability, PersonId, RecordFacts, Rows, ScopeError};
 
 use crate::{
     consent::Authenticated,
     core::{Committed, Core, StepProblem},
+    history::{self, Entry},
     people,
     tenant::Tenant,
 };
@@ -94,16 +95,17 @@ async fn read(core: &Core, authenticated: Authenticated, at: &Key) -> Result<Dev
     Ok(device)
 }
 
-/// Changes one device's record. `enter` opens the login each time anew: looking into her record uses up the right to it.
+/// Changes one device's record and writes that it was done. `enter` opens the login each time anew: looking into her record uses up the right to it.
 async fn change(
     core: &Core,
     at: &Key,
     enter: impl Fn() -> Result<Authenticated, StepProblem>,
+    entry: &Entry,
     change: impl Fn(&mut DeviceKey) -> Result<(), BindingError>,
 ) -> Result<DeviceKey, StepProblem> {
     for _ in 0..ATTEMPTS {
         let capability = enter()?.capability;
-        let identity_at = capability.person_id().identity_key(*at.tenant());
+        let person = capability.person_id();
         let identity = people::identity(core, &capability).await?;
         let row = core.store.load(&[*at]).await?.into_iter().next().flatten();
         let row = row.ok_or_else(not_hers)?;
@@ -116,8 +118,8 @@ async fn change(
         let sealed = core.vault.with_person(enter()?.capability, &identity, |scope| {
             scope.seal_record(*at, Some(row.version), &scope.plaintext(content), None)
         })??;
-        let conditions = [sealed.condition, Condition::VersionIs(identity_at, identity.version)];
-        if core.commit(&conditions, &[sealed.write]).await? == Committed::Yes {
+        let noted = history::note_change(core, *at.tenant(), person, &identity, entry.clone(), sealed);
+        if noted.await? == Committed::Yes {
             return Ok(device);
         }
     }

@@ -9,6 +9,7 @@
 //!
 //! Does not: notice that register and database were both taken back to the same moment. That is for more witnesses than one.
 
+mod following;
 mod fresh_store;
 mod ledger;
 mod open;
@@ -18,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jose::UnixTime;
 use store::register::{FreshnessRegister, RegisterError};
-use store::{Key, Store, StoreError, TenantId};
+use store::{Key, Store, StoreError, TenantId, Write};
 use thiserror::Error;
 use vault::Vault;
 use vault::freshness::{FactName, ReplayError};
@@ -179,8 +180,19 @@ impl Ledgers {
 
     /// Makes a change true: in the register first, then in the database. Durable when this returns.
     pub(crate) async fn change(&self, tenant: TenantId, change: Change) -> Result<(), FreshnessError> {
+        self.change_with(tenant, change, None).await
+    }
+
+    /// As [`Self::change`], with the claim that carries the history's entry of it: whoever finds the step in the register and not the entry in the
+    /// database writes it. The database notes the step.
+    pub(crate) async fn change_with(
+        &self,
+        tenant: TenantId,
+        change: Change,
+        entry: Option<Write>,
+    ) -> Result<(), FreshnessError> {
         let ledger = self.of(tenant).await?;
-        let result = ledger.change(&self.parts, change).await;
+        let result = ledger.change(&self.parts, change, entry).await;
         if matches!(result, Err(FreshnessError::Elsewhere)) {
             self.forget(tenant);
         }

@@ -31,7 +31,7 @@ use crate::core::{Committed, Core, StepProblem};
 pub(crate) use accesses::{Step, declined};
 pub(crate) use entry::{By, Entry, Event};
 pub(crate) use reading::{Chain, OpenHistory, SealedHistory, Shown};
-pub(crate) use writing::{Access, EVENT_DAYS, note, note_once, record};
+pub(crate) use writing::{Access, EVENT_DAYS, note, note_change, note_once, note_step, record};
 
 const HOUR_SECONDS: u64 = 3_600;
 /// Whole hours a claim stays behind the one it was made in: far longer than any code lives, clocks of all sites included.

@@ -269,11 +269,9 @@ async fn update(core: &Core, tenant: &Tenant, person: PersonId, data: &PersonDat
         .map_err(invalid_data)?;
     // What the insurer says again is not written again.
     let Some(change) = change else { return Ok(()) };
-    match core.commit(&[change.condition], &[change.write]).await? {
-        Committed::Yes => {
-            let entry = Entry::of(Event::DataChanged, core.now()).by(By::Insurer);
-            history::note(core, tenant.id(), person, entry).await
-        }
+    let entry = Entry::of(Event::DataChanged, core.now()).by(By::Insurer);
+    match history::note_change(core, tenant.id(), person, &row, entry, change).await? {
+        Committed::Yes => Ok(()),
         Committed::Conflict(_) => Err(StepProblem::Unavailable(
             "somebody else is changing this person".to_owned(),
         )),

@@ -23,7 +23,7 @@ use axum::{
 use jose::base64url;
 use oidc::login_state::AuthenticatedLogin;
 use serde::{Deserialize, Serialize};
-use store::{Condition, Key};
+use store::Key;
 use vault::{PersonId, freshness::FactName};
 
 use crate::{
@@ -135,11 +135,11 @@ async fn try_set(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Result<Eval
     let change = core.vault.with_person(capability, &identity, |scope| {
         scope.seal_record(named.key, Some(row.version), &scope.plaintext(content), row.expires_at)
     })??;
-    let conditions = [
-        change.condition,
-        Condition::VersionIs(person.identity_key(tenant.id()), identity.version),
-    ];
-    if core.commit(&conditions, &[change.write]).await? != Committed::Yes {
+    let entry = Entry::of(Event::PinReset, now)
+        .proven(&login.performed)
+        .about_device(named.device_id);
+    let noted = history::note_change(core, tenant.id(), person, &identity, entry, change);
+    if noted.await? != Committed::Yes {
         return Err(StepProblem::Unavailable(
             "the device's record is being changed".to_owned(),
         ));
@@ -153,10 +153,6 @@ async fn try_set(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Result<Eval
         core.freshness.change(tenant.id(), change).await?;
     }
     tracing::info!(event = "pin_set", "the PIN of a device was set");
-    let entry = Entry::of(Event::PinReset, now)
-        .proven(&login.performed)
-        .about_device(named.device_id);
-    history::note(core, tenant.id(), person, entry).await?;
     Ok(Evaluated {
         evaluated: evaluated.to_text(),
         tries_left: Tries::default().left(),
@@ -235,15 +231,16 @@ async fn take(core: &Core, tenant: &Tenant, named: &Named) -> Result<Tries, Step
         facts: vec![(name, taken.floor())],
         ..Change::default()
     };
-    core.freshness.change(tenant.id(), change).await?;
-    if taken.left() == 0 {
-        tracing::warn!(
-            event = "pin_locked",
-            "a PIN was tried too often; its device needs the card"
-        );
-        let entry = Entry::of(Event::PinLocked, core.now()).about_device(named.device_id);
-        history::note(core, tenant.id(), named.person, entry).await?;
+    if taken.left() > 0 {
+        core.freshness.change(tenant.id(), change).await?;
+        return Ok(taken);
     }
+    let entry = Entry::of(Event::PinLocked, core.now()).about_device(named.device_id);
+    history::note_step(core, tenant.id(), named.person, entry, change).await?;
+    tracing::warn!(
+        event = "pin_locked",
+        "a PIN was tried too often; its device needs the card"
+    );
     Ok(taken)
 }
 

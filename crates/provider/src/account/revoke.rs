@@ -24,7 +24,7 @@ use crate::{
     core::{Core, StepProblem},
     devices,
     freshness::Change,
-    history::{Entry, Event, note},
+    history::{Entry, Event, note_step},
     support::json_response,
     tenant::Tenant,
 };
@@ -90,12 +90,9 @@ async fn take_back(
         deletes: vec![key],
         with_database: true,
     };
-    core.freshness.change(tenant.id(), change).await?;
     let event = if key.kind() == Kind::Device {
-        tracing::info!(event = "device_removed", "taken back");
         Event::DeviceRemoved
     } else {
-        tracing::info!(event = "consent_revoked", "taken back");
         Event::ConsentRevoked
     };
     let mut entry = Entry::of(event, core.now()).proven(&authenticated.login.performed);
@@ -103,7 +100,11 @@ async fn take_back(
         (Event::DeviceRemoved, Some(device)) => Some(*device),
         _ => None,
     };
-    note(core, tenant.id(), authenticated.capability.person_id(), entry).await?;
+    note_step(core, tenant.id(), authenticated.capability.person_id(), entry, change).await?;
+    match event {
+        Event::DeviceRemoved => tracing::info!(event = "device_removed", "taken back"),
+        _ => tracing::info!(event = "consent_revoked", "taken back"),
+    }
     Ok(authenticated)
 }
 

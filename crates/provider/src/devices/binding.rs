@@ -14,7 +14,7 @@ use axum::{
 };
 use jose::{UnixTime, base64url, jwk::Jwk};
 use serde::{Deserialize, Serialize};
-use store::{Condition, Key, Kind};
+use store::{Key, Kind};
 use vault::{PersonId, RecordFacts, Rows, ScopeError, freshness::GONE};
 
 use super::{ATTEMPTS, MAX_DEVICES, attested::MadeAttestation, keep_changing};
@@ -117,13 +117,12 @@ async fn try_bind(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &By
     if !is_attested {
         core.spend(tenant, Limit::Bindings, person.as_bytes()).await?;
     }
-    let replaced = new.commit(|| Ok(enter()?)).await?;
-    new.revoke(&replaced).await?;
-    tracing::info!(event = "device_bound", "device bound");
     let entry = Entry::of(Event::DeviceBound, now)
         .proven(&authenticated.login.performed)
         .about_device(device.device_id);
-    history::note(core, tenant.id(), person, entry).await?;
+    let replaced = new.commit(|| Ok(enter()?), &entry).await?;
+    new.revoke(&replaced).await?;
+    tracing::info!(event = "device_bound", "device bound");
     core.anomalies
         .enrolled(network.told_apart(&core.limits), person.as_bytes(), now);
     Ok(answer)
@@ -254,8 +253,12 @@ impl New<'_> {
         ))
     }
 
-    /// Stores it, and tells which devices it takes the place of.
-    async fn commit(&self, enter: impl Fn() -> Result<Authenticated, StepProblem>) -> Result<Vec<Key>, StepProblem> {
+    /// Stores it with the entry of her history, and tells which devices it takes the place of.
+    async fn commit(
+        &self,
+        enter: impl Fn() -> Result<Authenticated, StepProblem>,
+        entry: &Entry,
+    ) -> Result<Vec<Key>, StepProblem> {
         let core = self.core;
         for _ in 0..ATTEMPTS {
             let others = self.others(enter()?).await?;
@@ -265,12 +268,10 @@ impl New<'_> {
             let change = core.vault.with_person(capability, &identity, |scope| {
                 scope.seal_record(self.at, None, &scope.plaintext(self.content.clone()), None)
             })??;
-            // The person's record must still be there: a closed account gets no device.
-            let conditions = [
-                change.condition,
-                Condition::VersionIs(self.person().identity_key(self.tenant.id()), identity.version),
-            ];
-            if core.commit(&conditions, &[change.write]).await? == Committed::Yes {
+            let (tenant, person) = (self.tenant.id(), self.person());
+            // A closed account gets no device.
+            let noted = history::note_change(core, tenant, person, &identity, entry.clone(), change);
+            if noted.await? == Committed::Yes {
                 return Ok(others.replaced);
             }
         }

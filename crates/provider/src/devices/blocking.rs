@@ -105,10 +105,9 @@ async fn try_new_code(
             deletes,
             with_database: true,
         };
-        core.freshness.change(tenant.id(), change).await?;
-        tracing::info!(event = "block_code_set", "a person has a new emergency code");
         let entry = Entry::of(Event::BlockCodeMade, now).proven(performed);
-        history::note(core, tenant.id(), person, entry).await?;
+        history::note_step(core, tenant.id(), person, entry, change).await?;
+        tracing::info!(event = "block_code_set", "a person has a new emergency code");
         return Ok(code);
     }
     Err(keep_changing())
@@ -191,10 +190,9 @@ async fn block(core: &Core, tenant: &Arc<Tenant>, network: Network, code: &str) 
     let now = core.now();
     let change = Change {
         facts: vec![(core.vault.devices_blocked(tenant.id(), person)?, now.0)],
-        deletes: Vec::new(),
-        with_database: true,
+        ..Change::default()
     };
-    core.freshness.change(tenant.id(), change).await?;
+    history::note_step(core, tenant.id(), person, Entry::of(Event::Blocked, now), change).await?;
     tracing::info!(
         event = "devices_blocked",
         "an emergency code blocked a person's devices"

@@ -123,26 +123,18 @@ async fn try_manage(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap, body
     }
     core.spend(tenant, Limit::AccountChanges, person.as_bytes()).await?;
     let performed = &authenticated.login.performed;
-    let done = match (wish.action, &wish.name) {
+    let entry = |event| Entry::of(event, now).proven(performed).about_device(id);
+    match (wish.action, &wish.name) {
         (Action::Rename, name) => {
             let name = name.as_deref().unwrap_or_default();
-            change(core, &work.at, enter, |device| device.rename(name)).await?;
+            let entry = entry(Event::DeviceRenamed);
+            change(core, &work.at, enter, &entry, |device| device.rename(name)).await?;
             tracing::info!(event = "device_renamed", "a device got another name");
-            Some(Event::DeviceRenamed)
+            Ok(())
         }
-        (Action::Lock, _) => work.lock().await?.then_some(Event::DeviceLocked),
-        (Action::Unlock, _) => work.unlock(enter, performed).await?.then_some(Event::DeviceUnlocked),
-        (Action::Remove, _) => {
-            work.remove().await?;
-            Some(Event::DeviceRemoved)
-        }
-    };
-    match done {
-        Some(event) => {
-            let entry = Entry::of(event, now).proven(performed).about_device(id);
-            history::note(core, tenant.id(), person, entry).await
-        }
-        None => Ok(()),
+        (Action::Lock, _) => work.lock(entry(Event::DeviceLocked)).await,
+        (Action::Unlock, _) => work.unlock(enter, performed, &entry).await,
+        (Action::Remove, _) => work.remove(entry(Event::DeviceRemoved)).await,
     }
 }
 
@@ -156,17 +148,21 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    async fn turn(&self, locks: u64) -> Result<(), StepProblem> {
-        let change = Change {
-            facts: vec![(self.core.vault.device_locked(&self.at)?, locks)],
-            deletes: Vec::new(),
-            with_database: true,
-        };
-        Ok(self.core.freshness.change(self.tenant.id(), change).await?)
+    /// Takes a step of the ledger, with its entry.
+    async fn step(&self, change: Change, entry: Entry) -> Result<(), StepProblem> {
+        history::note_step(self.core, self.tenant.id(), self.person, entry, change).await
     }
 
-    /// `false`: it was locked before.
-    async fn lock(&self) -> Result<bool, StepProblem> {
+    async fn turn(&self, locks: u64, entry: Entry) -> Result<(), StepProblem> {
+        let change = Change {
+            facts: vec![(self.core.vault.device_locked(&self.at)?, locks)],
+            ..Change::default()
+        };
+        self.step(change, entry).await
+    }
+
+    /// Nothing is done to one that is locked already.
+    async fn lock(&self, entry: Entry) -> Result<(), StepProblem> {
         if self
             .core
             .store
@@ -181,34 +177,41 @@ impl Work<'_> {
         }
         let locks = self.ledger.locks(&self.core.vault, &self.at);
         if locks.is_multiple_of(2) {
-            self.turn(locks.saturating_add(1)).await?;
+            self.turn(locks.saturating_add(1), entry).await?;
             tracing::info!(event = "device_locked", "a device was locked");
         }
-        Ok(locks.is_multiple_of(2))
+        Ok(())
     }
 
-    /// Takes the lock away, and the emergency code's: then the card login confirms the device, so that it counts from there. `false`: nothing
-    /// stood against it.
+    /// Takes the lock away, and the emergency code's: then the card login confirms the device, so that it counts from there. Nothing is done where
+    /// nothing stands against it.
     async fn unlock(
         &self,
         enter: impl Fn() -> Result<Authenticated, StepProblem>,
         performed: &Performed,
-    ) -> Result<bool, StepProblem> {
+        entry: impl Fn(Event) -> Entry,
+    ) -> Result<(), StepProblem> {
         by_card(performed)?;
         self.check_after_block(performed)?;
         let device = read(self.core, enter()?, &self.at).await?;
-        if device.standing() == Standing::Blocked {
-            change(self.core, &self.at, enter, |device| device.confirm(performed)).await?;
-        }
         let locks = self.ledger.locks(&self.core.vault, &self.at);
-        if !locks.is_multiple_of(2) {
-            self.turn(locks.saturating_add(1)).await?;
+        let is_locked = !locks.is_multiple_of(2);
+        if device.standing() == Standing::Blocked {
+            // Where it was locked by hand, too, this is only the first half.
+            let entry = entry(if is_locked {
+                Event::DeviceConfirmed
+            } else {
+                Event::DeviceUnlocked
+            });
+            change(self.core, &self.at, enter, &entry, |device| device.confirm(performed)).await?;
         }
-        let was_locked = device.standing() != Standing::Free;
-        if was_locked {
+        if is_locked {
+            self.turn(locks.saturating_add(1), entry(Event::DeviceUnlocked)).await?;
+        }
+        if device.standing() != Standing::Free {
             tracing::info!(event = "device_unlocked", "a device was unlocked with the card");
         }
-        Ok(was_locked)
+        Ok(())
     }
 
     /// A card login from before the emergency code was used unblocks nothing.
@@ -222,13 +225,13 @@ impl Work<'_> {
         }
     }
 
-    async fn remove(&self) -> Result<(), StepProblem> {
+    async fn remove(&self, entry: Entry) -> Result<(), StepProblem> {
         let change = Change {
             facts: vec![(self.core.vault.device_revoked(&self.at)?, GONE)],
             deletes: vec![self.at],
             with_database: true,
         };
-        self.core.freshness.change(self.tenant.id(), change).await?;
+        self.step(change, entry).await?;
         tracing::info!(event = "device_removed", "taken back");
         Ok(())
     }
@@ -285,12 +288,11 @@ async fn try_confirm(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Result<
     };
     work.check_after_block(performed)?;
     core.spend(tenant, Limit::AccountChanges, person.as_bytes()).await?;
-    let device = change(core, &work.at, enter, |device| device.confirm(performed)).await?;
-    tracing::info!(event = "device_confirmed", "a device's interval began anew");
     let entry = Entry::of(Event::DeviceConfirmed, now)
         .proven(performed)
         .about_device(id);
-    history::note(core, tenant.id(), person, entry).await?;
+    let device = change(core, &work.at, enter, &entry, |device| device.confirm(performed)).await?;
+    tracing::info!(event = "device_confirmed", "a device's interval began anew");
     let valid_until = device.valid_until(&tenant.settings.policy).ok_or_else(|| {
         StepProblem::denied(
             Reason::DeviceNotAdmitted,

@@ -6,12 +6,12 @@ use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 use authenticator::{Reason, device::DeviceKey};
 use jose::UnixTime;
 use store::register::{Appended, Head, Step};
-use store::{Condition, Key, Kind, TenantId, Write};
+use store::{Key, Kind, TenantId, Write};
 use vault::freshness::{FactKind, FactMap, FactName, GONE, Raised, StepContent};
 use vault::{KeyAbsent, PersonId, Vault};
 
+use super::following::follow;
 use super::{Change, FreshnessError, Parts};
-use crate::core::{self, Committed};
 
 /// A register is written anew when it has grown to several times what its facts need.
 const COMPACT_ABOVE_BYTES: usize = 256 * 1024;
@@ -22,8 +22,6 @@ const MAX_COUNTED: usize = 200_000;
 const OVERLOADED_SECONDS: u64 = 30;
 /// Bytes of one fact in a step.
 const FACT_BYTES: usize = 24;
-/// Times the database's copy of the head is tried again because somebody else has written it.
-const ATTEMPTS: u32 = 3;
 
 pub(crate) struct Ledger {
     tenant: TenantId,
@@ -43,7 +41,16 @@ pub(super) struct Turn {
     /// Bytes in the register.
     pub(super) bytes: usize,
     /// A step the register has not answered for.
-    pub(super) doubt: Option<(Head, Raised)>,
+    pub(super) doubt: Option<Doubt>,
+    /// Entries of histories that came with steps, and that the database does not have yet.
+    pub(super) owed: Vec<Write>,
+}
+
+/// A step the register has not answered for.
+pub(super) struct Doubt {
+    head: Head,
+    raised: Raised,
+    entry: Option<Write>,
 }
 
 impl Ledger {
@@ -224,10 +231,16 @@ impl Ledger {
     }
 
     /// See [`super::Ledgers::change`].
-    pub(super) async fn change(&self, parts: &Parts, change: Change) -> Result<(), FreshnessError> {
+    pub(super) async fn change(
+        &self,
+        parts: &Parts,
+        mut change: Change,
+        entry: Option<Write>,
+    ) -> Result<(), FreshnessError> {
+        change.with_database |= entry.is_some();
         let mut turn = self.turn.lock().await;
         self.settle_doubt(parts, &mut turn).await?;
-        self.write_step(parts, &mut turn, &change).await?;
+        self.write_step(parts, &mut turn, &change, entry).await?;
         if change.with_database {
             self.follow(parts, &mut turn, &change.deletes).await?;
         }
@@ -236,10 +249,17 @@ impl Ledger {
     }
 
     /// The register first. Readers see the facts already while it is asked: that errs on the side of refusing.
-    async fn write_step(&self, parts: &Parts, turn: &mut Turn, change: &Change) -> Result<(), FreshnessError> {
+    async fn write_step(
+        &self,
+        parts: &Parts,
+        turn: &mut Turn,
+        change: &Change,
+        entry: Option<Write>,
+    ) -> Result<(), FreshnessError> {
         let facts = self.facts().news(&change.facts);
         if facts.is_empty() {
             // Said before; the database may still have to follow.
+            turn.owed.extend(entry);
             return Ok(());
         }
         let (raised, root) = {
@@ -253,6 +273,7 @@ impl Ledger {
         let content = StepContent {
             facts,
             deletes: change.deletes.clone(),
+            entry: entry.clone(),
             database_was: change.with_database.then_some(turn.database),
             begins: turn.counter == 0,
         };
@@ -268,6 +289,7 @@ impl Ledger {
             Appended::Acknowledged => {
                 turn.counter = head.counter;
                 turn.bytes += bytes;
+                turn.owed.extend(entry);
                 Ok(())
             }
             Appended::Refused(error) => {
@@ -280,7 +302,7 @@ impl Ledger {
             }
             // The facts stay raised: better refused once too often.
             Appended::Unknown => {
-                turn.doubt = Some((head, raised));
+                turn.doubt = Some(Doubt { head, raised, entry });
                 Err(FreshnessError::Unknown)
             }
         }
@@ -295,16 +317,19 @@ impl Ledger {
 
     /// Asks how the step ended that the register had not answered for.
     async fn settle_doubt(&self, parts: &Parts, turn: &mut Turn) -> Result<(), FreshnessError> {
-        let Some((head, _)) = &turn.doubt else { return Ok(()) };
+        let Some(Doubt { head, .. }) = turn.doubt else {
+            return Ok(());
+        };
         let steps = parts.register.steps(self.tenant).await?;
         let newest = steps.last().map(|step| step.head);
         let counter = newest.map_or(0, |newest| newest.counter);
-        if newest == Some(*head) {
+        if newest == Some(head) {
             turn.counter = head.counter;
-            turn.doubt = None;
+            let doubt = turn.doubt.take();
+            turn.owed.extend(doubt.and_then(|doubt| doubt.entry));
         } else if counter == turn.counter {
-            if let Some((_, raised)) = turn.doubt.take() {
-                self.take_back(&raised);
+            if let Some(doubt) = turn.doubt.take() {
+                self.take_back(&doubt.raised);
             }
         } else {
             return Err(FreshnessError::Elsewhere);
@@ -333,14 +358,14 @@ impl Ledger {
                 some.map(|(name, counter)| (*name, *counter)).collect()
             };
             if facts.is_empty() {
-                return Ok(());
+                return self.pay(parts).await;
             }
             let change = Change {
                 facts: facts.clone(),
                 deletes: Vec::new(),
                 with_database: true,
             };
-            self.change(parts, change).await?;
+            self.change(parts, change, None).await?;
             let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
             for (name, counter) in facts {
                 if counters.get(&name) == Some(&counter) {
@@ -350,10 +375,21 @@ impl Ledger {
         }
     }
 
+    /// Writes the entries the database does not have yet.
+    async fn pay(&self, parts: &Parts) -> Result<(), FreshnessError> {
+        let mut turn = self.turn.lock().await;
+        if turn.owed.is_empty() && turn.doubt.is_none() {
+            return Ok(());
+        }
+        self.settle_doubt(parts, &mut turn).await?;
+        self.follow(parts, &mut turn, &[]).await
+    }
+
     /// Writes the register anew where it says the same things many times. Failing costs space only.
     async fn compact_if_due(&self, parts: &Parts, turn: &mut Turn) {
         let needed = self.facts().len() * FACT_BYTES * COMPACT_ABOVE_TIMES;
-        if turn.bytes < COMPACT_ABOVE_BYTES + needed {
+        // What the register is written anew without must be in the database.
+        if turn.bytes < COMPACT_ABOVE_BYTES + needed || !turn.owed.is_empty() {
             return;
         }
         if let Err(error) = self.compact(parts, turn).await {
@@ -379,7 +415,11 @@ impl Ledger {
             Appended::Unknown => {
                 // Either history says the same; which one it is, the next change asks.
                 let head = steps.last().map(|step| step.head);
-                turn.doubt = head.map(|head| (head, Raised::default()));
+                turn.doubt = head.map(|head| Doubt {
+                    head,
+                    raised: Raised::default(),
+                    entry: None,
+                });
                 return Err(FreshnessError::Unknown);
             }
         }
@@ -414,6 +454,7 @@ pub(super) fn begin_anew(
         let content = StepContent {
             facts: chunk.to_vec(),
             deletes: Vec::new(),
+            entry: None,
             database_was: (number == last).then_some(database),
             begins: number == 0,
         };
@@ -424,42 +465,6 @@ pub(super) fn begin_anew(
         steps.push(step);
     }
     Ok((map, steps))
-}
-
-/// Commits deletions and the database's copy of the head.
-pub(super) async fn follow(
-    parts: &Parts,
-    tenant: TenantId,
-    turn: &mut Turn,
-    head: Head,
-    deletes: &[Key],
-) -> Result<(), FreshnessError> {
-    let database = |error: &dyn std::fmt::Display| FreshnessError::Database(error.to_string());
-    for _ in 0..ATTEMPTS {
-        let noted = parts
-            .vault
-            .seal_head(tenant, turn.database_row, head)
-            .map_err(|error| FreshnessError::Vault(error.to_string()))?;
-        let conditions: [Condition; 1] = [noted.condition];
-        let mut writes: Vec<Write> = deletes.iter().copied().map(Write::Delete).collect();
-        writes.push(noted.write);
-        let now = parts.clock.now();
-        match core::commit(&*parts.store, &*parts.rng, now, &conditions, &writes).await {
-            Ok(Committed::Yes) => {
-                turn.database = head.counter;
-                turn.database_row = Some(turn.database_row.map_or(1, |version| version + 1));
-                return Ok(());
-            }
-            // Another instance on the same database has noted a step.
-            Ok(Committed::Conflict(_)) => {
-                let key = Vault::head_key(tenant);
-                let rows = parts.store.load(&[key]).await.map_err(|error| database(&error))?;
-                turn.database_row = rows.first().and_then(Option::as_ref).map(|row| row.version);
-            }
-            Err(problem) => return Err(database(&problem.reason())),
-        }
-    }
-    Err(FreshnessError::Database("it keeps changing".to_owned()))
 }
 
 pub(super) fn logins_not_before(vault: &Vault, tenant: TenantId) -> Result<FactName, KeyAbsent> {

@@ -6,7 +6,8 @@ use store::{Key, TenantId};
 use vault::Vault;
 use vault::freshness::{FactName, StepContent, replay};
 
-use super::ledger::{Turn, begin_anew, follow, logins_not_before};
+use super::following::follow;
+use super::ledger::{Turn, begin_anew, logins_not_before};
 use super::{Change, FreshnessError, Ledger, Parts};
 use crate::history::{self, Claims};
 
@@ -76,6 +77,7 @@ pub(super) async fn open(parts: &Parts, tenant: TenantId) -> Result<Ledger, Fres
         database_row: row,
         bytes: bytes_of(&steps),
         doubt: None,
+        owed: Vec::new(),
     };
     let missed: Vec<&(Head, StepContent)> = contents
         .iter()
@@ -98,6 +100,7 @@ pub(super) async fn open(parts: &Parts, tenant: TenantId) -> Result<Ledger, Fres
         }
     }
     let head = Head { counter: newest, root };
+    turn.owed = missed.iter().filter_map(|(_, content)| content.entry.clone()).collect();
     for chunk in unique.chunks(StepContent::MAX_DELETES) {
         follow(parts, tenant, &mut turn, head, chunk).await?;
     }
@@ -129,7 +132,7 @@ pub(super) async fn open(parts: &Parts, tenant: TenantId) -> Result<Ledger, Fres
         deletes: Vec::new(),
         with_database: true,
     };
-    ledger.change(parts, change).await?;
+    ledger.change(parts, change, None).await?;
     Ok(ledger)
 }
 
@@ -171,12 +174,14 @@ pub(super) async fn confirm(parts: &Parts, tenant: TenantId) -> Result<(), Fresh
         Appended::Elsewhere(_) => return Err(FreshnessError::Elsewhere),
         Appended::Unknown => return Err(FreshnessError::Unknown),
     }
+    let missed = contents.into_iter().filter(|(step, _)| step.counter > head.counter);
     let mut turn = Turn {
         counter,
         database: head.counter,
         database_row: row,
         bytes: 0,
         doubt: None,
+        owed: missed.filter_map(|(_, content)| content.entry).collect(),
     };
     let head = Head {
         counter,

@@ -14,6 +14,7 @@ use vault::{Carried, DAY_SECONDS, PersonId, SealedChange};
 use super::chain::{Head, Link};
 use super::{Entry, claim_expiry};
 use crate::core::{Committed, Core, StepProblem};
+use crate::freshness::Change;
 use crate::{people, rng};
 
 /// Days an entry of a person's history is kept: one year. Its expiry stands in clear: it tells the day of a login, not its second.
@@ -61,6 +62,25 @@ pub(crate) struct Access {
     pub(crate) counter: Option<(FactName, u64)>,
 }
 
+impl Access {
+    /// Of no login.
+    fn alone(core: &Core, entry: Entry) -> Self {
+        Self {
+            entry,
+            claim: rng::bytes(&*core.rng),
+            counter: None,
+        }
+    }
+}
+
+/// What is done with an entry, in the same commit.
+enum Deed {
+    /// Records are changed.
+    Records(Vec<SealedChange>, Vec<Condition>),
+    /// The freshness ledger takes a step, and the database follows.
+    Step(Change),
+}
+
 /// Writes an entry and what goes with it, in one commit. The claim is the commit's first condition. `identity` is her record.
 pub(crate) async fn record(
     core: &Core,
@@ -69,6 +89,47 @@ pub(crate) async fn record(
     identity: &Row,
     access: &Access,
     beside: Vec<SealedChange>,
+) -> Result<Committed, StepProblem> {
+    let deed = Deed::Records(beside, Vec::new());
+    write(core, tenant, person, identity, access, deed).await
+}
+
+/// Changes a record of hers and writes that she did, in one commit: both are there, or neither. Her own record, `identity`, must still be the same.
+pub(crate) async fn note_change(
+    core: &Core,
+    tenant: TenantId,
+    person: PersonId,
+    identity: &Row,
+    entry: Entry,
+    change: SealedChange,
+) -> Result<Committed, StepProblem> {
+    let unchanged = Condition::VersionIs(person.identity_key(tenant), identity.version);
+    let deed = Deed::Records(vec![change], vec![unchanged]);
+    write(core, tenant, person, identity, &Access::alone(core, entry), deed).await
+}
+
+/// Makes a change of the freshness ledger true and writes that it was made. The entry is in the ledger's step: a process that dies before the
+/// database has followed leaves both to whoever starts next. Durable when this returns.
+pub(crate) async fn note_step(
+    core: &Core,
+    tenant: TenantId,
+    person: PersonId,
+    entry: Entry,
+    change: Change,
+) -> Result<(), StepProblem> {
+    let identity = identity(core, tenant, person).await?;
+    let access = Access::alone(core, entry);
+    write(core, tenant, person, &identity, &access, Deed::Step(change)).await?;
+    Ok(())
+}
+
+async fn write(
+    core: &Core,
+    tenant: TenantId,
+    person: PersonId,
+    identity: &Row,
+    access: &Access,
+    deed: Deed,
 ) -> Result<Committed, StepProblem> {
     let name = core.vault.history_head(tenant, person)?;
     let turn = core.history.turns.of(name);
@@ -100,14 +161,10 @@ pub(crate) async fn record(
         };
         let expires_at = claim_expiry(core.now());
         let claim = core.vault.claim_once(tenant, &access.claim, expires_at, &carried)?;
-        let (conditions, writes): (Vec<Condition>, Vec<Write>) = std::iter::once(claim)
-            .chain(beside)
-            .map(|change| (change.condition, change.write))
-            .unzip();
         // Whoever is cancelled while the database works leaves the number behind as one that may be missing.
         let unsure = turn.unsure;
         turn.unsure = unsure.saturating_add(1);
-        let committed = core.commit(&conditions, &writes).await;
+        let committed = commit(core, tenant, claim, deed).await;
         match &committed {
             Ok(Committed::Yes) => {
                 turn.unsure = 0;
@@ -121,6 +178,27 @@ pub(crate) async fn record(
     };
     core.history.turns.forget(name, turn);
     result
+}
+
+async fn commit(core: &Core, tenant: TenantId, claim: SealedChange, deed: Deed) -> Result<Committed, StepProblem> {
+    match deed {
+        Deed::Records(changes, conditions) => {
+            let changes = std::iter::once(claim).chain(changes);
+            let (sealed, writes): (Vec<Condition>, Vec<Write>) =
+                changes.map(|change| (change.condition, change.write)).unzip();
+            core.commit(&[sealed, conditions].concat(), &writes).await
+        }
+        Deed::Step(change) => {
+            core.freshness.change_with(tenant, change, Some(claim.write)).await?;
+            Ok(Committed::Yes)
+        }
+    }
+}
+
+async fn identity(core: &Core, tenant: TenantId, person: PersonId) -> Result<Row, StepProblem> {
+    let key = person.identity_key(tenant);
+    let row = core.store.load(&[key]).await?.into_iter().next().flatten();
+    row.ok_or_else(people::account_closed)
 }
 
 /// Writes an entry that goes with nothing else. Durable when this returns.
@@ -137,10 +215,7 @@ pub(crate) async fn note_once(
     claim: [u8; 16],
     entry: Entry,
 ) -> Result<(), StepProblem> {
-    let key = person.identity_key(tenant);
-    let Some(identity) = core.store.load(&[key]).await?.into_iter().next().flatten() else {
-        return Err(people::account_closed());
-    };
+    let identity = identity(core, tenant, person).await?;
     let access = Access {
         entry,
         claim,

@@ -78,6 +78,24 @@ pub struct WatchedStore {
     disk: Mutex<Disk>,
     /// Commits of devices that come too late.
     overtaken: AtomicUsize,
+    dies: Mutex<Option<Death>>,
+}
+
+/// When a process dies: what it asks of its disk from then on is not done, and it is told nothing.
+#[derive(Debug, Clone, Copy)]
+struct Death {
+    /// After so many commits.
+    after: usize,
+    /// Whether the next one is still written.
+    in_commit: bool,
+}
+
+/// What becomes of one commit of a process that dies.
+#[derive(PartialEq, Eq)]
+enum Fate {
+    Lives,
+    Writes,
+    Nothing,
 }
 
 impl WatchedStore {
@@ -89,6 +107,7 @@ impl WatchedStore {
             shapes: Mutex::default(),
             disk: Mutex::new(Disk::Fine),
             overtaken: AtomicUsize::new(0),
+            dies: Mutex::new(None),
         })
     }
 
@@ -133,6 +152,37 @@ impl WatchedStore {
                 .is_ok()
     }
 
+    /// The process dies after so many more commits; `in_commit`: in the one that follows, which is written.
+    pub fn die(&self, after: usize, in_commit: bool) {
+        *self.dies.lock().unwrap_or_else(PoisonError::into_inner) = Some(Death { after, in_commit });
+    }
+
+    /// The next process has a disk that works.
+    pub fn revive(&self) {
+        *self.dies.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn fate(&self) -> Fate {
+        let mut dies = self.dies.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *dies {
+            None => Fate::Lives,
+            Some(death) if death.after > 0 => {
+                death.after -= 1;
+                Fate::Lives
+            }
+            Some(death) if death.in_commit => {
+                death.in_commit = false;
+                Fate::Writes
+            }
+            Some(_) => Fate::Nothing,
+        }
+    }
+
+    fn is_dead(&self) -> bool {
+        let dies = self.dies.lock().unwrap_or_else(PoisonError::into_inner);
+        dies.is_some_and(|death| death.after == 0)
+    }
+
     pub fn set_disk(&self, disk: Disk) {
         *self.disk.lock().unwrap_or_else(PoisonError::into_inner) = disk;
     }
@@ -160,7 +210,11 @@ impl Store for WatchedStore {
             let last = conditions.len().saturating_sub(1);
             return Box::pin(async move { Outcome::Conflict(last) });
         }
-        let disk = *self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+        let disk = match self.fate() {
+            Fate::Lives => *self.disk.lock().unwrap_or_else(PoisonError::into_inner),
+            Fate::Writes => Disk::WritesUnsure,
+            Fate::Nothing => Disk::LosesUnsure,
+        };
         let inner = self.inner();
         let (conditions, writes) = (conditions.to_vec(), writes.to_vec());
         // Handed over by the call itself, as every store promises.
@@ -179,6 +233,9 @@ impl Store for WatchedStore {
     }
 
     fn outcome_of(&self, operation: OperationId) -> BoxFuture<'_, Option<bool>> {
+        if self.is_dead() {
+            return Box::pin(std::future::ready(None));
+        }
         let inner = self.inner();
         Box::pin(async move { inner.outcome_of(operation).await })
     }

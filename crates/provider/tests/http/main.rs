@@ -14,6 +14,7 @@ mod bad_input;
 mod block;
 mod certificates;
 mod consent;
+mod deeds;
 mod device;
 mod freshness;
 mod history;

@@ -1,7 +1,7 @@
 //! A step: the facts a change raised, sealed, and what the database has to do with it.
 
 use store::register::{Head, MAX_STEP_BYTES, Step};
-use store::{Key, Kind, Row, SealedBytes, TenantId};
+use store::{Key, Kind, Row, SealedBytes, TenantId, Write};
 
 use super::{FactMap, FactName};
 use crate::associated_data::SCHEMA;
@@ -25,6 +25,8 @@ pub struct StepContent {
     pub facts: Vec<(FactName, u64)>,
     /// Records that are gone with it: whoever finds the step and not the deletion in the database makes up for it.
     pub deletes: Vec<Key>,
+    /// The claim that carries the history's entry of it ([`Vault::claim_once`]): likewise, so that nothing is done that nobody reads of.
+    pub entry: Option<Write>,
     /// Where the database takes note of this step in its own commit: the counter it had noted before.
     pub database_was: Option<u64>,
     /// Whether the map begins empty here: everything older is said by this step and those that follow.
@@ -47,7 +49,11 @@ impl StepContent {
             return Err(too_long(Self::MAX_DELETES, self.deletes.len()));
         }
         let count = u32::try_from(self.facts.len()).map_err(|_| SealError::Failed)?;
-        let mut bytes = vec![u8::from(self.database_was.is_some()) | (u8::from(self.begins) << 1)];
+        let flags = [self.database_was.is_some(), self.begins, self.entry.is_some()];
+        let flags = (0..)
+            .zip(flags)
+            .fold(0, |flags, (bit, is_set)| flags | (u8::from(is_set) << bit));
+        let mut bytes = vec![flags];
         bytes.extend_from_slice(&self.database_was.unwrap_or(0).to_be_bytes());
         bytes.extend_from_slice(&count.to_be_bytes());
         for (name, floor) in &self.facts {
@@ -61,6 +67,9 @@ impl StepContent {
             bytes.push(u8::try_from(key.id().len()).map_err(|_| SealError::Failed)?);
             bytes.extend_from_slice(key.id());
         }
+        if let Some(entry) = &self.entry {
+            encode_entry(&mut bytes, entry)?;
+        }
         bytes.resize(bytes.len().next_multiple_of(STEP), 0);
         Ok(bytes)
     }
@@ -73,7 +82,7 @@ impl StepContent {
             Ok(taken)
         };
         let flags = take(1)?[0];
-        if flags > 3 {
+        if flags > 7 {
             return Err(OpenError::Content);
         }
         let database_was = u64::from_be_bytes(take(8)?.try_into().map_err(|_| OpenError::Content)?);
@@ -94,16 +103,58 @@ impl StepContent {
             let length = usize::from(take(1)?[0]);
             deletes.push(Key::new(kind, tenant, take(length)?).map_err(|_| OpenError::Content)?);
         }
+        let entry = if flags & 4 == 0 {
+            None
+        } else {
+            let claim = take(16)?.try_into().map_err(|_| OpenError::Content)?;
+            let expires_at = u64::from_be_bytes(take(8)?.try_into().map_err(|_| OpenError::Content)?);
+            let length = u16::from_be_bytes(take(2)?.try_into().map_err(|_| OpenError::Content)?);
+            Some(Write::Put {
+                key: Key::single_use(tenant, claim),
+                sealed: SealedBytes::from_sealed(take(usize::from(length))?.to_vec()),
+                expires_at: Some(expires_at),
+            })
+        };
         if rest.len() >= STEP || rest.iter().any(|byte| *byte != 0) {
             return Err(OpenError::Content);
         }
         Ok(Self {
             facts,
             deletes,
+            entry,
             database_was: (flags & 1 != 0).then_some(database_was),
             begins: flags & 2 != 0,
         })
     }
+}
+
+/// A claim's id, expiry and sealed bytes. Nothing else comes with a step.
+fn encode_entry(bytes: &mut Vec<u8>, entry: &Write) -> Result<(), SealError> {
+    let Write::Put {
+        key,
+        sealed,
+        expires_at: Some(expires_at),
+    } = entry
+    else {
+        return Err(SealError::Failed);
+    };
+    let limit = Kind::SingleUse.max_sealed_bytes();
+    if key.kind() != Kind::SingleUse {
+        return Err(SealError::Failed);
+    }
+    let too_long = SealError::TooLong {
+        limit,
+        found: sealed.len(),
+    };
+    let length = u16::try_from(sealed.len()).map_err(|_| too_long)?;
+    if sealed.len() > limit {
+        return Err(too_long);
+    }
+    bytes.extend_from_slice(key.id());
+    bytes.extend_from_slice(&expires_at.to_be_bytes());
+    bytes.extend_from_slice(&length.to_be_bytes());
+    bytes.extend_from_slice(sealed.as_bytes());
+    Ok(())
 }
 
 /// What can be deleted with a step.
@@ -307,7 +358,16 @@ mod tests {
         tenant_id("https://idp.example")
     }
 
-    /// Three steps, as a ledger makes them.
+    /// A claim, as far as a step looks at it.
+    fn claim() -> Write {
+        Write::Put {
+            key: Key::single_use(tenant(), &[7; 16]),
+            sealed: SealedBytes::from_sealed(vec![8; 541]),
+            expires_at: Some(9),
+        }
+    }
+
+    /// Three steps, as a ledger makes them; the second comes with an entry.
     fn ledger(vault: &Vault) -> Vec<Step> {
         let mut map = FactMap::new();
         let mut steps = Vec::new();
@@ -322,6 +382,7 @@ mod tests {
             let content = StepContent {
                 facts,
                 deletes: vec![Key::device(tenant(), &RowGroup::from_keyed_hash([1; 16]), &[2; 16])],
+                entry: (counter == 2).then(claim),
                 database_was: Some(counter - 1),
                 begins: counter == 1,
             };
@@ -346,13 +407,14 @@ mod tests {
             contents[1].1.deletes,
             [Key::device(tenant(), &RowGroup::from_keyed_hash([1; 16]), &[2; 16])]
         );
+        let entries: Vec<_> = contents.iter().map(|(_, content)| content.entry.clone()).collect();
+        assert_eq!(entries, [None, Some(claim()), None]);
         let (map, contents) = replay(&vault, tenant(), &[]).unwrap();
         assert!(map.is_empty() && contents.is_empty());
         // Under a newer generation they stay readable.
         let newer = Vault::development([1; 32]).at_generation(Generation::new(2).unwrap());
         assert_eq!(replay(&newer, tenant(), &steps).unwrap().0.len(), 3);
-        let sizes: std::collections::BTreeSet<usize> = steps.iter().map(|step| step.sealed.len()).collect();
-        assert_eq!(sizes.len(), 1);
+        assert_eq!(steps[0].sealed.len(), steps[2].sealed.len());
     }
 
     #[test]
@@ -459,6 +521,26 @@ mod tests {
             },
             StepContent {
                 deletes: vec![Key::single_use(tenant(), &[1; 16])],
+                ..StepContent::default()
+            },
+            StepContent {
+                entry: Some(Write::Delete(Key::single_use(tenant(), &[1; 16]))),
+                ..StepContent::default()
+            },
+            StepContent {
+                entry: Some(Write::Put {
+                    key: device,
+                    sealed: SealedBytes::from_sealed(vec![1]),
+                    expires_at: Some(1),
+                }),
+                ..StepContent::default()
+            },
+            StepContent {
+                entry: Some(Write::Put {
+                    key: Key::single_use(tenant(), &[1; 16]),
+                    sealed: SealedBytes::from_sealed(vec![1; Kind::SingleUse.max_sealed_bytes() + 1]),
+                    expires_at: Some(1),
+                }),
                 ..StepContent::default()
             },
         ] {
