@@ -98,6 +98,7 @@ impl Sealing {
             event: Some(event),
             counter: Some((self.vault.device_counter(self.tenant, self.person, &[1; 16])?, 7)),
             head: Some((self.vault.history_head(self.tenant, self.person)?, 7)),
+            ..Carried::default()
         };
         black_box(self.vault.claim_once(self.tenant, &[3; 16], self.now.0, &carried)?);
         self.vault.with_person(capability(), &self.identity, |scope| {

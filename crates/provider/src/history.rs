@@ -27,8 +27,10 @@ use store::{Condition, Key, Kind, MAX_LISTED, MAX_WRITES, Store, StoreError, Ten
 use vault::{Carried, SealedChange, Vault};
 
 use crate::core::{Committed, Core, StepProblem};
+use broken_off::Kept;
 
 pub(crate) use accesses::{Step, declined};
+pub(crate) use broken_off::{Keep, keep};
 pub(crate) use entry::{By, Entry, Event};
 pub(crate) use reading::{Chain, OpenHistory, SealedHistory, Shown};
 pub(crate) use writing::{Access, EVENT_DAYS, note, note_change, note_once, note_step, record};
@@ -74,7 +76,10 @@ impl History {
         }
         let mut claims = Claims::of(&*core.freshness.parts.store, &core.vault, tenant);
         let mut entries: Vec<(Key, SealedChange)> = Vec::new();
+        let mut kept: Vec<Kept> = Vec::new();
         while let Some(page) = claims.next(|expires_at| is_closed(expires_at, hour)).await? {
+            let begun = page.iter().filter_map(|(_, carried)| carried.begun.as_deref());
+            kept.extend(begun.filter_map(Kept::from_bytes));
             let events = page.into_iter().map(|(claim, carried)| Some((claim, carried.event?)));
             entries.extend(events.flatten());
             while entries.len() >= MAX_WRITES {
@@ -84,6 +89,7 @@ impl History {
             }
         }
         self.write(core, tenant, &entries).await?;
+        broken_off::settle_kept(core, tenant, &kept).await?;
         self.passed().insert(tenant, hour);
         Ok(())
     }

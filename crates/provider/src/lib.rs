@@ -272,12 +272,28 @@ impl Provider {
         }
     }
 
-    /// Writes down how far devices have counted. Call it every half a minute, and before stopping.
+    /// Writes down how far devices have counted, and which logins have been open for a minute. Call it every half a minute.
     ///
     /// # Errors
     /// [`ProviderError::Failed`]; nothing is lost, and calling again is always safe.
     pub async fn flush_freshness(&self) -> Result<(), ProviderError> {
+        self.write_down(history::Keep::OpenForLong).await
+    }
+
+    /// As [`flush_freshness`](Self::flush_freshness), with every login that is still open: what only memory knows is lost with the process. Call it when no
+    /// request is in work any more.
+    ///
+    /// # Errors
+    /// [`ProviderError::Failed`].
+    pub async fn before_stopping(&self) -> Result<(), ProviderError> {
+        self.write_down(history::Keep::Everything).await
+    }
+
+    async fn write_down(&self, what: history::Keep) -> Result<(), ProviderError> {
         let flushed = self.0.freshness.flush().await;
+        for tenant in self.tenants().iter() {
+            history::keep(&self.0, tenant.id(), what).await?;
+        }
         flushed.map_err(|error| ProviderError::Failed(error.to_string()))
     }
 

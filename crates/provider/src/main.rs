@@ -419,8 +419,8 @@ async fn serve(
     for task in [watching, evidence].into_iter().flatten() {
         task.abort();
     }
-    if let Err(error) = provider.flush_freshness().await {
-        tracing::error!(event = "freshness_not_written", detail = %error, "counters of the last moments are not in the register");
+    if let Err(error) = provider.before_stopping().await {
+        tracing::error!(event = "freshness_not_written", detail = %error, "counters or open logins of the last moments are not written down");
     }
     Ok(())
 }

@@ -16,11 +16,15 @@ use crate::seal::SealedChange;
 use crate::{KeyAbsent, Vault};
 
 const FORM: u8 = 2;
+const FORM_BEGUN: u8 = 3;
 const EVENT_ID_BYTES: usize = 32;
 const NAME_BYTES: usize = 16;
 const FACT_BYTES: usize = NAME_BYTES + 8;
 /// Form, an event's id, expiry and sealed bytes, name and value of a device's counter and of her history's head.
 const CONTENT_BYTES: usize = 1 + EVENT_ID_BYTES + 8 + SEALED_EVENT_BYTES + 2 * FACT_BYTES;
+
+/// Most bytes of a login that has begun: form and length stand in front.
+pub const MAX_BEGUN_BYTES: usize = CONTENT_BYTES - 3;
 
 const _: () = assert!(sealed(CONTENT_BYTES) <= Kind::SingleUse.max_sealed_bytes());
 
@@ -33,6 +37,8 @@ pub struct Carried {
     pub counter: Option<(FactName, u64)>,
     /// How many entries the history has with this one.
     pub head: Option<(FactName, u64)>,
+    /// Instead of all these: a login that has begun and may never end, in at most [`MAX_BEGUN_BYTES`] bytes.
+    pub begun: Option<Vec<u8>>,
 }
 
 impl Vault {
@@ -96,6 +102,20 @@ pub(crate) fn until_day(expires_at: UnixSeconds) -> u32 {
 
 fn encode(carried: &Carried) -> Result<Vec<u8>, SealError> {
     let mut content = Vec::with_capacity(CONTENT_BYTES);
+    if let Some(begun) = &carried.begun {
+        let too_long = SealError::TooLong {
+            limit: MAX_BEGUN_BYTES,
+            found: begun.len(),
+        };
+        if begun.len() > MAX_BEGUN_BYTES || carried.event.is_some() {
+            return Err(too_long);
+        }
+        content.push(FORM_BEGUN);
+        content.extend_from_slice(&u16::try_from(begun.len()).map_err(|_| too_long)?.to_be_bytes());
+        content.extend_from_slice(begun);
+        content.resize(CONTENT_BYTES, 0);
+        return Ok(content);
+    }
     content.push(FORM);
     match carried.event.as_ref().map(|event| &event.write) {
         Some(Write::Put {
@@ -130,6 +150,14 @@ fn encode(carried: &Carried) -> Result<Vec<u8>, SealError> {
 
 fn decode(tenant: TenantId, content: &[u8]) -> Option<Carried> {
     let (&form, rest) = content.split_first()?;
+    if form == FORM_BEGUN && content.len() == CONTENT_BYTES {
+        let (length, rest) = rest.split_first_chunk()?;
+        let begun = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
+        return Some(Carried {
+            begun: Some(begun.to_vec()),
+            ..Carried::default()
+        });
+    }
     if form != FORM || content.len() != CONTENT_BYTES {
         return None;
     }
@@ -155,6 +183,7 @@ fn decode(tenant: TenantId, content: &[u8]) -> Option<Carried> {
         event,
         counter: decode_fact(counter)?,
         head: decode_fact(head)?,
+        begun: None,
     })
 }
 

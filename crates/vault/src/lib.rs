@@ -64,7 +64,7 @@ pub mod work;
 
 pub use block_code::{BLOCK_CODE_LETTERS, BlockCode};
 pub use capability::{BackgroundTask, PersonCapability};
-pub use claim::Carried;
+pub use claim::{Carried, MAX_BEGUN_BYTES};
 pub use error::{CapabilityError, OpenError, PersonDataError, ScopeError, SealError, StateError};
 pub use generations::{Generations, MAX_GENERATIONS};
 pub use hierarchy::Generation;

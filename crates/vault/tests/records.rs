@@ -264,14 +264,22 @@ fn claim_gives_back_what_it_carries_and_has_one_size() {
             ..Carried::default()
         },
         Carried {
-            event: None,
             counter,
             head: counter,
+            ..Carried::default()
         },
         Carried {
             event: event.clone(),
             counter,
-            head: None,
+            ..Carried::default()
+        },
+        Carried {
+            begun: Some(vec![5; vault::MAX_BEGUN_BYTES]),
+            ..Carried::default()
+        },
+        Carried {
+            begun: Some(Vec::new()),
+            ..Carried::default()
         },
     ] {
         let claim = vault.claim_once(tenant(), &[9; 16], NOW.0, &carried).unwrap();
@@ -292,7 +300,7 @@ fn claim_gives_back_what_it_carries_and_has_one_size() {
             }
         }
     }
-    assert_eq!(sizes, [sizes[0]; 4]);
+    assert_eq!(sizes, [sizes[0]; 6]);
     assert!(sizes[0] <= Kind::SingleUse.max_sealed_bytes());
 }
 
@@ -346,6 +354,20 @@ fn claim_that_was_changed_moved_or_made_elsewhere_does_not_open() {
         ..Carried::default()
     };
     assert!(vault.claim_once(tenant(), &[9; 16], NOW.0, &carried).is_err());
+    // A login that has begun travels alone, and does not make the row longer.
+    for carried in [
+        Carried {
+            begun: Some(vec![5; vault::MAX_BEGUN_BYTES + 1]),
+            ..Carried::default()
+        },
+        Carried {
+            begun: Some(vec![5]),
+            event: Some(event(&vault)),
+            ..Carried::default()
+        },
+    ] {
+        assert!(vault.claim_once(tenant(), &[9; 16], NOW.0, &carried).is_err());
+    }
 }
 
 #[test]

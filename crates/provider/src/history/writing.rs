@@ -158,6 +158,7 @@ async fn write(
             event: Some(event),
             counter: access.counter,
             head: Some((name, next.floor())),
+            begun: None,
         };
         let expires_at = claim_expiry(core.now());
         let claim = core.vault.claim_once(tenant, &access.claim, expires_at, &carried)?;
@@ -170,6 +171,7 @@ async fn write(
                 turn.unsure = 0;
                 ledger.shown(name, next.floor());
                 core.history.waiting.add(tenant, event_key.id(), access.claim);
+                core.history.broken_off.ended(tenant, access.claim);
             }
             Ok(Committed::Conflict(_)) => turn.unsure = unsure,
             Err(_) => {}

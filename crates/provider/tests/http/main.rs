@@ -12,6 +12,7 @@ mod attestation;
 mod authorize;
 mod bad_input;
 mod block;
+mod broken_off;
 mod certificates;
 mod consent;
 mod deeds;
