@@ -107,7 +107,8 @@ fn kept(claims_until: u64) -> Vec<Kept> {
         },
         Kept {
             what: "insurer-register",
-            why: "what your insurer itself keeps about you as its member (SGB V, sections 284 and 304); it is not part of the health ID",
+            why: "your insurer's own register of the people it insures, kept for as long as it needs it (SGB V, sections 284 (1) and 288); it is not \
+                  part of the health ID",
             until: None,
         },
         Kept {
