@@ -1,6 +1,6 @@
-"""A whole app in Python: sockets, clock, keys and card are this file's, the protocol is the wallet core's.
+"""A whole app in Python: four interfaces of the wallet core, a card, and a PIN. The protocol is the core's.
 
-Everything a real app does differently stands behind the four methods of `App` that say so.
+What a real app does differently stands in the methods that say so.
 """
 
 import base64
@@ -18,111 +18,118 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 import healthid_wallet as core
 
 
-def base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def signature(key: ec.EllipticCurvePrivateKey, message: str) -> str:
+def signature(key: ec.EllipticCurvePrivateKey, message: str) -> bytes:
     """r ‖ s. Both of our curves have 32-byte scalars."""
     r, s = decode_dss_signature(key.sign(message.encode(), ec.ECDSA(hashes.SHA256())))
-    return base64url(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
-class Card:
-    """A health card. A real app talks to one over NFC, after its PIN."""
+class Transport(core.Transport):
+    """HTTPS, no redirect followed."""
+
+    def __init__(self, authorities: str):
+        self.tls = ssl.create_default_context(cafile=authorities)
+
+    def send(self, method: str, url: str, body: str | None) -> core.Answer:
+        address = urllib.parse.urlsplit(url)
+        connection = http.client.HTTPSConnection(address.hostname, address.port, context=self.tls, timeout=10)
+        try:
+            connection.request(method, address.path, body, {"Accept": "application/json", "Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return core.Answer(status=answer.status, body=answer.read().decode())
+        finally:
+            connection.close()
+
+
+class Keystore(core.Keystore):
+    """Keys in memory. A real app has them in secure hardware, or wraps them with a PIN as here, and writes the rest down before it returns."""
+
+    def __init__(self):
+        self.record = self.key = self.made = self.wrapped = None
+
+    def load(self) -> core.DeviceRecord | None:
+        return self.record
+
+    def count(self, counter: int) -> None:
+        self.record.counter = counter
+
+    def sign(self, message: str) -> bytes:
+        if self.key is None:
+            raise core.StepFailed.Cancelled()
+        return signature(self.key, message)
+
+    def make_key(self, challenge: bytes) -> core.NewKey:
+        self.made = ec.generate_private_key(ec.SECP256R1())
+        public = self.made.public_key().public_numbers()
+        return core.NewKey(x=public.x.to_bytes(32, "big"), y=public.y.to_bytes(32, "big"), attestation=None)
+
+    def sign_with_new_key(self, message: str) -> bytes:
+        return signature(self.made, message)
+
+    def keep(self, record: core.DeviceRecord) -> None:
+        self.record, self.key, self.made = record, self.made, None
+
+    def lock(self, secret: core.PinSecret) -> None:
+        """From now on the key is used only with this PIN."""
+        form = serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        self.wrapped, self.key = secret.wrap(self.key.private_bytes(*form)), None
+
+    def unlock(self, secret: core.PinSecret) -> bool:
+        content = secret.unwrap(self.wrapped)
+        self.key = content and serialization.load_der_private_key(content, None)
+        return self.key is not None
+
+
+class Clock(core.Clock):
+    def now(self) -> int:
+        return int(time.time())
+
+
+class Person(core.Person):
+    """Somebody with a card who approves everything, with her phone where it is bound. A real app shows her who asks for what, a switch for each voluntary
+    claim, and talks to the card over NFC after its PIN."""
 
     def __init__(self, pem: bytes):
         self.key = serialization.load_pem_private_key(pem, None)
         self.certificate = x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER)
+        self.shown = []
 
-    def answer(self, challenge: str) -> str:
+    def choose(self, request: core.Request, device: core.DeviceRecord | None) -> core.Choice:
+        self.shown.append(request)
+        return core.Choice.DEVICE() if device else core.Choice.CARD()
+
+    def hold_card(self, challenge: str) -> str:
         message = core.card_message(challenge, self.certificate)
-        return core.card_response(message, signature(self.key, message))
+        signed = base64.urlsafe_b64encode(signature(self.key, message)).rstrip(b"=").decode()
+        return core.card_response(message, signed)
+
+    def decide(self, consent: core.Consent) -> core.Decision:
+        self.shown.append(consent)
+        return core.Decision.APPROVE(consent.voluntary, False, None)
 
 
 class App:
     """One insurer's app on one phone."""
 
-    def __init__(self, issuer: str, authorities: str, card: Card):
-        self.issuer = issuer
-        self.tls = ssl.create_default_context(cafile=authorities)
-        self.card = card
-        self.key = None
-        self.record = None
-        #: What a person would have been shown.
-        self.shown = []
+    def __init__(self, issuer: str, authorities: str, card: bytes):
+        self.transport, self.keystore, self.person = Transport(authorities), Keystore(), Person(card)
+        self.wallet = core.Wallet(issuer, self.transport, self.keystore, Clock(), self.person)
 
-    def send(self, want: core.Want.SEND) -> core.Told:
-        """Over TLS, no redirect followed. A real app also tries again where the network fails."""
-        url = urllib.parse.urlsplit(want.url)
-        connection = http.client.HTTPSConnection(url.hostname, url.port, context=self.tls, timeout=10)
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        connection.request(want.method, url.path, want.body, headers)
-        answer = connection.getresponse()
-        told = core.Told.ANSWER(answer.status, answer.read().decode())
-        connection.close()
-        return told
+    def enrol(self, name: str, device_class: str, mark: bytes | None = None, pin: str | None = None) -> None:
+        """Binds this phone by one login with the card, and locks its key with a PIN."""
+        enrolment = self.wallet.enrol(name, device_class, True, mark)
+        bound = enrolment.run()
+        if pin:
+            self.keystore.lock(enrolment.set_pin(bound.record.device, pin).secret)
 
-    def make_key(self) -> core.Told:
-        """A real app makes it in secure hardware, locked to PIN or biometry."""
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        public = self.key.public_key().public_numbers()
-        return core.Told.KEY_MADE(base64url(public.x.to_bytes(32, "big")), base64url(public.y.to_bytes(32, "big")), None)
-
-    def keep(self, record: core.DeviceRecord) -> None:
-        """A real app writes it down before it goes on."""
-        self.record = record
-
-    def choose(self, request: core.Request) -> core.Told:
-        """A real app shows who asks for what."""
-        self.shown.append(request)
-        return core.Told.WITH_DEVICE(self.record) if self.record else core.Told.WITH_CARD()
-
-    def decide(self, consent: core.Consent) -> core.Told:
-        """A real app shows a switch for each voluntary claim."""
-        self.shown.append(consent)
-        return core.Told.APPROVE(consent.voluntary, False, None)
-
-    def do(self, want: core.Want) -> core.Told:
-        """What the core wants, done."""
-        match want:
-            case core.Want.SEND():
-                return self.send(want)
-            case core.Want.CHOOSE():
-                return self.choose(want.request)
-            case core.Want.SIGN_WITH_CARD():
-                return core.Told.CARD_ANSWERED(self.card.answer(want.challenge))
-            case core.Want.SIGN_WITH_DEVICE():
-                self.record.counter = want.counter
-                self.keep(self.record)
-                return core.Told.SIGNED(signature(self.key, want.message))
-            case core.Want.MAKE_KEY():
-                return self.make_key()
-            case core.Want.SIGN_WITH_NEW_KEY():
-                return core.Told.SIGNED(signature(self.key, want.message))
-            case core.Want.DECIDE():
-                return self.decide(want.consent)
-        raise AssertionError(f"nothing to do for {want}")
+    def unlock(self, pin: str) -> tuple[bool, int]:
+        """Whether this is the PIN, and how many tries are left."""
+        tried = self.wallet.try_pin(self.keystore.record.device, pin)
+        return self.keystore.unlock(tried.secret), tried.tries_left
 
     def log_in(self, authorization_url: str) -> str:
         """From the address a service sent the person to, to the address she goes back to."""
-        login = core.Login.open(self.issuer, authorization_url)
-        want = login.want()
-        while not isinstance(want, core.Want.GO_BACK):
-            want = login.tell(self.do(want), int(time.time()))
-        return want.address
-
-    def enrol(self, name: str, device_class: str) -> None:
-        """Binds this phone by one login with the card."""
-        login = core.Login.account(self.issuer)
-        want = login.want()
-        while not isinstance(want, core.Want.DECIDE):
-            want = login.tell(self.do(want), int(time.time()))
-        binding = core.Binding.begin(login, name, device_class, True, None)
-        want = binding.want()
-        while not isinstance(want, core.Want.KEEP):
-            want = binding.tell(self.do(want))
-        self.keep(want.record)
+        return self.wallet.approve(authorization_url).run().address
 
 
 def load_sandbox(directory: str) -> dict:

@@ -5,14 +5,16 @@
 
 import http.client
 import http.cookiejar
+import os
 import ssl
 import sys
+import time
 import unittest
 import urllib.parse
 import urllib.request
 
 import healthid_wallet as core
-from app import App, Card, load_sandbox
+from app import App, Clock, load_sandbox
 
 
 class Browser:
@@ -49,8 +51,8 @@ class TheApp(unittest.TestCase):
         self.insurer = next(entry for entry in SANDBOX["insurers"] if entry["word"] == "leuchtturm")
         service = next(entry for entry in SANDBOX["services"] if entry["word"] == "record")
         with open(CARD, "rb") as file:
-            card = Card(file.read())
-        self.app = App(self.insurer["issuer"], SANDBOX["ca"], card)
+            self.app = App(self.insurer["issuer"], SANDBOX["ca"], file.read())
+        self.keystore = self.app.keystore
         self.browser = Browser(service["pages"], SANDBOX["ca"])
 
     def log_in(self) -> str:
@@ -58,14 +60,15 @@ class TheApp(unittest.TestCase):
 
     def test_a_person_enrols_with_her_card_and_logs_in_with_her_phone(self):
         self.app.enrol("Handy (Python)", "software")
-        self.assertEqual(self.app.record.issuer, self.insurer["issuer"])
+        self.assertEqual(self.keystore.record.issuer, self.insurer["issuer"])
         for login in (1, 2):
             self.assertIn("Lena", self.log_in())
-            self.assertEqual(self.app.record.counter, login)
+            self.assertEqual(self.keystore.record.counter, login)
 
     def test_a_phone_with_another_key_is_refused_with_a_support_code(self):
         self.app.enrol("Handy (Python)", "software")
-        self.app.make_key()
+        self.keystore.make_key(b"")
+        self.keystore.keep(self.keystore.record)
         with self.assertRaises(core.WalletError.Again) as refused:
             self.log_in()
         self.assertEqual(refused.exception.status, 403)
@@ -74,16 +77,116 @@ class TheApp(unittest.TestCase):
 
     def test_a_person_logs_in_with_her_card_and_the_service_knows_her(self):
         page = self.log_in()
-        shown = self.app.shown
+        shown = self.app.person.shown
         self.assertIsInstance(shown[0], core.Request)
         self.assertIn("urn:telematik:claims:id", shown[1].essential)
         self.assertIn("Lena", page)
+
+    def test_a_pin_unlocks_the_key_a_wrong_one_costs_a_try_and_the_card_sets_a_new_one(self):
+        mark = os.urandom(32)
+        self.app.enrol("Handy (Python)", "software", mark, "135790")
+        first = self.keystore.record.device
+        self.assertIsNone(self.keystore.key)
+        self.assertEqual(self.app.unlock("135791"), (False, 9))
+        self.assertEqual(self.app.unlock("135790"), (True, 8))
+        # The login that the key signs gives the tries back.
+        self.assertIn("Lena", self.log_in())
+        for tries_left in range(9, -1, -1):
+            self.assertEqual(self.app.unlock("000000"), (False, tries_left))
+        with self.assertRaises(core.WalletError.Again) as locked:
+            self.app.unlock("135790")
+        self.assertEqual(locked.exception.reason, "pin-locked")
+        # A locked key is as good as none: she enrols again with her card. The phone's mark tells the insurer that it is the same phone.
+        self.app.enrol("Handy (Python)", "software", mark, "246801")
+        self.assertNotEqual(self.keystore.record.device, first)
+        self.assertEqual(self.app.unlock("135790"), (False, 9))
+        self.assertEqual(self.app.unlock("246801"), (True, 8))
+        self.assertIn("Lena", self.log_in())
+
+    def test_her_card_sets_a_new_pin_of_the_same_device_and_the_old_one_opens_nothing(self):
+        self.app.enrol("Handy (Python)", "software", None, "135790")
+        self.assertTrue(self.app.unlock("135790")[0])
+        kept, device = self.keystore.wrapped, self.keystore.record.device
+        pin = core.PinTry.set(self.card_login(), device, "246801")
+        want = pin.want()
+        new = pin.tell(self.sent(want))
+        self.assertEqual(new.tries_left, 10)
+        self.assertIsNone(new.secret.unwrap(kept))
+        self.keystore.lock(new.secret)
+        self.assertFalse(self.app.unlock("135790")[0])
+        self.assertTrue(self.app.unlock("246801")[0])
+        self.assertIn("Lena", self.log_in())
+
+    def sent(self, want: core.Want) -> core.Told:
+        answer = self.app.transport.send(want.method, want.url, want.body)
+        return core.Told.ANSWER(answer.status, answer.body)
+
+    def card_login(self) -> core.Login:
+        """A login to her account, up to where it knows her: the machine itself, without the interfaces."""
+        login = core.Login.account(self.insurer["issuer"])
+        want = login.want()
+        while not isinstance(want, core.Want.DECIDE):
+            match want:
+                case core.Want.SEND():
+                    told = self.sent(want)
+                case core.Want.CHOOSE():
+                    told = core.Told.WITH_CARD()
+                case core.Want.SIGN_WITH_CARD():
+                    told = core.Told.CARD_ANSWERED(self.app.person.hold_card(want.challenge))
+            want = login.tell(told, int(time.time()))
+        return login
+
+    def test_a_lost_answer_is_asked_for_again_and_nothing_is_bound_or_signed_twice(self):
+        lossy = Lossy(self.app.transport)
+        self.app.wallet = core.Wallet(self.insurer["issuer"], lossy, self.keystore, Clock(), self.app.person)
+        self.app.enrol("Handy (Python)", "software")
+        # One run whose answers are all lost stops; run again, it goes on.
+        approval = self.app.wallet.approve(self.browser.begin_login(self.insurer["issuer"]))
+        lossy.gone = True
+        with self.assertRaises(core.WalletError.Unreachable) as gone:
+            approval.run()
+        self.assertIn("no network", str(gone.exception))
+        lossy.gone = False
+        self.assertIn("Lena", self.browser.open(approval.run().address))
+        self.assertEqual(self.keystore.record.counter, 1)
+        self.assertIn("/devices", lossy.lost)
+
+    def test_who_cancels_or_declines_is_asked_again_or_goes_back(self):
+        approval = self.app.wallet.approve(self.browser.begin_login(self.insurer["issuer"]))
+        answers = iter([core.StepFailed.Cancelled(), ValueError("screen"), core.Choice.DEVICE(), core.Choice.DECLINE()])
+        expected = [core.WalletError.Cancelled, core.WalletError.Failed, core.WalletError.NoDevice]
+
+        def choose(request, device):
+            answer = next(answers)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        self.app.person.choose = choose
+        for error in expected:
+            with self.assertRaises(error):
+                approval.run()
+        self.assertIn("error=access_denied", approval.run().address)
+
+    def test_one_run_at_a_time(self):
+        errors = []
+
+        def choose(request, device):
+            try:
+                self.app.wallet.enrol("Handy (Python)", "software", True, None).run()
+            except core.WalletError as error:
+                errors.append(error)
+            return core.Choice.DECLINE()
+
+        self.app.person.choose = choose
+        self.app.wallet.approve(self.browser.begin_login(self.insurer["issuer"])).run()
+        self.assertEqual([type(error) for error in errors], [core.WalletError.Busy])
 
     def test_an_address_of_another_insurer_is_not_answered(self):
         other = next(entry for entry in SANDBOX["insurers"] if entry["word"] != "leuchtturm")
         with self.assertRaises((core.WalletError.Over, core.WalletError.Again)):
             self.app.log_in(self.browser.begin_login(other["issuer"]))
-        self.assertEqual(self.app.shown, [])
+        self.assertEqual(self.app.person.shown, [])
 
     def test_what_was_not_wanted_is_an_error_and_changes_nothing(self):
         login = core.Login.account(self.insurer["issuer"])
@@ -94,10 +197,32 @@ class TheApp(unittest.TestCase):
             self.assertEqual(login.want(), wanted)
         with self.assertRaises(core.WalletError.Again):
             core.Binding.begin(login, "Handy", "software", True, None)
+        with self.assertRaises(core.WalletError.Again):
+            core.PinTry.set(login, "device", "135790")
+        with self.assertRaises(core.WalletError.Failed):
+            core.PinTry.begin(self.insurer["issuer"], "device", "")
         with self.assertRaises(core.WalletError.Over):
             core.Login.open(self.insurer["issuer"], "https://example.org/")
 
 
+class Lossy(core.Transport):
+    """A network that loses every second answer, after the request arrived."""
+
+    def __init__(self, net: core.Transport):
+        self.net, self.lost, self.count, self.gone = net, [], 0, False
+
+    def send(self, method: str, url: str, body: str | None) -> core.Answer:
+        if self.gone:
+            raise OSError("no network")
+        answer = self.net.send(method, url, body)
+        self.count += 1
+        if self.count % 2:
+            self.lost.append(urllib.parse.urlsplit(url).path.removeprefix(urllib.parse.urlsplit(INSURER).path))
+            raise TimeoutError
+        return answer
+
+
 if __name__ == "__main__":
     SANDBOX, CARD = load_sandbox(sys.argv[1]), sys.argv[2]
+    INSURER = next(entry["issuer"] for entry in SANDBOX["insurers"] if entry["word"] == "leuchtturm")
     unittest.main(argv=sys.argv[:1])

@@ -2,6 +2,7 @@
 
 use jose::{UnixTime, base64url};
 use wallet::flow::{self, FlowError, Method};
+use wallet::run::{RunError, StepError};
 
 use crate::{AbortWhy, Attestation, Consent, DeviceRecord, Finding, OtherDevice, Request, Told, WalletError, Want};
 
@@ -9,10 +10,7 @@ impl From<flow::Want> for Want {
     fn from(want: flow::Want) -> Self {
         match want {
             flow::Want::Send(request) => Self::Send {
-                method: match request.method {
-                    Method::Get => "GET".to_owned(),
-                    Method::Post => "POST".to_owned(),
-                },
+                method: method_name(request.method),
                 url: request.url,
                 body: request.body.map(|body| body.to_string()),
             },
@@ -95,12 +93,23 @@ impl From<Told> for flow::Told {
                 number,
             },
             Told::Decline => Self::Decline,
-            Told::Abort { why } => Self::Abort {
-                why: match why {
-                    AbortWhy::NotMe => flow::AbortWhy::NotMe,
-                    AbortWhy::PhoneCall => flow::AbortWhy::PhoneCall,
-                },
-            },
+            Told::Abort { why } => Self::Abort { why: why.into() },
+        }
+    }
+}
+
+pub(crate) fn method_name(method: Method) -> String {
+    match method {
+        Method::Get => "GET".to_owned(),
+        Method::Post => "POST".to_owned(),
+    }
+}
+
+impl From<AbortWhy> for flow::AbortWhy {
+    fn from(why: AbortWhy) -> Self {
+        match why {
+            AbortWhy::NotMe => Self::NotMe,
+            AbortWhy::PhoneCall => Self::PhoneCall,
         }
     }
 }
@@ -211,6 +220,47 @@ impl From<FlowError> for WalletError {
                 detail,
                 status,
             }
+        }
+    }
+}
+
+impl From<RunError> for WalletError {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Unreachable(detail) => Self::Unreachable { detail },
+            RunError::Flow(error) => error.into(),
+            RunError::Step(StepError::Cancelled) => Self::Cancelled,
+            RunError::Step(StepError::Failed(detail)) => Self::Failed { detail },
+            RunError::NoDevice => Self::NoDevice,
+            RunError::Pin(error) => Self::Failed {
+                detail: error.to_string(),
+            },
+            RunError::Over => Self::Over {
+                reason: None,
+                support_code: None,
+                detail: RunError::Over.to_string(),
+                status: None,
+            },
+        }
+    }
+}
+
+impl WalletError {
+    /// The same of a run that is over, whatever its last error was.
+    pub(crate) fn over(self) -> Self {
+        match self {
+            Self::Again {
+                reason,
+                support_code,
+                detail,
+                status,
+            } => Self::Over {
+                reason,
+                support_code,
+                detail,
+                status,
+            },
+            other => other,
         }
     }
 }

@@ -1,16 +1,25 @@
 //! The wallet's protocol for apps in Kotlin, Swift and Python.
 //!
-//! The same state machines as [`wallet::flow`], with types that cross the border between languages. An app makes a [`Login`], does what each
-//! [`Want`] says, and tells what came of it; sockets, clock, keys, card and screen are its own. `docs/wallet-core.md` shows a whole app.
+//! A [`Wallet`] runs the protocol over four interfaces that the app implements: [`Transport`], [`Keystore`], [`Clock`], [`Person`]. Below it are the
+//! state machines of [`wallet::flow`] themselves, with types that cross the border between languages: an app that wants its own loop makes a [`Login`],
+//! does what each [`Want`] says, and tells what came of it. `docs/wallet-core.md` shows both.
 //!
-//! **Trusted for:** nothing of its own; it only hands on. **Does not:** block, keep, log or call back.
+//! **Trusted for:** nothing of its own; it only hands on. **Does not:** keep, log or start threads; the machines neither block nor call back.
 
 mod convert;
+mod pin;
+mod run;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jose::{UnixTime, base64url};
 use wallet::flow;
+
+pub use pin::{PinSecret, PinTry, Unlocked};
+pub use run::{
+    Answer, Approval, Bound, Choice, Clock, Decision, End, Enrolment, Keystore, NewKey, Person, StepFailed, Transport,
+    Wallet,
+};
 
 uniffi::setup_scaffolding!();
 
@@ -294,6 +303,27 @@ pub enum WalletError {
         /// HTTP status, where the provider refused.
         status: Option<u16>,
     },
+    /// A [`Wallet`]'s run: the provider could not be reached. Run again: it sends the same.
+    #[error("{detail}")]
+    Unreachable {
+        /// For a log.
+        detail: String,
+    },
+    /// A [`Wallet`]'s run: she did not do her step. Run again: she is asked again.
+    #[error("cancelled")]
+    Cancelled,
+    /// A [`Wallet`]'s run: an interface of the app failed. Run again: it is asked again.
+    #[error("{detail}")]
+    Failed {
+        /// The app's own words.
+        detail: String,
+    },
+    /// A [`Wallet`]'s run: she chose this device, and none is bound here. Run again: she is asked again.
+    #[error("no device is bound here")]
+    NoDevice,
+    /// Another run of this [`Wallet`] is under way: end that one first.
+    #[error("another run is under way")]
+    Busy,
 }
 
 /// A machine with what it wants.
@@ -356,7 +386,7 @@ impl Login {
         Arc::new(Self(Mutex::new(Step { machine, want })))
     }
 
-    fn step(&self) -> std::sync::MutexGuard<'_, Step<flow::Login>> {
+    pub(crate) fn step(&self) -> std::sync::MutexGuard<'_, Step<flow::Login>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

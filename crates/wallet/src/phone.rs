@@ -4,27 +4,30 @@
 //! open(address) ─► OpenedLogin ─► answer_with_card | answer_with_device ─► AnsweredLogin ─► approve | decline ─► address to go back to
 //! ```
 //!
-//! The protocol is [`crate::flow`]'s; this drives it over HTTPS, with a key in memory. The phone belongs to one insurer: it speaks to that
-//! issuer only, over the TLS roots its [`transport::HttpClient`] believes.
+//! The runs are [`crate::run`]'s; this gives them HTTPS, a key in memory, a standing clock and a person who knows beforehand what she answers. The
+//! phone belongs to one insurer: it speaks to that issuer only, over the TLS roots its [`transport::HttpClient`] believes.
 //!
 //! **Does not:** read the clock (`now` is a parameter), keep files, or show anything: the caller asks the person and passes her decision on.
 
 mod account;
 mod device;
-mod error;
+mod hand;
 
 use jose::UnixTime;
 use jose::json;
 use serde::Serialize;
-use transport::{HttpClient, HttpResponse};
+use transport::HttpClient;
 
 use crate::card::UnlockedCard;
-use crate::flow::{Binding, FlowError, HttpRequest, Login, Method, Request, Told, Want};
+use crate::flow::{FlowError, HttpRequest, Method, Request};
+use crate::run::{Answer, App, Approval, Choice, Clock, Decision, End, Enrolment, NoAnswer, Transport, Wish};
+use device::KeyInMemory;
+use hand::Hand;
 
 pub use crate::flow::{BindingWish, ClaimNames, Consent, MAX_ADDRESS_CHARACTERS, Requested, Service};
+pub use crate::run::RunError as PhoneError;
 pub use account::{Account, AccountDevice, RememberedConsent, TakeBack};
 pub use device::{BoundDevice, DeviceFileError};
-pub use error::PhoneError;
 
 /// Media type of the provider's answers.
 const ACCEPT_JSON: (&str, &str) = ("accept", "application/json");
@@ -40,7 +43,7 @@ pub struct Phone {
 #[derive(Debug)]
 pub struct OpenedLogin<'p> {
     phone: &'p Phone,
-    login: Login,
+    approval: Approval,
     request: Request,
     now: UnixTime,
 }
@@ -49,7 +52,7 @@ pub struct OpenedLogin<'p> {
 #[derive(Debug)]
 pub struct AnsweredLogin<'p> {
     phone: &'p Phone,
-    login: Login,
+    approval: Approval,
     consent: Consent,
     now: UnixTime,
 }
@@ -76,7 +79,7 @@ impl Phone {
     /// # Errors
     /// [`PhoneError`].
     pub async fn open(&self, authorization_url: &str, now: UnixTime) -> Result<OpenedLogin<'_>, PhoneError> {
-        self.begin(Login::open(&self.issuer, authorization_url)?, now).await
+        self.begin(Approval::open(&self.issuer, authorization_url)?, now).await
     }
 
     /// Goes on with a login that the provider's page already holds (`login` from its link to the authenticator).
@@ -84,38 +87,32 @@ impl Phone {
     /// # Errors
     /// [`PhoneError`].
     pub async fn resume(&self, client_id: &str, login: &str, now: UnixTime) -> Result<OpenedLogin<'_>, PhoneError> {
-        self.begin(Login::resume(&self.issuer, client_id, login), now).await
+        self.begin(Approval::resume(&self.issuer, client_id, login), now).await
     }
 
-    async fn begin(&self, (mut login, want): (Login, Want), now: UnixTime) -> Result<OpenedLogin<'_>, PhoneError> {
-        let Want::Choose(request) = self.drive(&mut login, want, now).await? else {
-            return Err(PhoneError::OutOfStep);
-        };
+    async fn begin(&self, mut approval: Approval, now: UnixTime) -> Result<OpenedLogin<'_>, PhoneError> {
+        let mut app = self.app(KeyInMemory::default(), Hand::default(), now);
+        let request = approval.request(&mut app).await?.cloned().ok_or(PhoneError::Over)?;
         Ok(OpenedLogin {
             phone: self,
-            login,
+            approval,
             request,
             now,
         })
     }
 
-    /// Sends until something else is wanted.
-    async fn drive(&self, login: &mut Login, mut want: Want, now: UnixTime) -> Result<Want, PhoneError> {
-        while let Want::Send(request) = want {
-            want = login.tell(self.send(&request).await?, now)?;
+    fn app<'a>(
+        &'a self,
+        keystore: KeyInMemory<'a>,
+        person: Hand<'a>,
+        clock: UnixTime,
+    ) -> App<&'a HttpClient, KeyInMemory<'a>, UnixTime, Hand<'a>> {
+        App {
+            transport: &self.client,
+            keystore,
+            clock,
+            person,
         }
-        Ok(want)
-    }
-
-    async fn send(&self, request: &HttpRequest) -> Result<Told, PhoneError> {
-        let response = match (request.method, &request.body) {
-            (Method::Get, _) => self.client.get(&request.url, &[ACCEPT_JSON]).await?,
-            (Method::Post, body) => self.client.post_json(&request.url, body, &[ACCEPT_JSON]).await?,
-        };
-        Ok(Told::Answer {
-            status: response.status,
-            body: response.text(),
-        })
     }
 
     pub(crate) async fn call<T: serde::de::DeserializeOwned>(
@@ -124,7 +121,8 @@ impl Phone {
         body: &(impl Serialize + ?Sized),
     ) -> Result<T, PhoneError> {
         let url = format!("{}/{path}", self.issuer);
-        let response: HttpResponse = self.client.post_json(&url, body, &[ACCEPT_JSON]).await?;
+        let sent = self.client.post_json(&url, body, &[ACCEPT_JSON]).await;
+        let response = sent.map_err(|error| PhoneError::Unreachable(error.to_string()))?;
         if !response.is_success() {
             return Err(FlowError::refused(response.status, &response.text()).into());
         }
@@ -167,12 +165,9 @@ impl<'p> OpenedLogin<'p> {
     ///
     /// # Errors
     /// [`PhoneError::Flow`] with the provider's reason, among others.
-    pub async fn answer_with_card(mut self, card: &UnlockedCard<'_>) -> Result<AnsweredLogin<'p>, PhoneError> {
-        let Want::SignWithCard { challenge } = self.login.tell(Told::WithCard, self.now)? else {
-            return Err(PhoneError::OutOfStep);
-        };
-        let response = card.sign_challenge(&challenge);
-        self.answer(Told::CardAnswered { response }).await
+    pub async fn answer_with_card(self, card: &UnlockedCard<'_>) -> Result<AnsweredLogin<'p>, PhoneError> {
+        let now = self.now;
+        self.answer(KeyInMemory::default(), Hand::with_card(card), now).await
     }
 
     /// Answers with a bound device. Its counter rises even when the provider refuses: keep the device afterwards either way.
@@ -180,27 +175,25 @@ impl<'p> OpenedLogin<'p> {
     /// # Errors
     /// [`PhoneError::Flow`] with the provider's reason (the card is due, for example), among others.
     pub async fn answer_with_device(
-        mut self,
+        self,
         device: &mut BoundDevice,
         now: UnixTime,
     ) -> Result<AnsweredLogin<'p>, PhoneError> {
-        let with = Told::WithDevice(device.record().clone());
-        let Want::SignWithDevice { counter, message, .. } = self.login.tell(with, now)? else {
-            return Err(PhoneError::OutOfStep);
-        };
-        device.count(counter);
-        let signature = device.sign(&message)?;
-        self.answer(Told::Signed { signature }).await
+        self.answer(KeyInMemory::of(device), Hand::choosing(Choice::Device), now)
+            .await
     }
 
-    async fn answer(mut self, told: Told) -> Result<AnsweredLogin<'p>, PhoneError> {
-        let want = self.login.tell(told, self.now)?;
-        let Want::Decide(consent) = self.phone.drive(&mut self.login, want, self.now).await? else {
-            return Err(PhoneError::OutOfStep);
-        };
+    async fn answer(
+        mut self,
+        keystore: KeyInMemory<'_>,
+        person: Hand<'_>,
+        now: UnixTime,
+    ) -> Result<AnsweredLogin<'p>, PhoneError> {
+        let mut app = self.phone.app(keystore, person, now);
+        let consent = self.approval.answer(&mut app).await?.cloned().ok_or(PhoneError::Over)?;
         Ok(AnsweredLogin {
             phone: self.phone,
-            login: self.login,
+            approval: self.approval,
             consent,
             now: self.now,
         })
@@ -211,7 +204,7 @@ impl<'p> OpenedLogin<'p> {
     /// # Errors
     /// [`PhoneError`].
     pub async fn decline(self) -> Result<String, PhoneError> {
-        go_back(self.phone, self.login, Told::Decline, self.now).await
+        go_back(self.phone, self.approval, Hand::choosing(Choice::Decline), self.now).await
     }
 }
 
@@ -228,12 +221,12 @@ impl<'p> AnsweredLogin<'p> {
     /// [`PhoneError`].
     pub async fn approve(self, voluntary: &[&str], remember: bool) -> Result<String, PhoneError> {
         let voluntary = voluntary.iter().map(|&name| name.to_owned()).collect();
-        let told = Told::Approve {
+        self.decide(Decision::Approve {
             voluntary,
             remember,
             number: None,
-        };
-        go_back(self.phone, self.login, told, self.now).await
+        })
+        .await
     }
 
     /// Releases everything asked for.
@@ -242,12 +235,12 @@ impl<'p> AnsweredLogin<'p> {
     /// [`PhoneError`].
     pub async fn approve_all(self) -> Result<String, PhoneError> {
         let voluntary = self.consent.claims.voluntary.clone();
-        let told = Told::Approve {
+        self.decide(Decision::Approve {
             voluntary,
             remember: false,
             number: None,
-        };
-        go_back(self.phone, self.login, told, self.now).await
+        })
+        .await
     }
 
     /// Releases nothing; the address to go back to.
@@ -255,46 +248,63 @@ impl<'p> AnsweredLogin<'p> {
     /// # Errors
     /// [`PhoneError`].
     pub async fn decline(self) -> Result<String, PhoneError> {
-        go_back(self.phone, self.login, Told::Decline, self.now).await
+        self.decide(Decision::Decline).await
     }
 
-    /// Binds a fresh key of this phone to the person, so that later logins need no card for a while. The login goes on afterwards.
+    async fn decide(self, decision: Decision) -> Result<String, PhoneError> {
+        go_back(self.phone, self.approval, Hand::deciding(decision), self.now).await
+    }
+
+    /// Binds a fresh key of this phone to the person, so that later logins need no card for a while.
     ///
     /// # Errors
     /// [`PhoneError::Flow`] with the provider's reason, among others.
-    pub async fn bind_device(&self, wish: &BindingWish<'_>) -> Result<BoundDevice, PhoneError> {
-        let (mut binding, _) = Binding::begin(&self.login, wish)?;
-        let key = device::make_key()?;
-        let Want::SignWithNewKey { message } = binding.tell(device::key_made(&key))? else {
-            return Err(PhoneError::OutOfStep);
-        };
-        let signature = device::sign(&key, &message)?;
-        let Want::Send(request) = binding.tell(Told::Signed { signature })? else {
-            return Err(PhoneError::OutOfStep);
-        };
-        match binding.tell(self.phone.send(&request).await?)? {
-            Want::Keep(bound) => Ok(BoundDevice::new(bound.record, key)),
-            _ => Err(PhoneError::OutOfStep),
-        }
+    pub async fn bind_device(self, wish: &BindingWish<'_>) -> Result<BoundDevice, PhoneError> {
+        let mut app = self.phone.app(KeyInMemory::default(), Hand::default(), self.now);
+        Enrolment::of(self.approval, Wish::from(wish)).run(&mut app).await?;
+        app.keystore.into_kept().ok_or(PhoneError::Over)
     }
 
     /// Service and sealed login, for pages that go on where the phone stopped.
     #[must_use]
     pub fn into_parts(self) -> (String, String) {
-        (self.login.client_id().to_owned(), self.sealed().to_owned())
+        (self.approval.login().client_id().to_owned(), self.sealed().to_owned())
     }
 
     /// The sealed login. Never empty: the provider has answered.
     fn sealed(&self) -> &str {
-        self.login.sealed().unwrap_or_default()
+        self.approval.login().sealed().unwrap_or_default()
     }
 }
 
-async fn go_back(phone: &Phone, mut login: Login, told: Told, now: UnixTime) -> Result<String, PhoneError> {
-    let want = login.tell(told, now)?;
-    match phone.drive(&mut login, want, now).await? {
-        Want::GoBack { address } => Ok(address),
-        _ => Err(PhoneError::OutOfStep),
+async fn go_back(phone: &Phone, mut approval: Approval, person: Hand<'_>, now: UnixTime) -> Result<String, PhoneError> {
+    match approval
+        .run(&mut phone.app(KeyInMemory::default(), person, now))
+        .await?
+    {
+        End::GoBack { address } => Ok(address),
+        End::Done => Err(PhoneError::Over),
+    }
+}
+
+impl Transport for HttpClient {
+    async fn send(&self, request: &HttpRequest) -> Result<Answer, NoAnswer> {
+        let sent = match (request.method, &request.body) {
+            (Method::Get, _) => self.get(&request.url, &[ACCEPT_JSON]).await,
+            (Method::Post, body) => self.post_json(&request.url, body, &[ACCEPT_JSON]).await,
+        };
+        let response = sent.map_err(|error| NoAnswer(error.to_string()))?;
+        Ok(Answer {
+            status: response.status,
+            body: response.text(),
+        })
+    }
+}
+
+/// A clock that stands: the phone answers in the moment it was opened.
+impl Clock for UnixTime {
+    fn now(&self) -> UnixTime {
+        *self
     }
 }
 

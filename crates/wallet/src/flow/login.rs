@@ -165,6 +165,11 @@ impl Login {
         self.answered().map(|answered| answered.login.as_str())
     }
 
+    /// Whether nothing follows: it ended, or what was told ended it.
+    pub(crate) const fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
     /// The login's identifier, once the provider knows who she is.
     pub(super) fn login_id(&self) -> Option<&[u8; 16]> {
         self.answered().map(|answered| &answered.login_id)

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{AnsweredLogin, OpenedLogin, Phone, PhoneError};
-use crate::flow::Login;
+use crate::run::Approval;
 
 /// What stands in the account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ impl Phone {
     /// # Errors
     /// [`PhoneError`].
     pub async fn open_account(&self, now: UnixTime) -> Result<OpenedLogin<'_>, PhoneError> {
-        self.begin(Login::account(&self.issuer), now).await
+        self.begin(Approval::account(&self.issuer), now).await
     }
 }
 

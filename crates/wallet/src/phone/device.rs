@@ -8,8 +8,8 @@ use jose::{Signer as _, SoftwareKey, UnixTime, base64url};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::PhoneError;
-use crate::flow::{DeviceRecord, Told};
+use crate::flow::DeviceRecord;
+use crate::run::{Keystore, MadeKey, StepError};
 
 /// A bound phone: key, counter, handle. Serialises for a file; whoever has the file has the phone.
 pub struct BoundDevice {
@@ -34,34 +34,80 @@ struct DeviceFile {
     private_key: String,
 }
 
-pub(super) fn make_key() -> Result<SoftwareKey, PhoneError> {
-    SoftwareKey::generate("device").map_err(|_| PhoneError::DeviceKey)
+/// The phone's keystore: what is bound, if anything is, and what is being bound.
+#[derive(Default)]
+pub(super) struct KeyInMemory<'d> {
+    bound: Option<&'d mut BoundDevice>,
+    made: Option<SoftwareKey>,
+    kept: Option<BoundDevice>,
 }
 
-pub(super) fn key_made(key: &SoftwareKey) -> Told {
-    let public = key.public_key();
-    Told::KeyMade {
-        x: base64url::encode(public.x()),
-        y: base64url::encode(public.y()),
-        // A key in memory has no maker who vouches for it.
-        attestation: None,
+impl<'d> KeyInMemory<'d> {
+    pub(super) fn of(bound: &'d mut BoundDevice) -> Self {
+        Self {
+            bound: Some(bound),
+            ..Self::default()
+        }
+    }
+
+    /// What was bound meanwhile.
+    pub(super) fn into_kept(self) -> Option<BoundDevice> {
+        self.kept
     }
 }
 
-pub(super) fn sign(key: &SoftwareKey, message: &str) -> Result<String, PhoneError> {
-    let signature = key.sign(message.as_bytes()).map_err(|_| PhoneError::DeviceKey)?;
+impl Keystore for KeyInMemory<'_> {
+    async fn load(&mut self) -> Result<Option<DeviceRecord>, StepError> {
+        Ok(self.bound.as_ref().map(|device| device.record.clone()))
+    }
+
+    async fn count(&mut self, counter: u64) -> Result<(), StepError> {
+        let device = self.bound.as_mut().ok_or_else(no_key)?;
+        device.record.counter = counter;
+        Ok(())
+    }
+
+    async fn sign(&mut self, message: &str) -> Result<String, StepError> {
+        sign(&self.bound.as_ref().ok_or_else(no_key)?.key, message)
+    }
+
+    async fn make_key(&mut self, _challenge: &str) -> Result<MadeKey, StepError> {
+        let key = SoftwareKey::generate("device").map_err(|_| no_key())?;
+        let public = key.public_key();
+        let made = MadeKey {
+            x: base64url::encode(public.x()),
+            y: base64url::encode(public.y()),
+            // A key in memory has no maker who vouches for it.
+            attestation: None,
+        };
+        self.made = Some(key);
+        Ok(made)
+    }
+
+    async fn sign_with_new_key(&mut self, message: &str) -> Result<String, StepError> {
+        sign(self.made.as_ref().ok_or_else(no_key)?, message)
+    }
+
+    async fn keep(&mut self, record: &DeviceRecord) -> Result<(), StepError> {
+        let key = self.made.take().ok_or_else(no_key)?;
+        self.kept = Some(BoundDevice {
+            record: record.clone(),
+            key,
+        });
+        Ok(())
+    }
+}
+
+fn sign(key: &SoftwareKey, message: &str) -> Result<String, StepError> {
+    let signature = key.sign(message.as_bytes()).map_err(|_| no_key())?;
     Ok(base64url::encode(&signature))
 }
 
+fn no_key() -> StepError {
+    StepError::Failed("device: its key did not sign".to_owned())
+}
+
 impl BoundDevice {
-    pub(super) fn new(record: DeviceRecord, key: SoftwareKey) -> Self {
-        Self { record, key }
-    }
-
-    pub(super) fn record(&self) -> &DeviceRecord {
-        &self.record
-    }
-
     /// The provider's name for it.
     #[must_use]
     pub fn handle(&self) -> &str {
@@ -78,14 +124,6 @@ impl BoundDevice {
     #[must_use]
     pub fn valid_until(&self) -> UnixTime {
         self.record.valid_until
-    }
-
-    pub(super) fn count(&mut self, counter: u64) {
-        self.record.counter = counter;
-    }
-
-    pub(super) fn sign(&self, message: &str) -> Result<String, PhoneError> {
-        sign(&self.key, message)
     }
 
     /// As a file's content.

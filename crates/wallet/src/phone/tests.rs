@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::run::{Keystore as _, tests::run_at_once};
 use serde_json::{Value, json};
 
 fn file() -> Value {
@@ -13,7 +14,7 @@ fn file() -> Value {
 fn a_device_survives_its_file_and_counts_on() {
     let text = file();
     let mut device = BoundDevice::from_json(&text.to_string()).unwrap();
-    device.count(device.record().counter + 1);
+    run_at_once(KeyInMemory::of(&mut device).count(8)).unwrap();
     let again: Value = serde_json::from_str(&device.to_json()).unwrap();
     assert_eq!(again["counter"], 8);
     assert_eq!(again["private_key"], text["private_key"]);
@@ -29,4 +30,34 @@ fn damaged_device_files_are_refused() {
     ] {
         assert_eq!(BoundDevice::from_json(text).map(|_| ()), Err(DeviceFileError));
     }
+}
+
+/// Compiles only if a server can await every step on whichever thread it likes.
+#[allow(dead_code)]
+fn every_step_can_be_awaited_in_a_server(
+    phone: &Phone,
+    card: &UnlockedCard<'_>,
+    device: &mut BoundDevice,
+    opened: impl Fn() -> OpenedLogin<'static>,
+    answered: impl Fn() -> AnsweredLogin<'static>,
+) {
+    fn is_send(_: impl Send) {}
+    let now = UnixTime(0);
+    let wish = BindingWish {
+        name: "Handy",
+        class: "software",
+        consent_to_substantial: true,
+        hardware: None,
+    };
+    is_send(phone.open("", now));
+    is_send(phone.resume("", "", now));
+    is_send(phone.open_account(now));
+    is_send(opened().answer_with_card(card));
+    is_send(opened().answer_with_device(device, now));
+    is_send(opened().decline());
+    is_send(answered().approve(&[], false));
+    is_send(answered().approve_all());
+    is_send(answered().decline());
+    is_send(answered().bind_device(&wish));
+    is_send(answered().account());
 }

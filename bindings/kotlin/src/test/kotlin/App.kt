@@ -5,7 +5,6 @@ import java.net.http.HttpRequest
 import java.net.http.HttpResponse
 import java.security.KeyPair
 import java.security.KeyPairGenerator
-import java.security.PrivateKey
 import java.security.Signature
 import java.security.interfaces.ECPublicKey
 import java.security.spec.ECGenParameterSpec
@@ -13,118 +12,111 @@ import java.time.Duration
 import java.time.Instant
 import java.util.Base64
 import javax.net.ssl.SSLContext
-import uniffi.healthid_wallet.Binding
+import uniffi.healthid_wallet.Answer
+import uniffi.healthid_wallet.Choice
+import uniffi.healthid_wallet.Clock
 import uniffi.healthid_wallet.Consent
+import uniffi.healthid_wallet.Decision
 import uniffi.healthid_wallet.DeviceRecord
-import uniffi.healthid_wallet.Login
+import uniffi.healthid_wallet.End
+import uniffi.healthid_wallet.Keystore
+import uniffi.healthid_wallet.NewKey
+import uniffi.healthid_wallet.Person
 import uniffi.healthid_wallet.Request
-import uniffi.healthid_wallet.Told
-import uniffi.healthid_wallet.Want
+import uniffi.healthid_wallet.Transport
+import uniffi.healthid_wallet.Wallet
 import uniffi.healthid_wallet.cardMessage
 import uniffi.healthid_wallet.cardResponse
-
-fun base64url(data: ByteArray): String = Base64.getUrlEncoder().withoutPadding().encodeToString(data)
 
 /** 32 bytes, big-endian. */
 fun BigInteger.coordinate(): ByteArray = toByteArray().let { bytes -> ByteArray(maxOf(0, 32 - bytes.size)) + bytes.takeLast(32) }
 
-/** A health card. A real app talks to one over NFC, after its PIN. */
-class Card(private val certificate: ByteArray, private val sign: (ByteArray) -> ByteArray) {
-    fun answer(challenge: String): String {
-        val message = cardMessage(challenge, certificate)
-        return cardResponse(message, base64url(sign(message.toByteArray())))
+/** HTTPS, no redirect followed. */
+class Net(tls: SSLContext) : Transport {
+    private val client = HttpClient.newBuilder().sslContext(tls).connectTimeout(Duration.ofSeconds(10)).build()
+
+    override fun send(method: String, url: String, body: String?): Answer {
+        val publisher = body?.let(HttpRequest.BodyPublishers::ofString) ?: HttpRequest.BodyPublishers.noBody()
+        val request = HttpRequest.newBuilder(URI(url)).method(method, publisher).timeout(Duration.ofSeconds(10))
+            .header("Accept", "application/json").header("Content-Type", "application/json").build()
+        val answer = client.send(request, HttpResponse.BodyHandlers.ofString())
+        return Answer(answer.statusCode().toUShort(), answer.body())
     }
 }
 
-/**
- * One insurer's app on one phone: sockets, clock, keys and card are this class's, the protocol is the wallet core's. What a real app does
- * differently stands in the methods that say so.
- */
-class App(private val issuer: String, tls: SSLContext, private val card: Card) {
-    private val client = HttpClient.newBuilder().sslContext(tls).connectTimeout(Duration.ofSeconds(10)).build()
+/** A real app has its keys in the key store, in hardware, locked to PIN or biometry, and writes the rest down before it returns. */
+class Keys : Keystore {
     private var key: KeyPair? = null
+    private var made: KeyPair? = null
     var record: DeviceRecord? = null
         private set
-    /** What a person would have been shown. */
+
+    override fun load(): DeviceRecord? = record
+
+    override fun count(counter: ULong) {
+        record = checkNotNull(record).copy(counter = counter)
+    }
+
+    override fun sign(message: String): ByteArray = sign(message, checkNotNull(key))
+
+    override fun makeKey(challenge: ByteArray): NewKey {
+        val generator = KeyPairGenerator.getInstance("EC")
+        generator.initialize(ECGenParameterSpec("secp256r1"))
+        val point = generator.generateKeyPair().also { made = it }.let { it.public as ECPublicKey }.w
+        return NewKey(point.affineX.coordinate(), point.affineY.coordinate(), null)
+    }
+
+    override fun signWithNewKey(message: String): ByteArray = sign(message, checkNotNull(made))
+
+    override fun keep(record: DeviceRecord) {
+        this.record = record
+        key = checkNotNull(made)
+    }
+
+    private fun sign(message: String, pair: KeyPair): ByteArray = Signature.getInstance("SHA256withECDSAinP1363Format").run {
+        initSign(pair.private)
+        update(message.toByteArray())
+        sign()
+    }
+}
+
+/** A health card. A real app talks to one over NFC, after its PIN. */
+class Card(val certificate: ByteArray, val sign: (ByteArray) -> ByteArray)
+
+/** Somebody who approves everything, with her phone where it is bound. A real app shows who asks for what, and a switch for each voluntary claim. */
+class Holder(private val card: Card) : Person {
     val requests = mutableListOf<Request>()
     val consents = mutableListOf<Consent>()
 
-    /** Follows no redirect. A real app also tries again where the network fails. */
-    private fun send(want: Want.Send): Told {
-        val publisher = want.body?.let(HttpRequest.BodyPublishers::ofString) ?: HttpRequest.BodyPublishers.noBody()
-        val request = HttpRequest.newBuilder(URI(want.url)).method(want.method, publisher)
-            .header("Accept", "application/json").header("Content-Type", "application/json").build()
-        val answer = client.send(request, HttpResponse.BodyHandlers.ofString())
-        return Told.Answer(answer.statusCode().toUShort(), answer.body())
-    }
-
-    /** A real app makes it in the key store, in hardware, locked to PIN or biometry. */
-    fun makeKey(): Told {
-        val generator = KeyPairGenerator.getInstance("EC")
-        generator.initialize(ECGenParameterSpec("secp256r1"))
-        val made = generator.generateKeyPair()
-        key = made
-        val point = (made.public as ECPublicKey).w
-        return Told.KeyMade(base64url(point.affineX.coordinate()), base64url(point.affineY.coordinate()), null)
-    }
-
-    private fun sign(message: String): Told {
-        val signature = Signature.getInstance("SHA256withECDSAinP1363Format")
-        signature.initSign(checkNotNull(key).private as PrivateKey)
-        signature.update(message.toByteArray())
-        return Told.Signed(base64url(signature.sign()))
-    }
-
-    /** A real app writes it down before it goes on. */
-    private fun keep(record: DeviceRecord) {
-        this.record = record
-    }
-
-    /** A real app shows who asks for what. */
-    private fun choose(request: Request): Told {
+    override fun choose(request: Request, device: DeviceRecord?): Choice {
         requests += request
-        return record?.let { Told.WithDevice(it) } ?: Told.WithCard
+        return if (device == null) Choice.Card else Choice.Device
     }
 
-    /** A real app shows a switch for each voluntary claim. */
-    private fun decide(consent: Consent): Told {
+    override fun holdCard(challenge: String): String {
+        val message = cardMessage(challenge, card.certificate)
+        return cardResponse(message, Base64.getUrlEncoder().withoutPadding().encodeToString(card.sign(message.toByteArray())))
+    }
+
+    override fun decide(consent: Consent): Decision {
         consents += consent
-        return Told.Approve(consent.voluntary, false, null)
+        return Decision.Approve(consent.voluntary, false, null)
     }
+}
 
-    private fun perform(want: Want): Told = when (want) {
-        is Want.Send -> send(want)
-        is Want.Choose -> choose(want.request)
-        is Want.SignWithCard -> Told.CardAnswered(card.answer(want.challenge))
-        is Want.SignWithDevice -> {
-            keep(checkNotNull(record).copy(counter = want.counter))
-            sign(want.message)
-        }
-        is Want.MakeKey -> makeKey()
-        is Want.SignWithNewKey -> sign(want.message)
-        is Want.Decide -> decide(want.consent)
-        // This phone has a key of its own.
-        is Want.SignWithPasskey, is Want.MakePasskey -> error("not asked for")
-        is Want.GoBack, is Want.Done, is Want.Keep -> error("nothing to do")
-    }
+object SystemClock : Clock {
+    override fun now(): ULong = Instant.now().epochSecond.toULong()
+}
 
-    private fun now(): ULong = Instant.now().epochSecond.toULong()
+/** One insurer's app on one phone: four interfaces and the wallet core. */
+class App(issuer: String, transport: Transport, card: Card) {
+    val keys = Keys()
+    val holder = Holder(card)
+    val wallet = Wallet(issuer, transport, keys, SystemClock, holder)
 
     /** From the address a service sent the person to, to the address she goes back to. */
-    fun logIn(authorizationUrl: String): String = Login.open(issuer, authorizationUrl).use { login ->
-        var want = login.want()
-        while (want !is Want.GoBack) want = login.tell(perform(want), now())
-        want.address
-    }
+    fun logIn(authorizationUrl: String): String = wallet.approve(authorizationUrl).use { (it.run() as End.GoBack).address }
 
     /** Binds this phone by one login with the card. */
-    fun enrol(name: String, deviceClass: String) = Login.account(issuer).use { login ->
-        var want = login.want()
-        while (want !is Want.Decide) want = login.tell(perform(want), now())
-        Binding.begin(login, name, deviceClass, true, null).use { binding ->
-            var next = binding.want()
-            while (next !is Want.Keep) next = binding.tell(perform(next))
-            keep(next.record)
-        }
-    }
+    fun enrol(name: String, deviceClass: String) = wallet.enrol(name, deviceClass, true, null).use { checkNotNull(it.run()) }
 }

@@ -1,6 +1,7 @@
 import com.google.gson.JsonObject
 import com.google.gson.JsonParser
 import java.io.File
+import java.io.IOException
 import java.net.URI
 import java.net.URLEncoder
 import java.net.http.HttpClient
@@ -21,8 +22,11 @@ import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.assertThrows
+import uniffi.healthid_wallet.Answer
+import uniffi.healthid_wallet.End
 import uniffi.healthid_wallet.Login
 import uniffi.healthid_wallet.Told
+import uniffi.healthid_wallet.Transport
 import uniffi.healthid_wallet.WalletException
 
 /** A policyholder enrols and logs in with an app in Kotlin, at a real sandbox over real TLS. */
@@ -32,8 +36,7 @@ class AppTest {
     private val insurer = entry("insurers", "leuchtturm").get("issuer").asString
     private val pages = entry("services", "record").get("pages").asString
     private val tls = trusting(File(sandbox.get("ca").asString))
-    private val app = App(insurer, tls, card(File(System.getProperty("card"))))
-
+    private val app = App(insurer, Net(tls), card(File(System.getProperty("card"))))
 
     private fun entry(list: String, word: String): JsonObject =
         sandbox.getAsJsonArray(list).map { it.asJsonObject }.first { it.get("word").asString == word }
@@ -48,24 +51,45 @@ class AppTest {
         app.enrol("Handy (Kotlin)", "software")
         for (login in 1UL..2UL) {
             assertTrue(logIn().contains("Lena"))
-            assertEquals(login, app.record?.counter)
+            assertEquals(login, app.keys.record?.counter)
         }
     }
 
     @Test
     fun `a person logs in with her card and the service knows her`() {
         assertTrue(logIn().contains("Lena"))
-        assertTrue(app.consents.single().essential.contains("urn:telematik:claims:id"))
+        assertTrue(app.holder.consents.single().essential.contains("urn:telematik:claims:id"))
     }
 
     @Test
     fun `a phone with another key is refused with a support code`() {
         app.enrol("Handy (Kotlin)", "software")
-        app.makeKey()
+        app.keys.makeKey(ByteArray(32))
+        app.keys.keep(checkNotNull(app.keys.record))
         val refused = assertThrows<WalletException.Again> { logIn() }
         assertEquals(403.toUShort(), refused.status)
         assertEquals("device-unknown", refused.reason)
         assertTrue(refused.supportCode!!.matches(Regex("[A-Z]{4}-[A-Z]{4}")), refused.supportCode)
+    }
+
+    @Test
+    fun `a network that is gone stops a login and running again goes on`() {
+        var gone = false
+        val net = Net(tls)
+        val unreliable = object : Transport {
+            override fun send(method: String, url: String, body: String?): Answer =
+                if (gone) throw IOException("no network") else net.send(method, url, body)
+        }
+        val app = App(insurer, unreliable, card(File(System.getProperty("card"))))
+        app.enrol("Handy (Kotlin)", "software")
+        val browser = Browser(pages, tls)
+        app.wallet.approve(browser.beginLogin(insurer)).use { approval ->
+            gone = true
+            assertThrows<WalletException.Unreachable> { approval.run() }
+            gone = false
+            assertTrue(browser.open((approval.run() as End.GoBack).address).contains("Lena"))
+        }
+        assertEquals(1UL, app.keys.record?.counter)
     }
 
     @Test
