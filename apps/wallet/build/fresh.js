@@ -8,8 +8,14 @@ import { gunzipSync } from 'node:zlib';
 
 /** HTML, style, script and words in one language, compressed, in bytes. */
 const FIRST_LOAD_LIMIT = 60_000;
-/** What is fetched when it is needed first, with a limit of its own: the arithmetic of the app's PIN. `wallet-pin.test.js` sees that it is not before. */
-const LATER = { pin: /^assets\/pin-/, limit: 20_000 };
+/**
+ * What is fetched when it is needed first, with limits of their own: the arithmetic of the app's PIN, and a move to a new phone. `wallet-pin.test.js` and
+ * `wallet-move.test.js` see that it is not before.
+ */
+const LATER = [
+  { what: 'with the first PIN', name: /^assets\/pin-/, limit: 20_000 },
+  { what: 'with the first move', name: /^assets\/(move|moving)-/, limit: 8_000 },
+];
 
 const committed = 'dist';
 const built = mkdtempSync(join(tmpdir(), 'wallet-'));
@@ -40,11 +46,11 @@ function loads() {
   const others = files(built).filter((name) => /^assets\/.+\.js$/.test(name) && !named.includes(name));
   const languages = others.filter((name) => /^assets\/(de|de-simple|en)-/.test(name));
   const heaviest = languages.sort((a, b) => size(b) - size(a))[0];
-  const later = others.filter((name) => LATER.pin.test(name));
+  const isLater = (name) => LATER.some((one) => one.name.test(name));
   // Any other chunk that is no language is fetched by something: counted, so that nobody splits the limit away.
-  const rest = others.filter((name) => !languages.includes(name) && !later.includes(name));
+  const rest = others.filter((name) => !languages.includes(name) && !isLater(name));
   const sized = (names) => names.map((name) => [name, size(name)]);
-  return { first: sized(['index.html', ...named, ...(heaviest ? [heaviest] : []), ...rest]), later: sized(later) };
+  return { first: sized(['index.html', ...named, ...(heaviest ? [heaviest] : []), ...rest]), later: LATER.map(({ what, name, limit }) => [what, sized(others.filter((one) => name.test(one))), limit]) };
 }
 
 let failed = false;
@@ -58,7 +64,7 @@ try {
   const { first, later } = loads();
   for (const [what, files, limit] of [
     ['first load', first, FIRST_LOAD_LIMIT],
-    ['with the first PIN', later, LATER.limit],
+    ...later,
   ]) {
     const total = files.reduce((sum, [, size]) => sum + size, 0);
     console.log(`${what}: ${total} bytes compressed (${files.map(([name, size]) => `${name} ${size}`).join(', ')})`);

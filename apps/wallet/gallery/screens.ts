@@ -17,6 +17,7 @@ const config: State['config'] = {
   device_classes: [{ name: 'software', level: 'gematik-ehealth-loa-substantial', reconfirm_after_seconds: 30 * DAY, evidence: 'claimed' }],
   support: { phone: '0800 000 00 00', mail: 'hilfe@beispiel-kasse.example', url: 'https://beispiel-kasse.example/hilfe' },
   languages: ['de', 'de-simple', 'en'],
+  moves: true,
 };
 
 const before: State = { ...initial(), phase: 'ready', busy: null, config, now: NOW, reader: 'terminal' };
@@ -187,6 +188,17 @@ const reasons = Object.fromEntries(
 );
 
 /** Name to state. */
+/** Dark modules of no code in particular. */
+const pattern = Array.from({ length: 25 }, (_, row) => Array.from({ length: 12 }, (_, at) => `M${4 + 2 * at + ((row * 7 + at * 3) % 2)} ${4 + row}h1v1h-1z`).join('')).join('');
+
+const moving = (more: Partial<NonNullable<State['move']>>, state: State = at): State => ({
+  ...state,
+  route: 'move',
+  move: { side: 'old', step: 'warn', name: 'Chrome, Android', code: null, link: null, asking: null, number: null, expiresAt: NOW + 240, problem: null, ...more },
+});
+const offered = { step: 'code' as const, code: { size: 33, path: pattern }, link: 'https://idp.beispiel-kasse.example/wallet/?issuer=x&move=y' };
+const asking = { name: 'Neues Handy von Mika Musterfrau', class: 'software', level: 'gematik-ehealth-loa-substantial', browser: 'Chrome', system: 'Android', network: 'same' as const, askedAt: NOW - 20 };
+
 export const SCREENS: Record<string, State> = {
   starting: { ...before, phase: 'starting', busy: 'starting' },
   stopped: { ...before, phase: 'stopped', problem: problem('browser-too-old') },
@@ -261,6 +273,20 @@ export const SCREENS: Record<string, State> = {
   'request-number': request({ step: 'decide', otherDevice }),
   'request-number-wrong': request({ step: 'decide', otherDevice, problem: problem('number-wrong') }),
   'request-over': request({ step: 'over', problem: problem('login-over', { supportCode: 'BCDF-GHJK' }) }),
+  'move-warn': moving({}),
+  'move-refused': moving({ problem: problem('cooling-off', { retryAfter: 1_800 }) }),
+  'move-code': moving(offered),
+  'move-code-offline': moving({ ...offered, problem: problem('offline') }),
+  'move-code-old': moving({ ...offered, expiresAt: NOW - 1 }),
+  'move-compare': moving({ step: 'compare', asking }),
+  'move-compare-elsewhere': moving({ step: 'compare', asking: { ...asking, browser: '', system: '', network: 'other' }, problem: problem('device-clock') }),
+  'move-moved': moving({ step: 'moved' }),
+  'move-over': moving({ step: 'over', problem: problem('number-wrong', { supportCode: 'BCDF-GHJK' }) }),
+  'move-name': moving({ side: 'new', step: 'name' }, before),
+  'move-name-refused': moving({ side: 'new', step: 'name', problem: problem('unavailable') }, before),
+  'move-number': moving({ side: 'new', step: 'number', number: '42' }, before),
+  'move-bound': moving({ side: 'new', step: 'bound' }),
+  'move-too-late': moving({ side: 'new', step: 'over', problem: problem('move-over', { supportCode: 'BCDF-GHJK' }) }, before),
   'request-cooling-off': request({ step: 'over', problem: problem('cooling-off', { retryAfter: 1_800 }) }),
   'result-approved': request({ step: 'done', outcome: 'approved', back: 'https://akte.example/back' }),
   'result-elsewhere': request({ step: 'done', outcome: 'approved', otherDevice }),

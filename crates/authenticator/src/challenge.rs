@@ -32,6 +32,8 @@ pub enum Purpose {
     Login,
     /// The person's own account at the insurer: devices, consents.
     Account,
+    /// Vouching for a new phone, and nothing else.
+    Move,
 }
 
 /// What a challenge says.

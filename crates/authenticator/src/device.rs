@@ -10,6 +10,7 @@
 
 mod binding;
 mod key;
+mod moving;
 mod passkey_record;
 
 use std::fmt;
@@ -31,6 +32,8 @@ pub use self::binding::{
 pub(crate) use self::binding::{check_consent, check_occasion};
 pub(crate) use self::key::{BoundKey, RsaModulus};
 pub use self::key::{RSA_EXPONENT, RSA_MODULUS_BYTES};
+use self::moving::Inherited;
+pub use self::moving::{Candidate, Voucher, VoucherError, move_id};
 pub(crate) use self::passkey_record::PasskeyRecord;
 pub use self::passkey_record::{MAX_KEPT_ID_BYTES, MAX_KEPT_ID_BYTES_WITH_RSA};
 
@@ -76,6 +79,9 @@ pub struct DeviceKey {
     /// The app's own mark of the phone, which survives a new installation of the app.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hardware: Option<HardwareMark>,
+    /// Where another device vouched for it, and no card has since: it reaches no further than that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    inherited: Option<Inherited>,
     /// What was said about it since it was bound: not in the record, which an older database could bring back. Whoever lets it
     /// log in says it with [`DeviceKey::stands`].
     #[serde(skip)]
@@ -322,7 +328,12 @@ impl DeviceKey {
     #[must_use]
     pub fn level(&self, policy: &AuthenticationPolicy) -> Option<Acr> {
         let class = policy.device_class(&self.class)?;
-        Some(class.level.min(policy.level_of(Method::DeviceKey)?))
+        let level = class.level.min(policy.level_of(Method::DeviceKey)?);
+        Some(
+            self.inherited
+                .as_ref()
+                .map_or(level, |inherited| level.min(inherited.level)),
+        )
     }
 
     /// Gives it another name.
@@ -339,10 +350,15 @@ impl DeviceKey {
     #[must_use]
     pub fn valid_until(&self, policy: &AuthenticationPolicy) -> Option<UnixTime> {
         let class = policy.device_class(&self.class)?;
-        Some(self.confirmed_at.plus_seconds(class.reconfirm_after_seconds))
+        let until = self.confirmed_at.plus_seconds(class.reconfirm_after_seconds);
+        Some(
+            self.inherited
+                .as_ref()
+                .map_or(until, |inherited| until.min(inherited.until)),
+        )
     }
 
-    /// Restarts the interval after a fresh card login of the same person.
+    /// Restarts the interval after a fresh card login of the same person. From then on it stands for itself, whoever vouched for it.
     ///
     /// # Errors
     /// [`BindingError::CardLoginNeeded`] for any other login.
@@ -352,6 +368,7 @@ impl DeviceKey {
             return Err(BindingError::CardLoginNeeded);
         }
         self.confirmed_at = self.confirmed_at.max(performed.auth_time);
+        self.inherited = None;
         Ok(())
     }
 }

@@ -44,6 +44,20 @@ pub struct AuthenticationPolicy {
     pub passkeys: PasskeyPolicy,
     /// Single sign-on. Default: for no service at all.
     pub sso: SsoRule,
+    /// Member `move`: whether a bound device may vouch for a new phone, without the card. Default: off.
+    #[serde(rename = "move")]
+    pub moving: Moving,
+}
+
+/// Whether a new phone is bound with the old one, where the card is not at hand (`docs/adr/0021-moving-with-the-old-phone.md`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moving {
+    /// With the card only.
+    #[default]
+    Off,
+    /// Also with the old phone: the person compares two digits, which is no proof that both phones are in one place.
+    On,
 }
 
 /// One method and the highest level it may reach.
@@ -118,7 +132,7 @@ impl DeviceClassRule {
     pub fn admits(&self, purpose: Purpose) -> bool {
         match purpose {
             Purpose::Account => true,
-            Purpose::Login => !self.own_pages_only,
+            Purpose::Login | Purpose::Move => !self.own_pages_only,
         }
     }
 }
@@ -159,6 +173,7 @@ impl Default for AuthenticationPolicy {
             device_classes: DeviceClassRule::defaults(),
             passkeys: PasskeyPolicy::default(),
             sso: SsoRule::default(),
+            moving: Moving::Off,
         }
     }
 }

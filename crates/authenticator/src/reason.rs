@@ -75,6 +75,7 @@ reasons! {
     CardLoginNeeded "card-login-needed" Yes "This needs a login with the card, just now.",
     NumberWrong "number-wrong" No "The number typed is not the one the asking page shows. The login has ended for both devices.",
     Aborted "aborted" No "The login was ended on the other device, by the person herself.",
+    MoveOver "move-over" No "The move to a new phone has ended: its code is too old or was used by another phone, it was completed, or the person ended it. The old phone can show a new code.",
     CoolingOff "cooling-off" No "The person said that somebody was on the phone with her: for a while nothing is approved for another device.",
     OtherBrowser "other-browser" No "The login was begun in another browser.",
     Declined "declined" Yes "The device's signed answer says that the person declined.",

@@ -96,6 +96,21 @@ impl AskingDevice {
         }
     }
 
+    /// Its bytes, for a state of its own.
+    pub fn to_bytes(self) -> Vec<u8> {
+        self.write(Writer::default(), UnixTime(0)).finish()
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote, at the beginning of these bytes, and gives the rest.
+    ///
+    /// # Errors
+    /// [`MalformedState`] for anything else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<(Self, &[u8]), MalformedState> {
+        let mut reader = Reader::of(bytes);
+        let device = Self::read(&mut reader, UnixTime(0))?;
+        Ok((device, reader.rest()))
+    }
+
     pub(crate) fn write(self, writer: Writer, near: UnixTime) -> Writer {
         let writer = writer
             .byte(self.browser.code() << 4 | self.system.code() << 1 | u8::from(self.network.is_some()))
@@ -198,6 +213,16 @@ mod tests {
                     assert!(reader.finish().is_ok());
                 }
             }
+        }
+        let device = AskingDevice::new(Some("Firefox/1 Windows"), Some([9; 8]), near);
+        let bytes = [&device.to_bytes()[..], b"rest"].concat();
+        assert_eq!(AskingDevice::from_bytes(&bytes), Ok((device, &b"rest"[..])));
+        for length in 0..device.to_bytes().len() {
+            assert_eq!(
+                AskingDevice::from_bytes(&bytes[..length]),
+                Err(MalformedState),
+                "{length}"
+            );
         }
         for packed in (7u8..16).map(|browser| browser << 4) {
             let bytes = [9, packed, 0];

@@ -152,6 +152,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Without a kind in front.
+    pub(crate) const fn of(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// What was not read.
+    pub(crate) const fn rest(self) -> &'a [u8] {
+        self.0
+    }
+
     fn take(&mut self, count: usize) -> Result<&'a [u8], MalformedState> {
         let (taken, rest) = self.0.split_at_checked(count).ok_or(MalformedState)?;
         self.0 = rest;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use authenticator::{
     AuthenticatedPerson, Reason,
     challenge::{self, Challenge, Purpose, VerifiedChallenge},
-    device::{self, DeviceError, UnverifiedAssertion},
+    device::{self, DeviceError, UnverifiedAssertion, VerifiedAssertion},
     health_card,
 };
 use aws_lc_rs::digest;
@@ -34,7 +34,7 @@ use crate::{
     history::Step,
     limits::{Counted, Limit, Network},
     passkeys::PasskeyAnswer,
-    people::{self, ConsentRows},
+    people::{self, ConsentRows, NamedDevice},
     pin,
     second_device::{self, OtherDevice, rendezvous},
     support::json_response,
@@ -318,7 +318,7 @@ struct DeviceAnswer {
 }
 
 /// What answered.
-enum Signed {
+pub(crate) enum Signed {
     DeviceKey {
         device: String,
         assertion: UnverifiedAssertion,
@@ -330,8 +330,14 @@ enum Signed {
 }
 
 impl Signed {
-    fn of(answer: DeviceAnswer) -> Result<Self, StepProblem> {
-        match (answer.device, answer.response, answer.challenge, answer.passkey) {
+    /// From the members of the same names, of which those of a device key are needed or those of a passkey.
+    pub(crate) fn of(
+        device: Option<String>,
+        response: Option<String>,
+        challenge: Option<String>,
+        passkey: Option<PasskeyAnswer>,
+    ) -> Result<Self, StepProblem> {
+        match (device, response, challenge, passkey) {
             (Some(device), Some(response), None, None) => Ok(Self::DeviceKey {
                 device,
                 assertion: device::parse_assertion(&response)
@@ -345,17 +351,34 @@ impl Signed {
     }
 
     /// What has not even a handle's form leads to nobody.
-    fn handle(&self) -> [u8; 32] {
+    pub(crate) fn handle(&self) -> [u8; 32] {
         match self {
             Self::DeviceKey { device, .. } => base64url::decode_array(device).unwrap_or_default(),
             Self::Passkey { answer, .. } => answer.handle(),
         }
     }
 
-    fn challenge_token(&self) -> &str {
+    pub(crate) fn challenge_token(&self) -> &str {
         match self {
             Self::DeviceKey { assertion, .. } => assertion.challenge_token(),
             Self::Passkey { challenge, .. } => challenge,
+        }
+    }
+
+    /// Verifies it with what its handle leads to. The inner error is about the device, the outer one about the message, whosever it is.
+    pub(crate) fn verify(
+        &self,
+        tenant: &Tenant,
+        challenge: &VerifiedChallenge,
+        named: &NamedDevice,
+        now: UnixTime,
+    ) -> Result<Result<VerifiedAssertion, DeviceError>, StepProblem> {
+        match self {
+            Self::DeviceKey { assertion, .. } => {
+                let policy = &tenant.settings.policy;
+                Ok(device::verify(assertion, challenge, &named.key, policy, now))
+            }
+            Self::Passkey { answer, .. } => answer.verify(tenant, challenge, named, now),
         }
     }
 }
@@ -377,19 +400,14 @@ async fn verify_device(
     let now = core.now();
     let answer: DeviceAnswer = read(body)?;
     let attempt = Attempt { core, tenant, network };
-    let (client_id, login) = (answer.client_id.clone(), answer.login.clone());
-    let signed = Signed::of(answer)?;
+    let (client_id, login) = (answer.client_id, answer.login);
+    let signed = Signed::of(answer.device, answer.response, answer.challenge, answer.passkey)?;
     let handle = signed.handle();
     attempt.check(Some((&handle, &handle[..16]))).await?;
     let pending = open_pending(core, tenant, &client_id, &login, now)?;
     let challenge = recognise(tenant, &client_id, &pending, signed.challenge_token(), now)?;
     let named = people::device_by_handle(core, tenant, &client_id, &handle).await?;
-    let verified = match &signed {
-        Signed::DeviceKey { assertion, .. } => {
-            device::verify(assertion, &challenge, &named.key, &tenant.settings.policy, now)
-        }
-        Signed::Passkey { answer, .. } => answer.verify(tenant, &challenge, &named, now)?,
-    };
+    let verified = signed.verify(tenant, &challenge, &named, now)?;
     // Whether there is a device by this name is its holder's business: nobody else is told by words, size or time.
     let (verified, rows) = match (verified, named.rows) {
         (Ok(verified), Some(rows)) => (verified, rows),
@@ -507,7 +525,7 @@ impl Attempt<'_> {
 }
 
 /// One answer for a device that is not bound and for a signature that is not its own.
-fn not_its_own() -> StepProblem {
+pub(crate) fn not_its_own() -> StepProblem {
     StepProblem::denied(
         Reason::DeviceUnknown,
         "member 'device': not bound (any more), or 'response' does not bear its signature; log in with the health card and bind it again",

@@ -7,6 +7,7 @@ mod attested;
 mod binding;
 mod blocking;
 mod managing;
+mod moving;
 mod trust;
 
 use authenticator::Reason;
@@ -26,6 +27,7 @@ pub use attested::DeviceAttestation;
 pub(crate) use binding::{Finding, bind};
 pub(crate) use blocking::{block_in_app, block_on_page, block_page, new_code};
 pub(crate) use managing::{check_still_good, confirm, manage};
+pub(crate) use moving::{accept, approve, end, offer, state};
 pub use trust::{DeviceTrust, DeviceTrustError};
 
 /// Most devices one person may bind.
@@ -80,8 +82,7 @@ pub(crate) async fn all(
 }
 
 /// One device as it is, with what stands against it.
-async fn read(core: &Core, authenticated: Authenticated, at: &Key) -> Result<DeviceKey, StepProblem> {
-    let capability = authenticated.capability;
+async fn read(core: &Core, capability: PersonCapability, at: &Key) -> Result<DeviceKey, StepProblem> {
     let person = capability.person_id();
     let identity = people::identity(core, &capability).await?;
     let row = core.store.load(&[*at]).await?.into_iter().next().flatten();

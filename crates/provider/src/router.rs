@@ -71,6 +71,11 @@ pub(crate) fn public(core: Arc<Core>) -> Router {
             ("/wallet", get(wallet_folder)),
             ("/wallet/", get(wallet_page)),
             ("/wallet/{*file}", get(wallet_file)),
+            ("/devices/move", post(offer_move)),
+            ("/devices/move/accept", post(accept_move)),
+            ("/devices/move/state", post(state_of_move)),
+            ("/devices/move/approve", post(approve_move)),
+            ("/devices/move/end", post(end_move)),
             ("/devices/pin", post(set_pin)),
             ("/devices/pin/evaluate", post(try_pin)),
             ("/account/history", post(account_history)),
@@ -338,6 +343,42 @@ async fn bind_device(
 
 async fn confirm_device(State(core): Shared, AtTenant(tenant): AtTenant, body: Body) -> Response {
     devices::confirm(&core, &tenant, &body.0).await
+}
+
+async fn offer_move(State(core): Shared, AtTenant(tenant): AtTenant, body: Body) -> Response {
+    devices::offer(&core, &tenant, &body.0).await
+}
+
+async fn accept_move(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    connection: Option<Extension<ConnectionInfo>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    devices::accept(&core, &tenant, network(&connection), &headers, &body.0).await
+}
+
+async fn state_of_move(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    connection: Option<Extension<ConnectionInfo>>,
+    body: Body,
+) -> Response {
+    devices::state(&core, &tenant, network(&connection), &body.0).await
+}
+
+async fn approve_move(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    connection: Option<Extension<ConnectionInfo>>,
+    body: Body,
+) -> Response {
+    devices::approve(&core, &tenant, network(&connection), &body.0).await
+}
+
+async fn end_move(State(core): Shared, AtTenant(tenant): AtTenant, body: Body) -> Response {
+    devices::end(&core, &tenant, &body.0).await
 }
 
 async fn manage_devices(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {

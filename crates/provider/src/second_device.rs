@@ -9,7 +9,7 @@
 //! against that stand the words she reads, what the other device is, and that she can end it.
 
 mod frame;
-mod qr;
+pub(crate) mod qr;
 pub(crate) mod rendezvous;
 
 use axum::http::{HeaderMap, header};
@@ -118,7 +118,7 @@ pub(crate) fn digits(core: &Core, tenant: &Tenant, login: &LoginId) -> Result<St
     Ok(format!("{:02}", u64::from_be_bytes(mark) % 100))
 }
 
-fn network_mark(core: &Core, tenant: &Tenant, network: Network) -> Result<Option<[u8; 8]>, StepProblem> {
+pub(crate) fn network_mark(core: &Core, tenant: &Tenant, network: Network) -> Result<Option<[u8; 8]>, StepProblem> {
     match network.told_apart(&core.limits) {
         Some(network) => Ok(Some(core.vault.mark(tenant.id(), &[b"network", network])?)),
         None => Ok(None),

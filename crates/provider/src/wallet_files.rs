@@ -3,7 +3,7 @@
 //! The files are the same for everybody and hold nothing about anybody. Names under `assets/` hold a hash of their content and are kept by
 //! browsers for good; everything else is asked for again. No foreign origin is named in the policy, except the card terminal of a sandbox.
 
-use authenticator::policy::DeviceEvidence;
+use authenticator::policy::{DeviceEvidence, Moving};
 use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -187,6 +187,8 @@ struct Config<'a> {
     card_terminal: Option<&'a str>,
     device_classes: Vec<DeviceClass<'a>>,
     support: Option<&'a Support>,
+    /// Whether a bound phone may vouch for a new one.
+    moves: bool,
     languages: [&'static str; 3],
 }
 
@@ -214,6 +216,7 @@ impl<'a> Config<'a> {
             card_terminal: settings.card_terminal.as_deref(),
             device_classes: classes.collect(),
             support: settings.support.as_ref(),
+            moves: tenant.settings.policy.moving == Moving::On,
             languages: LANGUAGES,
         }
     }

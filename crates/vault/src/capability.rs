@@ -116,7 +116,7 @@ impl Vault {
     }
 
     /// Seals a login state that carries the right to open the person's scope later, on any instance. `kind` must be a step
-    /// after authentication: Authenticated, Code, Session. Opened only by [`open_login`](Self::open_login).
+    /// after authentication: Authenticated, Code, Session, Move. Opened only by [`open_login`](Self::open_login).
     ///
     /// # Errors
     /// [`SealError`]; [`SealError::Failed`] for a background capability or a step before authentication.
@@ -187,7 +187,10 @@ impl Vault {
 }
 
 const fn follows_authentication(kind: StateKind) -> bool {
-    matches!(kind, StateKind::Authenticated | StateKind::Code | StateKind::Session)
+    matches!(
+        kind,
+        StateKind::Authenticated | StateKind::Code | StateKind::Session | StateKind::Move
+    )
 }
 
 #[cfg(test)]

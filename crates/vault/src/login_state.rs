@@ -52,6 +52,8 @@ pub enum StateKind {
     Code,
     /// A single sign-on session.
     Session,
+    /// A move to a new phone: its offer, and what each of the two phones holds of it.
+    Move,
 }
 
 impl StateKind {
@@ -62,6 +64,7 @@ impl StateKind {
             Self::Authenticated => 3,
             Self::Code => 4,
             Self::Session => 5,
+            Self::Move => 6,
         }
     }
 
@@ -69,7 +72,7 @@ impl StateKind {
     const fn max_lifetime_seconds(self) -> u64 {
         match self {
             Self::Pushed | Self::Code => 600,
-            Self::Pending | Self::Authenticated => 1_800,
+            Self::Pending | Self::Authenticated | Self::Move => 1_800,
             // authenticator::policy::MAX_SSO_AGE_SECONDS
             Self::Session => 12 * 3_600,
         }

@@ -12,6 +12,7 @@
 //! | [`Login`] | the address a service sent the person to, or her account | the address she goes back to |
 //! | [`Binding`] | a login that card and PIN answered | a device record |
 //! | [`PasskeyBinding`] | the same | a device record |
+//! | [`MoveOut`], [`MoveIn`] | an account login the old phone answered | a device record on the new one |
 //!
 //! **Trusted for:** nothing is signed but a challenge that this insurer's key signed for the service the address named, and nothing is
 //! released that the person did not decide. **Does not:** keep anything; a device's counter is raised in what the app is told to keep
@@ -23,6 +24,7 @@ mod binding;
 mod card;
 mod error;
 mod login;
+mod moving;
 mod passkey_binding;
 mod pin;
 #[cfg(test)]
@@ -40,6 +42,7 @@ pub use binding::{Attestation, Binding, BindingWish, Bound, DeviceRecord, Findin
 pub use card::{card_message, card_response};
 pub use error::FlowError;
 pub use login::{Login, LoginAddress, MAX_ADDRESS_CHARACTERS};
+pub use moving::{Asking, DrawnCode, EndWhy, MoveIn, MoveOut, MoveTold, MoveWant, OfferShown};
 pub use passkey_binding::{MadePasskey, PasskeyAnswer, PasskeyBinding};
 pub use pin::{PinSecret, PinTry};
 pub use wire::{ClaimNames, Consent, NetworkOf, OtherDevice, Requested, Service};

@@ -101,7 +101,7 @@ export function sealed(run: Run): string {
   return answered.login;
 }
 
-function record({ issuer, device, name, valid_until, counter }: KeptDevice): DeviceRecord {
+export function record({ issuer, device, name, valid_until, counter }: KeptDevice): DeviceRecord {
   return { issuer, device, name, valid_until, counter };
 }
 

@@ -13,7 +13,7 @@ import { initial } from './initial.ts';
 import { Kept } from './kept.ts';
 import type { Actions, Config, Language, Route, State } from './model.ts';
 import { Trouble, problemOf } from './problem.ts';
-import { hashOf, linkOf, routeOf } from './route.ts';
+import { hashOf, linkOf, moveLinkOf, routeOf } from './route.ts';
 import { Store } from './store.ts';
 import { Surroundings } from './surroundings.ts';
 import type { Tools } from './tools.ts';
@@ -22,6 +22,7 @@ import { recall, wallet, type Surface, type Wallet } from './wallet.ts';
 export type Shown = { state: State; act: Actions; t: Translate };
 
 const CONFIG_LIMIT_MILLISECONDS = 10_000;
+const LOOK_MILLISECONDS = 2_500;
 const MINUTE_MILLISECONDS = 60_000;
 
 const now = () => Math.floor(Date.now() / 1000);
@@ -101,6 +102,7 @@ async function start(
     passkeys: { isSupported, create, get },
     opened: { key: undefined },
     now,
+    pause: () => new Promise((resolve) => setTimeout(resolve, LOOK_MILLISECONDS)),
     leave: (address) => location.assign(address),
     tab: tab(here().pathname),
   };
@@ -123,7 +125,13 @@ async function start(
 }
 
 /** A link of the provider's page; else what this tab showed before. */
-async function enter(store: Store, { requests }: Wallet): Promise<void> {
+async function enter(store: Store, { requests, moves }: Wallet): Promise<void> {
+  const move = moveLinkOf(location.search);
+  if (move !== undefined) {
+    history.replaceState(null, '', `${location.pathname}${hashOf('move')}`);
+    store.set({ route: 'move' });
+    return moves.arrive(move, deviceName(navigator.userAgent));
+  }
   const link = linkOf(location.search);
   if (link === undefined) return requests.resume();
   // The address holds the login no longer than needed: not in the history, not in a bookmark.

@@ -20,6 +20,7 @@ export function readConfig(body: string): Config | undefined {
     card_terminal: text(said['card_terminal']) ?? null,
     device_classes: classes.flatMap(deviceClass),
     support: support(said['support']),
+    moves: said['moves'] === true,
     languages: languages.length > 0 ? languages : ['de'],
   };
 }

@@ -9,6 +9,7 @@
  */
 
 import type * as provider from '../core/reasons.ts';
+import type { DrawnCode } from '../core/move.ts';
 import type { ClaimNames, Service } from '../core/types.ts';
 
 /** German, plain-language German, English. */
@@ -31,6 +32,8 @@ export type Config = {
   support: Support | null;
   /** Languages offered. */
   languages: Language[];
+  /** Whether a bound phone may vouch for a new one. */
+  moves: boolean;
 };
 
 export type DeviceClass = { name: string; level: string; reconfirm_after_seconds: number; evidence: string };
@@ -44,6 +47,7 @@ export type Route =
   | 'cards'
   | 'history'
   | 'devices'
+  | 'move'
   | 'consents'
   | 'timers'
   | 'block'
@@ -79,6 +83,8 @@ export type State = {
   card: CardStep | null;
   /** The app's PIN is asked for, or chosen. Never with what was typed in it. */
   pin: PinStep | null;
+  /** A move to a new phone that is under way, on this side or that. */
+  move: Move | null;
   account: Account;
   /** What was seen of the account last, for when there is no network. `null`: nothing yet. */
   snapshot: Snapshot | null;
@@ -123,7 +129,8 @@ export type Done =
   | 'forgotten'
   | 'card-unblocked'
   | 'pin-set'
-  | 'pin-changed';
+  | 'pin-changed'
+  | 'move-stopped';
 
 /** Reasons the provider gives. One this wallet does not know is shown as `internal`. */
 export type ProviderReason = provider.Reason;
@@ -146,6 +153,8 @@ export type OwnReason =
   | 'card-gone'
   | 'no-card-reader'
   | 'reader-unreachable'
+  /** A device is bound here already, and only one can be. */
+  | 'already-set-up'
   /** Nothing is enrolled here, and this needs it. */
   | 'not-enrolled'
   | 'passkey-cancelled'
@@ -221,6 +230,26 @@ export type CardStep = {
   /** PIN wrong, card gone, ...; the step stays. */
   problem: Problem | null;
 };
+
+/**
+ * A move to a new phone. On the old one: `warn`, `code` to be scanned, `compare` with what asks, `moved`. On the new one: `name`, `number` to be
+ * typed on the old one, `bound`. `over`: {@link Move.problem} says why.
+ */
+export type Move = {
+  side: 'old' | 'new';
+  step: 'warn' | 'code' | 'compare' | 'moved' | 'name' | 'number' | 'bound' | 'over';
+  /** What she calls the new phone. */
+  name: string;
+  code: DrawnCode | null;
+  /** What stands in the code. */
+  link: string | null;
+  asking: AskingPhone | null;
+  number: string | null;
+  expiresAt: number | null;
+  problem: Problem | null;
+};
+
+export type AskingPhone = OtherDevice & { name: string; class: string; level: string };
 
 /** The app's PIN, as it stands. What is typed goes to {@link Actions.typePin} and is kept nowhere. */
 export type PinStep = {
@@ -396,6 +425,16 @@ export type Actions = {
   changePin(): void;
   /** A new one by card: forgotten, locked, or none so far. The device is bound anew. */
   newPin(): void;
+
+  /** A move to a new phone: on the old one, */
+  beginMove(): void;
+  /** the warning read, or the code grown old: a code; */
+  offerMove(): void;
+  approveMove(number: string): void;
+  endMove(why: 'declined' | 'not-me' | 'phone-call'): void;
+  /** and on the new one. */
+  acceptMove(name: string): void;
+  dropMove(): void;
 
   /** A request. */
   takeUp(id: string): void;

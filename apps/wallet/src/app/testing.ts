@@ -325,6 +325,7 @@ export async function tab(browser: Browser, insurer: FakeInsurer, reader: CardRe
     passkeys,
     opened: { key: undefined },
     now,
+    pause: () => new Promise((resolve) => setTimeout(resolve, 1)),
     leave: (address) => void left.push(address),
     tab: { get: () => session.id, set: (id) => void (session.id = id) },
   };

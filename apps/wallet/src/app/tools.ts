@@ -23,6 +23,8 @@ export type Tools = {
   opened: { key: CryptoKey | undefined };
   /** Seconds since 1970. */
   now: () => number;
+  /** Between two looks at something another device does. */
+  pause: () => Promise<void>;
   /** Leaves the wallet for an address of a service. */
   leave: (address: string) => void;
   /** Which request this tab shows, so that a reload shows it again. */

@@ -5,6 +5,7 @@ import { AccountSession } from './account.ts';
 import { CardSteps } from './card-step.ts';
 import { Enrolling } from './enrolment.ts';
 import type { Actions } from './model.ts';
+import { MoveSteps } from './move-step.ts';
 import { PinSteps } from './pin-step.ts';
 import { problemOf } from './problem.ts';
 import { Requests } from './requests.ts';
@@ -24,7 +25,7 @@ export type Surface = {
   deviceName: string;
 };
 
-export type Wallet = { act: Actions; requests: Requests };
+export type Wallet = { act: Actions; requests: Requests; moves: MoveSteps };
 
 export function wallet(tools: Tools, surface: Surface): Wallet {
   const { store } = tools;
@@ -37,6 +38,10 @@ export function wallet(tools: Tools, surface: Surface): Wallet {
     requests.refresh();
     // The device is bound, whatever comes of showing the account.
     await account.opened(login, 'card').catch((error: unknown) => account.failed(problemOf(error, tools.provider.refused)));
+  });
+  const moves = new MoveSteps(tools, pins, () => {
+    surface.persist();
+    requests.refresh();
   });
   const act: Actions = {
     go: surface.go,
@@ -64,6 +69,16 @@ export function wallet(tools: Tools, surface: Surface): Wallet {
     cancelPin: () => pins.cancel(),
     changePin: () => enrolling.changePin(),
     newPin: () => enrolling.newPin(),
+
+    beginMove: () => {
+      moves.begin();
+      surface.go('move');
+    },
+    offerMove: () => moves.offer(),
+    approveMove: (number) => moves.approve(number),
+    endMove: (why) => moves.end(why),
+    acceptMove: (name) => moves.accept(name),
+    dropMove: () => moves.drop(),
 
     takeUp: (id) => {
       surface.go('request');
@@ -97,12 +112,13 @@ export function wallet(tools: Tools, surface: Surface): Wallet {
       void store.run('changing', async () => {
         account.close();
         pins.close();
+        moves.drop();
         await surface.forget();
         store.set({ device: null, enrolment: null, request: null, waiting: [], snapshot: null, card: null, done: 'forgotten' });
       });
     },
   };
-  return { act, requests };
+  return { act, requests, moves };
 }
 
 /** Reads what was kept. */

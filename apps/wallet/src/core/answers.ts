@@ -107,11 +107,14 @@ export type BindingAnswer = { device: string; valid_until: number; class: string
 
 export function bindingAnswer(found: Members): BindingAnswer | undefined {
   const [device, valid_until] = [text(found['device']), whole(found['valid_until'])];
-  const [name, list] = [text(found['class']), found['findings']];
-  const findings = Array.isArray(list) ? list.map(finding) : [undefined];
-  if (device === undefined || valid_until === undefined || name === undefined) return undefined;
-  if (!findings.every((one) => one !== undefined)) return undefined;
-  return { device, valid_until, class: name, findings };
+  const [name, list] = [text(found['class']), findings(found['findings'])];
+  if (device === undefined || valid_until === undefined || name === undefined || !list) return undefined;
+  return { device, valid_until, class: name, findings: list };
+}
+
+export function findings(value: unknown): Finding[] | undefined {
+  const list = Array.isArray(value) ? value.map(finding) : [undefined];
+  return list.every((one) => one !== undefined) ? list : undefined;
 }
 
 function finding(value: unknown): Finding | undefined {

@@ -8,7 +8,7 @@ import * as signing from './signing.ts';
 import { FlowError, type Attestation, type Told, type Want } from './types.ts';
 
 /** Sets this use of a login's identifier apart from every other. */
-const ATTESTATION_DOMAIN = new TextEncoder().encode('healthid/device-attestation/v1\0');
+export const ATTESTATION_DOMAIN = new TextEncoder().encode('healthid/device-attestation/v1\0');
 
 export type BindingWish = {
   name: string;
@@ -23,7 +23,7 @@ type State =
   | { at: 'proof'; key: Key; attestation: Attestation | undefined; message: string }
   | { at: 'sent' }
   | { at: 'over' };
-type Key = { kty: 'EC'; crv: 'P-256'; use: 'sig'; alg: 'ES256'; x: string; y: string };
+export type Key = { kty: 'EC'; crv: 'P-256'; use: 'sig'; alg: 'ES256'; x: string; y: string };
 
 export class Binding {
   #state: State = { at: 'key' };
@@ -77,7 +77,7 @@ export function keep(told: Told, issuer: string, name: string): Want {
 }
 
 /** The key has no name outside this device; the provider knows it by the device's handle. */
-async function publicKey(x: string, y: string): Promise<Key> {
+export async function publicKey(x: string, y: string): Promise<Key> {
   const key: Key = { kty: 'EC', crv: 'P-256', use: 'sig', alg: 'ES256', x, y };
   const refused = new FlowError('device-key', 'device: its key did not sign');
   if (!base64url.decodeArray(x, 32) || !base64url.decodeArray(y, 32)) throw refused;

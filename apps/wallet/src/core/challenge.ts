@@ -15,7 +15,7 @@ export type Challenge = {
   loginId: Uint8Array<ArrayBuffer>;
   client_id: string;
   client_name: string;
-  purpose: 'login' | 'account';
+  purpose: 'login' | 'account' | 'move';
   exp: number;
 };
 
@@ -65,7 +65,7 @@ function read(token: string, value: unknown): Said | undefined {
   const [iat, exp] = [said['iat'], said['exp']].map(whole);
   const loginId = base64url.decodeArray(text(said['jti']) ?? '', LOGIN_ID_BYTES);
   const purpose = said['purpose'];
-  if (purpose !== 'login' && purpose !== 'account') return undefined;
+  if (purpose !== 'login' && purpose !== 'account' && purpose !== 'move') return undefined;
   if (iss === undefined || client_id === undefined || client_name === undefined || hash === undefined) return undefined;
   if (iat === undefined || exp === undefined || !loginId) return undefined;
   return { token, iss, loginId, client_id, client_name, purpose, exp, iat };

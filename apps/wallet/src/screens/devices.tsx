@@ -27,6 +27,13 @@ export function Devices(props: Props) {
           <Button onPress={() => act.beginEnrolment()}>{t.devices.add}</Button>
         </Buttons>
       )}
+      {state.device && state.config.moves && (
+        <Buttons>
+          <Button look="calm" onPress={() => act.beginMove()}>
+            {t.move.begin}
+          </Button>
+        </Buttons>
+      )}
       {asked?.what === 'lock' && (
         <Confirm
           title={t.devices.lockTitle(asked.device.name)}

@@ -14,6 +14,7 @@ import { Enrol } from './enrol.tsx';
 import { codeOf, Help } from './help.tsx';
 import { History } from './history.tsx';
 import { Button, Buttons, Title, type Props } from './parts.tsx';
+import { MoveLater } from './move-later.tsx';
 import { Pin } from './pin.tsx';
 import { ProblemScreen } from './problem.tsx';
 import { Request } from './request.tsx';
@@ -166,6 +167,8 @@ function screen(props: Props, code: string | null): ComponentChild {
       return <History {...props} />;
     case 'devices':
       return <Devices {...props} />;
+    case 'move':
+      return state.move ? <MoveLater {...props} move={state.move} /> : <Start {...props} />;
     case 'consents':
       return <Consents {...props} />;
     case 'timers':
@@ -197,7 +200,7 @@ function NotFound({ act, t }: Props) {
 
 /** Which screen is shown, `null` before the first: when this changes, the focus goes to its heading. What changes within a screen leaves the focus alone. */
 function place({ state }: Props): string | null {
-  const { card, pin, request, enrolment } = state;
+  const { card, pin, request, enrolment, move } = state;
   if (state.phase === 'starting') return null;
   return [
     state.phase,
@@ -208,6 +211,7 @@ function place({ state }: Props): string | null {
     pin && `pin ${pin.purpose} ${pin.step}`,
     state.route === 'request' && request && `${request.id} ${request.step} ${request.outcome}`,
     state.route === 'enrol' && enrolment?.step,
+    state.route === 'move' && move && `${move.side} ${move.step}`,
   ]
     .filter(Boolean)
     .join(' | ');

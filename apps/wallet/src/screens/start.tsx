@@ -6,7 +6,7 @@ import { Button, Buttons, Contact, Notice, Section, Title, useArrival, type Prop
 import { Reminder } from './timers.tsx';
 
 /** In the order of how often they are needed. */
-const PLACES: Exclude<Route, 'start' | 'enrol' | 'request' | 'not-found'>[] = [
+const PLACES: Exclude<Route, 'start' | 'enrol' | 'request' | 'move' | 'not-found'>[] = [
   'cards',
   'history',
   'devices',

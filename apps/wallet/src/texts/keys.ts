@@ -51,6 +51,8 @@ export const EVENTS = [
   'blocked',
   'not-me',
   'phone-call',
+  'device-moved',
+  'move-ended',
 ] as const;
 
 export type EventTexts = Record<(typeof EVENTS)[number], string>;

@@ -137,17 +137,7 @@ pub fn bind(
     now: UnixTime,
 ) -> Result<DeviceKey, BindingError> {
     check_occasion(&request.name, performed, now)?;
-    let class = policy
-        .device_class(request.evidence.class())
-        .ok_or(BindingError::Class)?;
-    match (class.evidence, &request.evidence) {
-        (DeviceEvidence::Claimed, ClassEvidence::Claimed { .. }) => {}
-        (DeviceEvidence::Claimed | DeviceEvidence::Attested, ClassEvidence::Attested(attested)) => {
-            check_attested(attested, &request.public_key, login_id)?;
-        }
-        (DeviceEvidence::Attested, ClassEvidence::Claimed { .. }) => return Err(BindingError::EvidenceMissing),
-        (DeviceEvidence::Passkey | DeviceEvidence::AttestedPasskey, _) => return Err(BindingError::PasskeyClass),
-    }
+    let class = check_class(request, login_id, policy)?;
     check_consent(class, request.consented_to_substantial)?;
     check_proof(proof, login_id, &request.public_key)?;
     Ok(DeviceKey {
@@ -163,8 +153,28 @@ pub fn bind(
         passkey: None,
         pin: None,
         hardware: request.hardware.clone(),
+        inherited: None,
         standing: Standing::Free,
     })
+}
+
+/// The class, with the evidence it demands.
+pub(super) fn check_class<'a>(
+    request: &BindingRequest,
+    login_id: &[u8; 16],
+    policy: &'a AuthenticationPolicy,
+) -> Result<&'a DeviceClassRule, BindingError> {
+    let class = policy
+        .device_class(request.evidence.class())
+        .ok_or(BindingError::Class)?;
+    match (class.evidence, &request.evidence) {
+        (DeviceEvidence::Claimed, ClassEvidence::Claimed { .. }) => Ok(class),
+        (DeviceEvidence::Claimed | DeviceEvidence::Attested, ClassEvidence::Attested(attested)) => {
+            check_attested(attested, &request.public_key, login_id).map(|()| class)
+        }
+        (DeviceEvidence::Attested, ClassEvidence::Claimed { .. }) => Err(BindingError::EvidenceMissing),
+        (DeviceEvidence::Passkey | DeviceEvidence::AttestedPasskey, _) => Err(BindingError::PasskeyClass),
+    }
 }
 
 /// The maker's word is about this key, and was given in this login.
@@ -201,13 +211,17 @@ pub(super) fn check_name(name: &str) -> Result<(), BindingError> {
 
 /// A class below high is useless without the consent to it.
 pub(crate) fn check_consent(class: &DeviceClassRule, consented_to_substantial: bool) -> Result<(), BindingError> {
-    if class.level == Acr::Substantial && !consented_to_substantial {
+    check_consent_to(class.level, consented_to_substantial)
+}
+
+pub(super) fn check_consent_to(level: Acr, consented_to_substantial: bool) -> Result<(), BindingError> {
+    if level == Acr::Substantial && !consented_to_substantial {
         return Err(BindingError::ConsentMissing);
     }
     Ok(())
 }
 
-fn check_proof(proof: &str, login_id: &[u8; 16], key: &P256PublicKey) -> Result<(), BindingError> {
+pub(super) fn check_proof(proof: &str, login_id: &[u8; 16], key: &P256PublicKey) -> Result<(), BindingError> {
     let unverified = jws::parse(proof, &LIMITS).map_err(|_| BindingError::ProofForm)?;
     if unverified.header().typ.as_deref() != Some(BINDING_TYP) {
         return Err(BindingError::ProofForm);

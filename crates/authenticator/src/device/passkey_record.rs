@@ -80,6 +80,7 @@ impl DeviceKey {
             passkey: Some(record),
             pin: None,
             hardware: None,
+            inherited: None,
             standing: Standing::Free,
         }
     }

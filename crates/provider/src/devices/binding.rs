@@ -182,7 +182,7 @@ fn made(
     }
 }
 
-fn mark(text: &str) -> Result<HardwareMark, StepProblem> {
+pub(super) fn mark(text: &str) -> Result<HardwareMark, StepProblem> {
     base64url::decode_array(text)
         .map(HardwareMark::new)
         .map_err(|_| StepProblem::invalid("member 'hardware': expected 32 bytes in base64url"))

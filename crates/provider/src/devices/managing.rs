@@ -193,7 +193,7 @@ impl Work<'_> {
     ) -> Result<(), StepProblem> {
         by_card(performed)?;
         self.check_after_block(performed)?;
-        let device = read(self.core, enter()?, &self.at).await?;
+        let device = read(self.core, enter()?.capability, &self.at).await?;
         let locks = self.ledger.locks(&self.core.vault, &self.at);
         let is_locked = !locks.is_multiple_of(2);
         if device.standing() == Standing::Blocked {

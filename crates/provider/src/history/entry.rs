@@ -87,6 +87,10 @@ codes! {
         PhoneCall = 20 => "phone-call",
         /// Somebody answered for her device with another key or an older counter.
         DeviceMisused = 21 => "device-misused",
+        /// With this device she let a new phone be bound.
+        DeviceMoved = 30 => "device-moved",
+        /// She ended a move to a new phone, or typed a wrong number.
+        MoveEnded = 31 => "move-ended",
     }
 }
 

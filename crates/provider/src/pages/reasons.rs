@@ -38,6 +38,10 @@ const fn german(reason: Reason) -> Sentences {
             "Sie haben gesagt, dass jemand mit Ihnen telefoniert. Zu Ihrer Sicherheit bestätigen wir gerade nichts für andere Geräte.",
             "Warten Sie eine halbe Stunde. Auf diesem Gerät können Sie sich weiter anmelden.",
         ),
+        Reason::MoveOver => (
+            "Dieser Umzug auf ein neues Handy ist zu Ende. Vielleicht war der Code zu alt.",
+            "Lassen Sie sich auf dem alten Handy einen neuen Code zeigen. Mit der Karte geht es auch.",
+        ),
         Reason::CardUnknown => (
             "Zu dieser Karte gibt es bei dieser Krankenkasse keine versicherte Person.",
             "Nehmen Sie Ihre neueste Karte. Oder fragen Sie Ihre Krankenkasse.",
@@ -133,6 +137,10 @@ const fn english(reason: Reason) -> Sentences {
         Reason::CoolingOff => (
             "You said that somebody was on the phone with you. To keep you safe, we confirm nothing for other devices just now.",
             "Wait for half an hour. You can still log in on this device.",
+        ),
+        Reason::MoveOver => (
+            "This move to a new phone has ended. Perhaps the code was too old.",
+            "Let the old phone show you a new code. The card works, too.",
         ),
         Reason::CardUnknown => (
             "This insurer has no insured person with this card.",

@@ -9,8 +9,17 @@ const MAX_VERSION: u8 = 20;
 /// Light modules around it (ISO/IEC 18004 §6.3.8).
 const QUIET_MODULES: i32 = 4;
 
-/// The code with `text` in it; `None` where it would be too fine. `label`: what it is, for who does not see it.
-pub(super) fn svg(text: &str, label: &str) -> Option<String> {
+/// A code as one path of dark modules, for a page that draws it itself: black on white in every colour scheme, cameras expect that.
+#[derive(Debug, serde::Serialize)]
+pub(crate) struct Drawn {
+    /// Modules a side, with the light ones around it.
+    pub(crate) size: i32,
+    /// SVG path data: `M`, `h`, `v`, `H`, `z`, digits and spaces.
+    pub(crate) path: String,
+}
+
+/// The code with `text` in it; `None` where it would be too fine.
+pub(crate) fn drawn(text: &str) -> Option<Drawn> {
     let segments = qrcodegen::QrSegment::make_segments(text);
     let code = QrCode::encode_segments_advanced(
         &segments,
@@ -45,7 +54,12 @@ pub(super) fn svg(text: &str, label: &str) -> Option<String> {
             x += 1;
         }
     }
-    // Black on white in every colour scheme: cameras expect that.
+    Some(Drawn { size, path })
+}
+
+/// The same as a picture. `label`: what it is, for who does not see it.
+pub(super) fn svg(text: &str, label: &str) -> Option<String> {
+    let Drawn { size, path } = drawn(text)?;
     Some(format!(
         "<svg class=\"qr\" role=\"img\" aria-label=\"{label}\" viewBox=\"0 0 {size} {size}\" shape-rendering=\"crispEdges\">\
          <rect width=\"{size}\" height=\"{size}\" fill=\"#fff\"/><path fill=\"#000\" d=\"{path}\"/></svg>"

@@ -22,6 +22,7 @@ mod history;
 mod limits;
 mod login;
 mod managing;
+mod moving;
 mod mutual_tls;
 mod passkeys;
 mod pin;

@@ -112,6 +112,7 @@ async fn the_configuration_tells_what_the_insurer_says_and_nothing_else() {
             "issuer",
             "languages",
             "logo",
+            "moves",
             "support"
         ]
     );

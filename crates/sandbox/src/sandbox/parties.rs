@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use authenticator::app_links::Apps;
 use authenticator::passkey::{AllowedAuthenticator, AttestationFormat, PasskeyPolicy};
-use authenticator::policy::{AuthenticationPolicy, DeviceClassRule, DeviceEvidence};
+use authenticator::policy::{AuthenticationPolicy, DeviceClassRule, DeviceEvidence, Moving};
 use authenticator::{Acr, Ik};
 use axum::body::Bytes;
 use federation::chain::TrustAnchor;
@@ -61,6 +61,7 @@ pub(super) fn tenants(
     let mut policy = AuthenticationPolicy {
         device_classes: device_classes(),
         passkeys: passkeys(),
+        moving: Moving::On,
         ..AuthenticationPolicy::default()
     };
     if options.single_sign_on {

@@ -9,12 +9,13 @@ use crate::secret_memory::Secret;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
 const TENANT: TenantId = TenantId::from_bytes([1; 16]);
-const ALL: [StateKind; 5] = [
+const ALL: [StateKind; 6] = [
     StateKind::Pushed,
     StateKind::Pending,
     StateKind::Authenticated,
     StateKind::Code,
     StateKind::Session,
+    StateKind::Move,
 ];
 
 fn sealer() -> LoginStateSealer {

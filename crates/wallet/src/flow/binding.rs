@@ -195,7 +195,7 @@ pub(super) fn keep(told: Told, issuer: &str, name: &str) -> Result<Want, FlowErr
 }
 
 /// The key has no name outside this phone; the provider knows it by the device's handle.
-fn public_key(x: &str, y: &str) -> Result<Value, FlowError> {
+pub(super) fn public_key(x: &str, y: &str) -> Result<Value, FlowError> {
     let coordinate = |text: &str| base64url::decode_array::<32>(text).map_err(|_| FlowError::DeviceKey);
     P256PublicKey::from_coordinates(&coordinate(x)?, &coordinate(y)?).map_err(|_| FlowError::DeviceKey)?;
     Ok(json!({ "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "x": x, "y": y }))

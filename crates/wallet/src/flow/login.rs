@@ -483,7 +483,7 @@ impl Login {
     }
 }
 
-fn is_two_digits(number: &str) -> bool {
+pub(super) fn is_two_digits(number: &str) -> bool {
     number.len() == 2 && number.bytes().all(|digit| digit.is_ascii_digit())
 }
 
