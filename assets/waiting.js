@@ -25,8 +25,12 @@
         // Only the picture: nobody who reads or listens is taken from the line.
         if (!isNew && code && main().querySelector('.code')) main().querySelector('.code').replaceWith(code);
         else {
+          const keep = main().querySelector('[name=keep_phone]');
           main().dataset.state = fresh.dataset.state;
           main().replaceChildren(...fresh.childNodes);
+          // What she ticked while she waited goes with her.
+          const again = main().querySelector('[name=keep_phone]');
+          if (keep && again) again.checked = keep.checked;
         }
         shownAt = Date.now();
       }

@@ -10,6 +10,7 @@
 
 mod binding;
 mod key;
+mod look;
 mod moving;
 mod passkey_record;
 
@@ -32,6 +33,9 @@ pub use self::binding::{
 pub(crate) use self::binding::{check_consent, check_occasion};
 pub(crate) use self::key::{BoundKey, RsaModulus};
 pub use self::key::{RSA_EXPONENT, RSA_MODULUS_BYTES};
+pub use self::look::{
+    LOOK_TYP, LookClaims, LookError, LookPurpose, UnverifiedLook, check_may_look, parse_look, verify_look,
+};
 use self::moving::Inherited;
 pub use self::moving::{Candidate, Voucher, VoucherError, move_id};
 pub(crate) use self::passkey_record::PasskeyRecord;

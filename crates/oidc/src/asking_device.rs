@@ -79,9 +79,15 @@ pub struct AskingDevice {
     pub system: System,
     /// A keyed mark of its network, where networks are told apart.
     pub network: Option<[u8; 8]>,
-    /// When its page showed the code that was scanned.
+    /// When its page showed the code that was scanned, or sent the request.
     pub asked_at: UnixTime,
+    /// Where it sent the request to the phone itself: by which right.
+    pub sent_by: Option<SendingRight>,
 }
+
+/// Names a browser's right to send requests to one phone; random. What the person says of a request is held against the right that sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SendingRight(pub [u8; 8]);
 
 impl AskingDevice {
     /// From what its browser says of itself.
@@ -93,6 +99,7 @@ impl AskingDevice {
             system: System::of(user_agent),
             network,
             asked_at,
+            sent_by: None,
         }
     }
 
@@ -113,10 +120,19 @@ impl AskingDevice {
 
     pub(crate) fn write(self, writer: Writer, near: UnixTime) -> Writer {
         let writer = writer
-            .byte(self.browser.code() << 4 | self.system.code() << 1 | u8::from(self.network.is_some()))
+            .byte(
+                u8::from(self.sent_by.is_some()) << 7
+                    | self.browser.code() << 4
+                    | self.system.code() << 1
+                    | u8::from(self.network.is_some()),
+            )
             .time_near(near, self.asked_at);
-        match self.network {
+        let writer = match self.network {
             Some(mark) => writer.bytes(&mark),
+            None => writer,
+        };
+        match self.sent_by {
+            Some(SendingRight(right)) => writer.bytes(&right),
             None => writer,
         }
     }
@@ -124,12 +140,16 @@ impl AskingDevice {
     pub(crate) fn read(reader: &mut Reader<'_>, near: UnixTime) -> Result<Self, MalformedState> {
         let packed = reader.byte()?;
         Ok(Self {
-            browser: Browser::from_code(packed >> 4)?,
+            browser: Browser::from_code(packed >> 4 & 7)?,
             system: System::from_code(packed >> 1 & 7)?,
             asked_at: reader.time_near(near)?,
             network: match packed & 1 {
                 0 => None,
                 _ => Some(reader.array()?),
+            },
+            sent_by: match packed >> 7 {
+                0 => None,
+                _ => Some(SendingRight(reader.array()?)),
             },
         })
     }
@@ -200,12 +220,18 @@ mod tests {
         let near = UnixTime(1_800_000_000);
         for browser in Browser::ALL {
             for system in System::ALL {
-                for network in [None, Some([9; 8])] {
+                for (network, sent_by) in [
+                    (None, None),
+                    (Some([9; 8]), None),
+                    (None, Some(SendingRight([7; 8]))),
+                    (Some([9; 8]), Some(SendingRight([7; 8]))),
+                ] {
                     let device = AskingDevice {
                         browser: *browser,
                         system: *system,
                         network,
                         asked_at: UnixTime(near.0 - 20),
+                        sent_by,
                     };
                     let bytes = device.write(Writer::new(9), near).finish();
                     let mut reader = Reader::new(9, &bytes).expect("its own kind");
@@ -224,7 +250,7 @@ mod tests {
                 "{length}"
             );
         }
-        for packed in (7u8..16).map(|browser| browser << 4) {
+        for packed in [7u8, 15].map(|browser| browser << 4) {
             let bytes = [9, packed, 0];
             let mut reader = Reader::new(9, &bytes).expect("its own kind");
             assert_eq!(AskingDevice::read(&mut reader, near), Err(MalformedState));

@@ -14,6 +14,7 @@ use crate::{
     authenticate,
     consent::{self, Authenticated},
     core::{Core, StepProblem},
+    inbox,
     second_device::{
         self,
         rendezvous::{Outcome, Place},
@@ -79,6 +80,7 @@ pub(crate) async fn end(
         }
         Err(AuthorizationError::UnknownLogin) => {
             let pending = authenticate::open_pending(core, tenant, client_id, login, now)?;
+            inbox::answered(core, tenant, pending.asking, outcome).await?;
             let place = Place::of(core, tenant, pending.request.login_id)?;
             place.end(outcome).await.map(drop)
         }

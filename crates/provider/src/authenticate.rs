@@ -32,11 +32,15 @@ use crate::{
     consent,
     core::{Core, StepProblem},
     history::Step,
+    inbox,
     limits::{Counted, Limit, Network},
     passkeys::PasskeyAnswer,
     people::{self, ConsentRows, NamedDevice},
     pin,
-    second_device::{self, OtherDevice, rendezvous},
+    second_device::{
+        self, OtherDevice,
+        rendezvous::{self, Outcome},
+    },
     support::json_response,
     tenant::Tenant,
 };
@@ -487,6 +491,9 @@ impl Attempt<'_> {
         match &error {
             Some(DeviceError::Signature | DeviceError::Counter) => step.misused(device),
             Some(DeviceError::Declined) => {
+                if let Err(problem) = inbox::answered(self.core, self.tenant, pending.asking, Outcome::Declined).await {
+                    return problem;
+                }
                 if let Err(problem) = step.declined_by_device(&pending.request, device).await {
                     return problem;
                 }

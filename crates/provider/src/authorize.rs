@@ -161,7 +161,7 @@ pub(crate) fn phone_link(tenant: &Tenant, client_id: &str, login: &str) -> Optio
 }
 
 /// The frame that waits for a phone.
-fn waiting_address(tenant: &Tenant, client_id: &str, login: &str) -> String {
+pub(crate) fn waiting_address(tenant: &Tenant, client_id: &str, login: &str) -> String {
     let url = format!("{}{}", tenant.settings.browser_base, pages::WAITING_PATH);
     authorization::redirect_with(&url, &[("client_id", client_id), ("login", login)])
 }

@@ -1,4 +1,5 @@
-//! The two cookies of the provider's own origin: which browser began a login, and who is signed on in it.
+//! Two cookies of the provider's own origin: which browser began a login, and who is signed on in it. A third, which phone it may ask, is the
+//! [`inbox`](crate::inbox)'s.
 
 use aws_lc_rs::digest;
 use axum::{
@@ -88,7 +89,13 @@ pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 }
 
 /// `SameSite=Lax`: the browser comes here by a link from the service, and that must find the session.
-fn set_cookie(mut response: Response, tenant: &Tenant, name: &str, value: &str, max_age: Option<u64>) -> Response {
+pub(crate) fn set_cookie(
+    mut response: Response,
+    tenant: &Tenant,
+    name: &str,
+    value: &str,
+    max_age: Option<u64>,
+) -> Response {
     let base = &tenant.settings.browser_base;
     let secure = if base.starts_with("https:") { "; Secure" } else { "" };
     let path = base

@@ -28,6 +28,7 @@ use crate::{
     browser::{self, BrowserCookie},
     core::{Core, StepProblem},
     history::{self, Entry, Event},
+    inbox,
     pages::{self, AskingLine, ClaimLine, ConsentPage, Done, DonePage, Language},
     people::ConsentRows,
     second_device::{
@@ -432,6 +433,7 @@ async fn decline(
         Err(error) => return Err(error.into()),
     };
     if asking.is_some() {
+        inbox::answered(core, tenant, asking, Outcome::Declined).await?;
         Place::of(core, tenant, request.login_id)?
             .end(Outcome::Declined)
             .await?;
@@ -457,6 +459,7 @@ pub(crate) async fn end_elsewhere(
         Outcome::PhoneCall => Event::PhoneCall,
         Outcome::Approved | Outcome::Fetched => return Err(StepProblem::failed("no way to end a login")),
     };
+    inbox::answered(core, tenant, login.asking, outcome).await?;
     let place = Place::of(core, tenant, login.request.login_id)?;
     if place.end(outcome).await? == Ended::Before {
         return Ok(());

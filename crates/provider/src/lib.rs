@@ -23,6 +23,7 @@ mod devices;
 pub mod events;
 mod freshness;
 mod history;
+mod inbox;
 pub mod instance;
 mod keys;
 mod limits;

@@ -94,6 +94,10 @@ pub struct LimitSettings {
     pub block_failures: Allowance,
     /// Pushed requests of one service.
     pub pushes: Allowance,
+    /// Requests that browsers send to one phone.
+    pub phone_requests: Allowance,
+    /// Requests sent to phones from one network.
+    pub phone_requests_by_network: Allowance,
     /// Services that the Federation Master, asked for each, does not know, named from one network.
     pub unknown_services_by_network: Allowance,
     /// Services that the Federation Master does not know, named at one insurer.
@@ -113,6 +117,8 @@ impl Default for LimitSettings {
             block_failures_by_network: Allowance::new(10, 60_000),
             block_failures: Allowance::new(500, 5_000),
             pushes: Allowance::new(20_000, 1),
+            phone_requests: Allowance::new(5, 300_000),
+            phone_requests_by_network: Allowance::new(20, 30_000),
             unknown_services_by_network: Allowance::new(20, 10_000),
             unknown_services: Allowance::new(200, 500),
         }
@@ -131,6 +137,8 @@ pub(crate) enum Limit {
     BlockFailuresByNetwork,
     BlockFailures,
     Pushes,
+    PhoneRequests,
+    PhoneRequestsByNetwork,
     UnknownServicesByNetwork,
     UnknownServices,
 }
@@ -148,6 +156,8 @@ impl Limit {
             Self::BlockFailuresByNetwork => "block_failures_by_network",
             Self::BlockFailures => "block_failures",
             Self::Pushes => "pushes",
+            Self::PhoneRequests => "phone_requests",
+            Self::PhoneRequestsByNetwork => "phone_requests_by_network",
             Self::UnknownServicesByNetwork => "unknown_services_by_network",
             Self::UnknownServices => "unknown_services",
         }
@@ -164,6 +174,8 @@ impl Limit {
             Self::BlockFailuresByNetwork => settings.block_failures_by_network,
             Self::BlockFailures => settings.block_failures,
             Self::Pushes => settings.pushes,
+            Self::PhoneRequests => settings.phone_requests,
+            Self::PhoneRequestsByNetwork => settings.phone_requests_by_network,
             Self::UnknownServicesByNetwork => settings.unknown_services_by_network,
             Self::UnknownServices => settings.unknown_services,
         }
@@ -389,6 +401,8 @@ mod tests {
             Limit::BlockFailuresByNetwork,
             Limit::BlockFailures,
             Limit::Pushes,
+            Limit::PhoneRequests,
+            Limit::PhoneRequestsByNetwork,
             Limit::UnknownServicesByNetwork,
             Limit::UnknownServices,
         ] {

@@ -148,6 +148,49 @@ impl Waiting {
     }
 }
 
+/// What a browser may do with the phone it was confirmed with before, and what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToPhone {
+    /// Nothing: this insurer has no wallet that asks.
+    No,
+    /// It knows no phone; she may tick that it keeps this one.
+    New,
+    /// It may send this login.
+    Offer,
+    /// It has.
+    Sent,
+    /// Not now: too many were sent, or she declined the last one.
+    Later,
+    /// Not any more: the phone is gone, or she took it back.
+    Gone,
+}
+
+impl ToPhone {
+    /// As the frame's address says it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::New => "new",
+            Self::Offer => "offer",
+            Self::Sent => "sent",
+            Self::Later => "later",
+            Self::Gone => "gone",
+        }
+    }
+
+    /// What became of sending; nothing else is said by an address.
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        [Self::Sent, Self::Later, Self::Gone]
+            .into_iter()
+            .find(|told| told.word() == word)
+    }
+
+    /// Whether she may tick that the next login goes to this phone.
+    const fn may_be_kept(self) -> bool {
+        matches!(self, Self::New | Self::Gone)
+    }
+}
+
 /// The part of the login page that waits for a phone.
 #[derive(Template)]
 #[template(path = "waiting.html")]
@@ -156,6 +199,8 @@ pub struct WaitingPage<'a> {
     pub frame: Frame<'a>,
     /// How it stands.
     pub state: Waiting,
+    /// What may be done with a phone it knows.
+    pub to_phone: ToPhone,
     /// The code to scan, as SVG; `None` where it would be too fine to be read.
     pub code: Option<String>,
     /// Where the code leads, for a second window that plays the phone; only where everybody is invented.

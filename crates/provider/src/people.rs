@@ -178,24 +178,44 @@ pub(crate) struct NamedDevice {
     pub(crate) rows: Option<ConsentRows>,
 }
 
-/// The device with this handle. Reads everything the login needs of its person at once. Where there is none, the same is done with nobody's: the
-/// time of the answer does not tell.
-pub(crate) async fn device_by_handle(
-    core: &Core,
-    tenant: &Arc<Tenant>,
-    client_id: &str,
-    handle: &[u8; 32],
-) -> Result<NamedDevice, StepProblem> {
-    let nobody = core.nobodies.of(core, tenant).await?;
+/// A device and its person, as its handle names both.
+pub(crate) fn of_handle(handle: &[u8; 32]) -> (PersonId, [u8; 16]) {
     let (mut person, mut device_id) = ([0; 16], [0; 16]);
     person.copy_from_slice(&handle[..16]);
     device_id.copy_from_slice(&handle[16..]);
-    let person = PersonId::from_bytes(person);
-    let key = consent_key(core, tenant.id(), &person, client_id)?;
+    (PersonId::from_bytes(person), device_id)
+}
+
+/// What stands where a handle leads.
+pub(crate) struct Held {
+    /// The device's key, with what stands against it; nobody's where the handle leads nowhere.
+    pub(crate) key: DeviceKey,
+    /// Whether a device is bound under this handle.
+    pub(crate) is_bound: bool,
+    /// The person's own record.
+    identity: Option<Row>,
+    /// What was read beside it, in the order asked for.
+    pub(crate) beside: Vec<Option<Row>>,
+    ledger: Arc<Ledger>,
+}
+
+/// The device with this handle, and the rows beside it that the next step asks for, read at once. Where there is none, the same is done with
+/// nobody's: the time of the answer does not tell.
+pub(crate) async fn held(
+    core: &Core,
+    tenant: &Arc<Tenant>,
+    handle: &[u8; 32],
+    beside: &[Key],
+) -> Result<Held, StepProblem> {
+    let nobody = core.nobodies.of(core, tenant).await?;
+    let (person, device_id) = of_handle(handle);
     let device_at = core.vault.device_key(tenant.id(), &person, &device_id)?;
-    let keys = [person.identity_key(tenant.id()), device_at, key];
+    let keys: Vec<Key> = [person.identity_key(tenant.id()), device_at]
+        .into_iter()
+        .chain(beside.iter().copied())
+        .collect();
     let mut rows = core.store.load(&keys).await?.into_iter();
-    let (identity, device, consent) = (rows.next().flatten(), rows.next().flatten(), rows.next().flatten());
+    let (identity, device) = (rows.next().flatten(), rows.next().flatten());
     let ledger = core.freshness.of(tenant.id()).await?;
     let (of, device_id, sealed_identity, sealed_device) = match (&identity, &device) {
         (Some(identity), Some(device)) => (person, device_id, identity, device),
@@ -204,21 +224,38 @@ pub(crate) async fn device_by_handle(
     let facts = core
         .vault
         .open_device(tenant.id(), of, sealed_identity, &device_id, sealed_device)?;
-    let mut key_of_device = read_device(facts.bytes())?;
+    let mut key = read_device(facts.bytes())?;
     // The record says where it began; how far it has counted, the ledger knows.
     let counted = ledger.device_counter(&core.vault, of, &device_id);
-    key_of_device.counter = key_of_device.counter.max(counted);
-    ledger.say_standing(&core.vault, person, &device_at, &mut key_of_device);
-    let rows = (identity.is_some() && device.is_some()).then_some(ConsentRows {
+    key.counter = key.counter.max(counted);
+    ledger.say_standing(&core.vault, person, &device_at, &mut key);
+    Ok(Held {
+        key,
+        is_bound: identity.is_some() && device.is_some(),
+        identity,
+        beside: rows.collect(),
+        ledger,
+    })
+}
+
+/// The device with this handle, with everything the login needs of its person. Where there is none, the same is done with nobody's.
+pub(crate) async fn device_by_handle(
+    core: &Core,
+    tenant: &Arc<Tenant>,
+    client_id: &str,
+    handle: &[u8; 32],
+) -> Result<NamedDevice, StepProblem> {
+    let (person, _) = of_handle(handle);
+    let key = consent_key(core, tenant.id(), &person, client_id)?;
+    let held = held(core, tenant, handle, &[key]).await?;
+    let (identity, ledger) = (held.identity, held.ledger);
+    let rows = held.is_bound.then_some(ConsentRows {
         key,
         identity,
-        consent,
+        consent: held.beside.into_iter().next().flatten(),
         ledger,
     });
-    Ok(NamedDevice {
-        key: key_of_device,
-        rows,
-    })
+    Ok(NamedDevice { key: held.key, rows })
 }
 
 /// A device record's content. It does not change with a login: how far the device has counted is the ledger's.

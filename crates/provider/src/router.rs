@@ -20,7 +20,7 @@ use crate::{
     app_links::System,
     attestation, authenticate, authorize, consent,
     core::{Core, StepProblem},
-    devices,
+    devices, inbox,
     limits::Network,
     mtls::PeerCertificate,
     pages, passkeys, pin, push,
@@ -59,8 +59,11 @@ pub(crate) fn public(core: Arc<Core>) -> Router {
             (pages::WAITING_PATH, get(wait_for_phone)),
             (pages::WAITING_SCRIPT_PATH, get(waiting_script)),
             ("/auth/return", post(come_back)),
+            ("/auth/phone/send", post(send_to_phone)),
+            ("/auth/phone/forget", post(forget_phone)),
             ("/devices", post(bind_device)),
             ("/devices/confirm", post(confirm_device)),
+            ("/devices/requests", post(waiting_requests)),
             ("/block", get(show_block).post(block)),
             ("/devices/passkey", post(passkey_options)),
             ("/account", get(show_account)),
@@ -308,6 +311,29 @@ async fn waiting_script() -> Response {
 
 async fn come_back(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {
     second_device::come_back(&core, &tenant, &headers, &body.0).await
+}
+
+async fn send_to_phone(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    connection: Option<Extension<ConnectionInfo>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    inbox::send(&core, &tenant, network(&connection), &headers, &body.0).await
+}
+
+async fn forget_phone(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {
+    inbox::forget(&core, &tenant, &headers, &body.0).await
+}
+
+async fn waiting_requests(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    connection: Option<Extension<ConnectionInfo>>,
+    body: Body,
+) -> Response {
+    inbox::look(&core, &tenant, network(&connection), &body.0).await
 }
 
 async fn card(

@@ -15,19 +15,20 @@ pub(crate) mod rendezvous;
 use axum::http::{HeaderMap, header};
 use jose::UnixTime;
 use oidc::{
-    asking_device::AskingDevice,
+    asking_device::{AskingDevice, SendingRight},
     authorization::AuthorizationError,
     login_state::{LoginId, LoginRequest, PendingLogin},
 };
 use serde::Serialize;
 use vault::{PersonId, StateKind, freshness::FactKind};
 
-pub(crate) use frame::{come_back, show};
+pub(crate) use frame::{Asked, asked, come_back, frame_address, show};
 
 use crate::{
     authorize::phone_link,
     core::{Core, StepProblem},
     freshness::Change,
+    inbox,
     limits::Network,
     tenant::Tenant,
 };
@@ -95,21 +96,41 @@ fn link(
     network: Network,
     now: UnixTime,
 ) -> Result<Option<String>, StepProblem> {
-    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    let asking = AskingDevice::new(user_agent, network_mark(core, tenant, network)?, now);
-    let login = login_to_scan(pending, asking);
-    let sealed = core.seal(tenant, StateKind::Pending, now, &login.to_bytes())?;
+    let sealed = phones_half(core, tenant, headers, pending, network, None, now)?;
     Ok(phone_link(tenant, client_id, &sealed))
+}
+
+/// The phone's half of a login, sealed: scanned from a code, or sent by a right.
+pub(crate) fn phones_half(
+    core: &Core,
+    tenant: &Tenant,
+    headers: &HeaderMap,
+    pending: &PendingLogin,
+    network: Network,
+    sent_by: Option<SendingRight>,
+    now: UnixTime,
+) -> Result<String, StepProblem> {
+    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let asking = AskingDevice {
+        sent_by,
+        ..AskingDevice::new(user_agent, network_mark(core, tenant, network)?, now)
+    };
+    let login = login_to_scan(pending, asking);
+    Ok(core.seal(tenant, StateKind::Pending, now, &login.to_bytes())?)
 }
 
 /// A phone has a minute from when the code was shown, and a login it has opened is not handed on as a code.
 pub(crate) fn check_scanned(pending: &PendingLogin, now: UnixTime) -> Result<(), AuthorizationError> {
-    match pending.asking {
-        Some(asking) if pending.challenge_digest.is_some() || now > asking.asked_at.plus_seconds(SCAN_SECONDS) => {
-            Err(AuthorizationError::ExpiredLogin)
-        }
-        _ => Ok(()),
+    let Some(asking) = pending.asking else { return Ok(()) };
+    // What was sent to the phone itself, nobody has taken a picture of.
+    let seconds = match asking.sent_by {
+        Some(_) => inbox::WAITING_SECONDS,
+        None => SCAN_SECONDS,
+    };
+    if pending.challenge_digest.is_some() || now > asking.asked_at.plus_seconds(seconds) {
+        return Err(AuthorizationError::ExpiredLogin);
     }
+    Ok(())
 }
 
 /// The digits the asking page shows. They follow from the login under a key of the tenant: nothing is kept, and the code does not tell them.

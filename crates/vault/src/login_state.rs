@@ -54,6 +54,10 @@ pub enum StateKind {
     Session,
     /// A move to a new phone: its offer, and what each of the two phones holds of it.
     Move,
+    /// A browser's right to send requests to one phone.
+    PhoneRight,
+    /// A phone's right to ask what waits for it, without a signature each time.
+    LookTicket,
 }
 
 impl StateKind {
@@ -65,6 +69,8 @@ impl StateKind {
             Self::Code => 4,
             Self::Session => 5,
             Self::Move => 6,
+            Self::PhoneRight => 7,
+            Self::LookTicket => 8,
         }
     }
 
@@ -75,6 +81,8 @@ impl StateKind {
             Self::Pending | Self::Authenticated | Self::Move => 1_800,
             // authenticator::policy::MAX_SSO_AGE_SECONDS
             Self::Session => 12 * 3_600,
+            Self::PhoneRight => 180 * 24 * 3_600,
+            Self::LookTicket => 30 * 24 * 3_600,
         }
     }
 }

@@ -50,7 +50,18 @@ impl Vault {
         content: &[u8],
         expires_at: UnixSeconds,
     ) -> Result<SealedChange, SealError> {
-        let limit = MAX_RENDEZVOUS_BYTES;
+        self.leave(key, stored, content, MAX_RENDEZVOUS_BYTES, expires_at)
+    }
+
+    /// Seals a row of one size that is gone after a while.
+    pub(crate) fn leave(
+        &self,
+        key: Key,
+        stored: Option<u64>,
+        content: &[u8],
+        limit: usize,
+        expires_at: UnixSeconds,
+    ) -> Result<SealedChange, SealError> {
         let found = content.len();
         let length = u16::try_from(found)
             .ok()
@@ -79,7 +90,7 @@ impl Vault {
         Ok(Zeroizing::new(content.to_vec()))
     }
 
-    fn keyed(&self, tenant: TenantId, purpose: &[u8], about: &[&[u8]]) -> Result<[u8; 32], KeyAbsent> {
+    pub(crate) fn keyed(&self, tenant: TenantId, purpose: &[u8], about: &[&[u8]]) -> Result<[u8; 32], KeyAbsent> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.tenant(tenant)?.fact_name[..]);
         let mut context = hmac::Context::with_key(&key);
         context.update(purpose);

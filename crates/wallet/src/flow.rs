@@ -14,6 +14,8 @@
 //! | [`PasskeyBinding`] | the same | a device record |
 //! | [`MoveOut`], [`MoveIn`] | an account login the old phone answered | a device record on the new one |
 //!
+//! Beside them [`Look`] asks what waits for a device, and [`PinTry`] tries an app's PIN: one question and one answer each.
+//!
 //! **Trusted for:** nothing is signed but a challenge that this insurer's key signed for the service the address named, and nothing is
 //! released that the person did not decide. **Does not:** keep anything; a device's counter is raised in what the app is told to keep
 //! *before* the key signs, so that a crash costs a number and never reuses one.
@@ -23,6 +25,7 @@
 mod binding;
 mod card;
 mod error;
+mod inbox;
 mod login;
 mod moving;
 mod passkey_binding;
@@ -41,6 +44,7 @@ use serde::{Deserialize, Serialize};
 pub use binding::{Attestation, Binding, BindingWish, Bound, DeviceRecord, Finding};
 pub use card::{card_message, card_response};
 pub use error::FlowError;
+pub use inbox::{Found, Look, WaitingRequest};
 pub use login::{Login, LoginAddress, MAX_ADDRESS_CHARACTERS};
 pub use moving::{Asking, DrawnCode, EndWhy, MoveIn, MoveOut, MoveTold, MoveWant, OfferShown};
 pub use passkey_binding::{MadePasskey, PasskeyAnswer, PasskeyBinding};

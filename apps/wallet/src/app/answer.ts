@@ -24,7 +24,9 @@ export async function withDevice(tools: Tools, run: Run, unlocked?: CryptoKey): 
   });
   run.expect('decide');
   // Its signature gave them back.
-  if (unlocked) await noteTries(tools, null);
+  if (!unlocked) return;
+  await noteTries(tools, null);
+  tools.look?.(unlocked);
 }
 
 async function withPasskey(tools: Tools, run: Run, device: KeptDevice): Promise<void> {

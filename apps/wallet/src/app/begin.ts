@@ -9,6 +9,7 @@ import { Records } from '../storage/sealed.ts';
 import { load, type Translate } from '../texts/index.ts';
 import { Provider, exchange } from '../transport/provider.ts';
 import { preferred, readConfig } from './config.ts';
+import type { Inbox } from './inbox.ts';
 import { initial } from './initial.ts';
 import { Kept } from './kept.ts';
 import type { Actions, Config, Language, Route, State } from './model.ts';
@@ -24,6 +25,7 @@ export type Shown = { state: State; act: Actions; t: Translate };
 const CONFIG_LIMIT_MILLISECONDS = 10_000;
 const LOOK_MILLISECONDS = 2_500;
 const MINUTE_MILLISECONDS = 60_000;
+const ASK_MILLISECONDS = 4_000;
 
 const now = () => Math.floor(Date.now() / 1000);
 const fetched = (input: string, init: RequestInit) => fetch(input, init);
@@ -53,6 +55,7 @@ export async function begin(show: (shown: Shown) => void): Promise<void> {
   store.set({ phase: 'ready', busy: null });
   follow(store);
   await enter(store, started);
+  ask(store, started.inbox);
   await surroundings.offline();
 }
 
@@ -149,6 +152,17 @@ function follow(store: Store): void {
   const tick = () => store.set({ now: now() });
   setInterval(tick, MINUTE_MILLISECONDS);
   document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && tick());
+}
+
+/** What was sent to this device: now, when she comes back, and again and again while she looks at the first page. */
+function ask(store: Store, inbox: Inbox): void {
+  const look = () => {
+    if (store.state.device && document.visibilityState === 'visible') void inbox.look();
+  };
+  look();
+  document.addEventListener('visibilitychange', look);
+  addEventListener('hashchange', () => store.state.route === 'start' && look());
+  setInterval(() => store.state.route === 'start' && look(), ASK_MILLISECONDS);
 }
 
 /** Which request this tab shows. Without session storage a reload begins at the start page, where it can be taken up. */

@@ -19,7 +19,11 @@ export const SENT_KEPT_SECONDS = 600;
 /** A passkey that went out to be bound: kept from before it is sent until it is answered. `at`: when. */
 export type Sent = { at: number; send: Send; name: string } & Pick<KeptDevice, 'credential' | 'wraps'>;
 
-export type KeptRequest = { id: string; clientId: string; login: string; service: string | null; startedAt: number };
+/** `sent`: it came to this device by itself. */
+export type KeptRequest = { id: string; clientId: string; login: string; service: string | null; startedAt: number; sent?: boolean };
+
+/** What asks for requests without a signature, and for which device. */
+type KeptTicket = { device: string; ticket: string };
 
 export class Kept {
   constructor(
@@ -99,6 +103,26 @@ export class Kept {
     );
   }
 
+  /** What waits at the provider takes the place of what waited there before. Only while no other tab does. */
+  async keepWaiting(waiting: Waiting[]): Promise<void> {
+    const before = await this.requests();
+    const logins = new Set(waiting.map(({ login }) => login));
+    const stays = before.filter((kept) => !kept.sent || logins.has(kept.login));
+    const known = new Set(before.map(({ login }) => login));
+    const fresh = waiting.filter(({ login }) => !known.has(login)).map((sent) => ({ id: crypto.randomUUID(), ...kept(sent) }));
+    if (stays.length === before.length && fresh.length === 0) return;
+    await this.records.write('requests', [...stays, ...fresh].slice(-MAX_REQUESTS));
+  }
+
+  async ticket(device: string): Promise<string | undefined> {
+    const found = members(await this.records.read('ticket'));
+    return text(found?.['device']) === device ? text(found?.['ticket']) : undefined;
+  }
+
+  keepTicket(ticket: KeptTicket): Promise<void> {
+    return this.records.write('ticket', ticket);
+  }
+
   /** What was seen of her account; `null` where there is nothing, or it opens with her passkey only. */
   async snapshot(): Promise<Snapshot | null> {
     return snapshot(await this.records.read('snapshot'));
@@ -135,6 +159,12 @@ export class Kept {
 
 const MAX_REQUESTS = 16;
 
+type Waiting = { client_id: string; login: string; asked_at: number; service: { name: string } | null };
+
+function kept({ client_id, login, asked_at, service }: Waiting): Omit<KeptRequest, 'id'> {
+  return { clientId: client_id, login, service: service?.name ?? null, startedAt: asked_at, sent: true };
+}
+
 function snapshot(value: unknown): Snapshot | null {
   const found = members(value);
   const at = whole(found?.['at']);
@@ -153,6 +183,6 @@ function request(found: Members | undefined): KeptRequest | undefined {
   const [id, clientId, login] = [text(found?.['id']), text(found?.['clientId']), text(found?.['login'])];
   const startedAt = whole(found?.['startedAt']);
   if (!found || id === undefined || clientId === undefined || login === undefined || startedAt === undefined) return undefined;
-  return { id, clientId, login, startedAt, service: text(found['service']) ?? null };
+  return { id, clientId, login, startedAt, service: text(found['service']) ?? null, ...(found['sent'] === true && { sent: true }) };
 }
 

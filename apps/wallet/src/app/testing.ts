@@ -51,6 +51,10 @@ export class FakeInsurer {
   consent: Record<string, unknown> = {};
   /** An address other than the service's own. */
   back: string | undefined;
+  /** What browsers sent to the device. */
+  waiting: { client_id: string; login: string; asked_at: number; service: { name: string } | null }[] = [];
+  /** What may be asked with, instead of a signature. */
+  tickets = new Set<string>();
   /** Logins that are over. */
   over = new Set<string>();
   #faults = new Map<string, Fault[]>();
@@ -142,6 +146,15 @@ export class FakeInsurer {
       case 'auth/abort':
         this.over.add(text(body['login'])?.split('.')[0] ?? '');
         return Response.json({});
+      case 'devices/requests': {
+        const ticket = text(body['ticket']);
+        if (ticket !== undefined) return this.tickets.has(ticket) ? Response.json({ requests: this.waiting }) : refusal(400, 'login-unknown');
+        const claims = members(parse(decoded(text(body['look'])?.split('.')[1] ?? '')));
+        if (!this.devices.some(({ handle }) => handle === claims?.['device'])) return refusal(403, 'device-unknown');
+        const made = `ticket-${this.tickets.size + 1}`;
+        this.tickets.add(made);
+        return Response.json({ requests: this.waiting, ticket: made });
+      }
       case 'account/overview':
         return Response.json({
           consents: [],

@@ -21,6 +21,8 @@ export type Tools = {
   passkeys: Passkeys;
   /** What her passkey opens the storage with; in memory, since it last answered. */
   opened: { key: CryptoKey | undefined };
+  /** The device's key is at hand, by the app's PIN: asks what waits for it. */
+  look?: (unlocked: CryptoKey) => void;
   /** Seconds since 1970. */
   now: () => number;
   /** Between two looks at something another device does. */

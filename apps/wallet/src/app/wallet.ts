@@ -4,6 +4,7 @@ import { shown } from './answer.ts';
 import { AccountSession } from './account.ts';
 import { CardSteps } from './card-step.ts';
 import { Enrolling } from './enrolment.ts';
+import { Inbox } from './inbox.ts';
 import type { Actions } from './model.ts';
 import { MoveSteps } from './move-step.ts';
 import { PinSteps } from './pin-step.ts';
@@ -25,7 +26,7 @@ export type Surface = {
   deviceName: string;
 };
 
-export type Wallet = { act: Actions; requests: Requests; moves: MoveSteps };
+export type Wallet = { act: Actions; requests: Requests; moves: MoveSteps; inbox: Inbox };
 
 export function wallet(tools: Tools, surface: Surface): Wallet {
   const { store } = tools;
@@ -33,6 +34,8 @@ export function wallet(tools: Tools, surface: Surface): Wallet {
   const pins = new PinSteps(tools);
   const account = new AccountSession(tools, cards, pins, surface.save);
   const requests = new Requests(tools, cards, pins);
+  const inbox = new Inbox(tools, () => requests.waiting());
+  tools.look = (unlocked) => void inbox.look(unlocked);
   const enrolling = new Enrolling(tools, cards, pins, async (login) => {
     surface.persist();
     requests.refresh();
@@ -118,7 +121,7 @@ export function wallet(tools: Tools, surface: Surface): Wallet {
       });
     },
   };
-  return { act, requests, moves };
+  return { act, requests, moves, inbox };
 }
 
 /** Reads what was kept. */

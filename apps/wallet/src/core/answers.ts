@@ -50,7 +50,7 @@ export function answer<T>(told: Told, path: string, read: (answer: Members) => T
   return value;
 }
 
-function service(value: unknown): Service | undefined {
+export function service(value: unknown): Service | undefined {
   const found = members(value);
   const name = text(found?.['name']);
   const logo = found?.['logo_uri'];

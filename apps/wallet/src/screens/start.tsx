@@ -120,10 +120,10 @@ function Home(props: Props) {
   );
 }
 
-/** Requests that were begun here and not answered. */
+/** Requests that were begun here, or sent here, and not answered. They may come while she looks. */
 function Waiting({ state, act, t }: Props) {
   return (
-    <>
+    <div role="status">
       {state.waiting.map((request) => (
         <Notice key={request.id} look="warn" title={t.home.waiting(request.service ?? t.home.someService)}>
           <Buttons>
@@ -131,7 +131,7 @@ function Waiting({ state, act, t }: Props) {
           </Buttons>
         </Notice>
       ))}
-    </>
+    </div>
   );
 }
 

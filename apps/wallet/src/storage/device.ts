@@ -77,6 +77,12 @@ export class OwnKey {
     return signature(key, message);
   }
 
+  /** Signs what counts nothing. Nothing, where the key lies here wrapped and is not at hand. */
+  async signLook(device: KeptDevice, message: string, unlocked?: CryptoKey): Promise<string | undefined> {
+    const key = unlocked ?? (device.wrapped === null ? await this.database.read('keys', KEY) : undefined);
+    return key instanceof CryptoKey ? signature(key, message) : undefined;
+  }
+
   /** Makes a key to be bound. An earlier one that never was is dropped. `mayLeave`: to be wrapped, and kept only so. */
   async make(mayLeave = false): Promise<{ x: string; y: string }> {
     const pair = await crypto.subtle.generateKey(CURVE, mayLeave, ['sign', 'verify']);

@@ -542,3 +542,117 @@ fn a_record_from_before_marks_of_phones_is_read_and_a_mark_is_kept() {
         assert!(serde_json::from_str::<DeviceKey>(&stored).is_err(), "{broken}");
     }
 }
+
+const ISSUER: &str = "https://idp.example";
+
+fn look(time: UnixTime) -> LookClaims {
+    LookClaims {
+        aud: ISSUER.into(),
+        device: "handle".into(),
+        purpose: LookPurpose::Requests,
+        time,
+    }
+}
+
+fn looked(claims: &LookClaims, key: &SoftwareKey, device: &DeviceKey) -> Result<(), LookError> {
+    let look = parse_look(&sign(LOOK_TYP, claims, key)).unwrap();
+    verify_look(&look, ISSUER, device, NOW)
+}
+
+#[test]
+fn a_bound_device_may_look_as_often_as_it_likes_and_counts_nothing() {
+    let key = SoftwareKey::generate("device").unwrap();
+    let device = bound(&key);
+    for _ in 0..2 {
+        assert_eq!(looked(&look(NOW), &key, &device), Ok(()));
+    }
+    for off in [NOW.0 - CLOCK_SKEW_SECONDS, NOW.0 + CLOCK_SKEW_SECONDS] {
+        assert_eq!(looked(&look(UnixTime(off)), &key, &device), Ok(()));
+    }
+}
+
+#[test]
+fn a_look_by_another_key_for_another_provider_or_at_another_time_is_refused() {
+    let (key, stranger) = (
+        SoftwareKey::generate("device").unwrap(),
+        SoftwareKey::generate("device").unwrap(),
+    );
+    let device = bound(&key);
+    assert_eq!(looked(&look(NOW), &stranger, &device), Err(LookError::Signature));
+    let elsewhere = LookClaims {
+        aud: "https://idp.example/".into(),
+        ..look(NOW)
+    };
+    assert_eq!(looked(&elsewhere, &key, &device), Err(LookError::Elsewhere));
+    // Whoever does not hold the key is told of the signature, whatever else is wrong.
+    assert_eq!(looked(&elsewhere, &stranger, &device), Err(LookError::Signature));
+    for off in [NOW.0 - CLOCK_SKEW_SECONDS - 1, NOW.0 + CLOCK_SKEW_SECONDS + 1, 0] {
+        assert_eq!(looked(&look(UnixTime(off)), &key, &device), Err(LookError::Clock));
+    }
+    let mut locked = bound(&key);
+    locked.stands(true, None);
+    assert_eq!(looked(&look(NOW), &key, &locked), Err(LookError::Locked));
+    locked.stands(true, Some(NOW));
+    assert_eq!(looked(&look(NOW), &key, &locked), Err(LookError::Blocked));
+}
+
+#[test]
+fn a_look_is_no_login_and_a_login_is_no_look() {
+    let key = SoftwareKey::generate("device").unwrap();
+    let claims = AssertionClaims {
+        challenge: challenge_at(NOW).token().to_owned(),
+        decision: Decision::Approve,
+        time: NOW,
+        counter: 1,
+    };
+    // Neither under its own name nor under the other's.
+    let errors = [
+        parse_look(&sign(ASSERTION_TYP, &claims, &key)).unwrap_err(),
+        parse_look(&sign(LOOK_TYP, &claims, &key)).unwrap_err(),
+        parse_look(&sign(BINDING_TYP, &look(NOW), &key)).unwrap_err(),
+        parse_look(&sign("JWT", &look(NOW), &key)).unwrap_err(),
+    ];
+    assert_eq!(
+        errors,
+        [
+            LookError::Header,
+            LookError::Payload,
+            LookError::Header,
+            LookError::Header
+        ]
+    );
+    for typ in [LOOK_TYP, ASSERTION_TYP, BINDING_TYP] {
+        assert!(parse_assertion(&sign(typ, &look(NOW), &key)).is_err(), "{typ}");
+    }
+}
+
+#[test]
+fn a_look_with_a_member_more_less_or_of_another_kind_is_refused() {
+    let key = SoftwareKey::generate("device").unwrap();
+    let good = serde_json::to_value(look(NOW)).unwrap();
+    let changed = |name: &str, value: serde_json::Value| {
+        let mut members = good.clone();
+        members[name] = value;
+        members
+    };
+    let mut less = good.clone();
+    less.as_object_mut().unwrap().remove("aud");
+    for claims in [
+        less,
+        changed("counter", 1.into()),
+        changed("purpose", "login".into()),
+        changed("time", "now".into()),
+        changed("time", (-1).into()),
+        changed("device", serde_json::Value::Null),
+        serde_json::json!([]),
+    ] {
+        assert_eq!(
+            parse_look(&sign(LOOK_TYP, &claims, &key)).unwrap_err(),
+            LookError::Payload,
+            "{claims}"
+        );
+    }
+    for token in ["", "a.b", "a.b.c"] {
+        assert!(matches!(parse_look(token).unwrap_err(), LookError::Jws(_)), "{token}");
+    }
+}

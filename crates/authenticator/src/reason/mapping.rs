@@ -3,7 +3,7 @@
 use super::Reason;
 use crate::{
     challenge::ChallengeError,
-    device::{BindingError, DeviceError},
+    device::{BindingError, DeviceError, LookError},
     health_card::{CardResponseError, HealthCardError},
     passkey::PasskeyError,
     policy::LevelRefusal,
@@ -83,6 +83,20 @@ impl DeviceError {
             Self::ReconfirmationDue => Reason::DeviceDue,
             Self::ConsentMissing => Reason::ConsentMissing,
             Self::OwnPagesOnly => Reason::LevelTooLow,
+            Self::Locked => Reason::DeviceLocked,
+            Self::Blocked => Reason::DeviceBlocked,
+        }
+    }
+}
+
+impl LookError {
+    /// As wallets are told.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Jws(_) | Self::Header | Self::Payload => Reason::Malformed,
+            Self::Signature | Self::Elsewhere => Reason::DeviceUnknown,
+            Self::Clock => Reason::DeviceClock,
             Self::Locked => Reason::DeviceLocked,
             Self::Blocked => Reason::DeviceBlocked,
         }

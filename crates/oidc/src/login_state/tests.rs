@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::asking_device::SendingRight;
 use proptest::prelude::*;
 
 fn request() -> impl Strategy<Value = LoginRequest> {
@@ -55,8 +56,11 @@ proptest! {
     fn every_state_survives_its_travel(request in request(), performed in performed(),
         browser in proptest::option::of(any::<[u8; 8]>()), digest in proptest::option::of(any::<[u8; 32]>()),
         device in proptest::option::of(any::<([u8; 16], u64)>()), expires in 0u64..1 << 32, remember in any::<bool>(),
-        asking in proptest::option::of((proptest::option::of(any::<[u8; 8]>()), 0u64..1 << 32))) {
-        let asking = asking.map(|(network, at)| AskingDevice::new(Some("Firefox/1 (Windows)"), network, UnixTime(at)));
+        asking in proptest::option::of((proptest::option::of(any::<[u8; 8]>()), 0u64..1 << 32, proptest::option::of(any::<[u8; 8]>())))) {
+        let asking = asking.map(|(network, at, right)| AskingDevice {
+            sent_by: right.map(SendingRight),
+            ..AskingDevice::new(Some("Firefox/1 (Windows)"), network, UnixTime(at))
+        });
         let (browser, expires_at) = (browser.map(BrowserTag), UnixTime(expires));
         let pushed = PushedLogin { request: request.clone(), expires_at };
         prop_assert_eq!(PushedLogin::from_bytes(&pushed.to_bytes()).unwrap(), pushed);

@@ -433,6 +433,42 @@ pub const EVENTS: &[Event] = &[
         "nothing. Many at once: callers are at work, tell the insurer",
     ),
     event(
+        "phone_kept",
+        Count,
+        "a browser may send requests to the phone that approved its login, for half a year",
+        "nothing",
+    ),
+    event(
+        "phone_forgotten",
+        Count,
+        "a browser forgot the phone it could send requests to",
+        "nothing",
+    ),
+    event(
+        "request_sent",
+        Count,
+        "a login waits for a phone that was not scanned",
+        "nothing. Many with few `approved_elsewhere`: see `sending_right_lost`",
+    ),
+    event(
+        "sending_right_lost",
+        Look,
+        "a person said of a request sent to her phone that it was not hers, or that somebody called; the browser that sent it sends no more; `kind` says which",
+        "nothing. Many at once: people are being asked until they approve, tell the insurer",
+    ),
+    event(
+        "sending_refused",
+        Count,
+        "a browser could not send a login to a phone",
+        "nothing. Many: see `limited`",
+    ),
+    event(
+        "requests_refused",
+        Count,
+        "a phone that asked what waits for it was refused",
+        "nothing. Many: see `limited`",
+    ),
+    event(
         "waiting_refused",
         Count,
         "the page that waits for a phone was refused",

@@ -23,23 +23,24 @@ use super::{
 };
 use crate::{
     authenticate::open_pending,
-    authorize::{frame, redirect, redirect_error},
+    authorize::{frame, redirect, redirect_error, waiting_address},
     browser::BrowserCookie,
     core::{Core, StepProblem},
+    inbox,
     limits::Network,
-    pages::{self, Language, Waiting, WaitingPage},
+    pages::{self, Language, ToPhone, Waiting, WaitingPage},
     tenant::Tenant,
 };
 
 /// A login in the browser that began it.
-struct Asked<'a> {
-    client_id: &'a str,
+pub(crate) struct Asked<'a> {
+    pub(crate) client_id: &'a str,
     sealed: &'a str,
-    pending: PendingLogin,
+    pub(crate) pending: PendingLogin,
 }
 
 /// Only the browser that began a login is told anything of it.
-fn asked<'a>(
+pub(crate) fn asked<'a>(
     core: &Core,
     tenant: &Tenant,
     headers: &HeaderMap,
@@ -57,6 +58,39 @@ fn asked<'a>(
         client_id,
         sealed,
         pending,
+    })
+}
+
+/// Where the frame is, with what became of a request to a phone.
+pub(crate) fn frame_address(tenant: &Tenant, asked: &Asked<'_>, told: Option<ToPhone>) -> String {
+    let address = waiting_address(tenant, asked.client_id, asked.sealed);
+    match told {
+        Some(told) => redirect_with(&address, &[("told", told.word())]),
+        None => address,
+    }
+}
+
+/// What the frame says about sending this login to a phone.
+async fn to_phone(
+    core: &Core,
+    tenant: &Tenant,
+    headers: &HeaderMap,
+    form: &Form,
+    now: UnixTime,
+) -> Result<ToPhone, StepProblem> {
+    if tenant.settings.wallet.is_none() {
+        return Ok(ToPhone::No);
+    }
+    if let Some(told) = form.value("told").and_then(ToPhone::from_word) {
+        return Ok(told);
+    }
+    let Some(right) = inbox::of_browser(core, tenant, headers, now) else {
+        return Ok(ToPhone::New);
+    };
+    Ok(match right.standing(core, tenant, now).await? {
+        inbox::Standing::Good => ToPhone::Offer,
+        inbox::Standing::Paused(_) => ToPhone::Later,
+        inbox::Standing::Gone => ToPhone::New,
     })
 }
 
@@ -102,6 +136,7 @@ async fn waiting(
         &WaitingPage {
             frame: frame(core, tenant, headers, None),
             state,
+            to_phone: to_phone(core, tenant, headers, &form, now).await?,
             code,
             // Who tries it out has one screen and no camera: a second window plays the phone.
             phone_window: link.as_deref().filter(|_| core.invented_people),
@@ -162,5 +197,6 @@ async fn back(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap, body: &Byt
     let sealed = core.seal_login(&capability, StateKind::Code, now, &code.to_bytes())?;
     tracing::info!(event = "code_issued", "code issued");
     let location = redirect_with(redirect_uri, &[("code", &sealed), ("state", &request.state)]);
-    Ok(redirect(&location))
+    let person = capability.person_id();
+    inbox::keep_if_ticked(core, tenant, &form, person, &code, redirect(&location), now).await
 }

@@ -26,12 +26,16 @@ pub struct Asking {
 impl Harness {
     /// A login in a browser, up to the page with the code.
     pub async fn asking(&self, insurer: &Insurer, service: &Service, push: &Push) -> Asking {
+        self.asking_in(self.browser(), insurer, service, push).await
+    }
+
+    /// The same in a browser that was used before.
+    pub async fn asking_in(&self, browser: HttpClient, insurer: &Insurer, service: &Service, push: &Push) -> Asking {
         let request_uri = self.pushed(insurer, service, push).await;
         let mut url = url::Url::parse(&format!("{}/auth", insurer.issuer)).unwrap();
         url.query_pairs_mut()
             .append_pair("client_id", &service.client_id)
             .append_pair("request_uri", &request_uri);
-        let browser = self.browser();
         let page = wire::page(&browser.get(url.as_str(), &[]).await.unwrap(), 200, "de");
         let frame = wire::attribute(&page, "<iframe", "src");
         Asking {

@@ -1,6 +1,6 @@
 //! A phone whose key is bound to a person.
 
-use authenticator::device::{ASSERTION_TYP, BINDING_TYP};
+use authenticator::device::{ASSERTION_TYP, BINDING_TYP, LOOK_TYP};
 use jose::jwk::KeyUse;
 use jose::{SoftwareKey, UnixTime, jws};
 use provider::clock::Clock;
@@ -52,6 +52,12 @@ impl Device {
     pub fn approve(&mut self, challenge: &str, now: UnixTime) -> String {
         self.counter += 1;
         self.assertion(challenge, "approve", now, self.counter)
+    }
+
+    /// Asks what waits for a device.
+    pub fn look(&self, aud: &str, device: &str, time: u64) -> String {
+        let claims = json!({"aud": aud, "device": device, "purpose": "requests", "time": time});
+        self.signed(LOOK_TYP, &claims)
     }
 
     pub fn assertion(&self, challenge: &str, decision: &str, time: UnixTime, counter: u64) -> String {

@@ -19,6 +19,7 @@ mod deeds;
 mod device;
 mod freshness;
 mod history;
+mod inbox;
 mod limits;
 mod login;
 mod managing;

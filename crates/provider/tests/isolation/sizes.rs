@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use store::register::{Appended, FreshnessRegister, MemoryRegister, RegisterError, Step};
 use store::{BoxFuture, Kind, TenantId};
 use transport::HttpResponse;
@@ -67,15 +67,27 @@ async fn took(
         .challenged(&harness.path, service, &service.request(harness))
         .await;
     let response = key.assertion(&challenged.challenge, "approve", jose::UnixTime(harness.clock_now()), 1);
-    let named = Device {
-        handle: handle.to_owned(),
-        ..Device::unbound()
-    };
+    let body = json!({
+        "client_id": challenged.client_id,
+        "login": challenged.login,
+        "device": handle,
+        "response": response,
+    });
+    measured(harness, register, "/auth/device", &body).await
+}
+
+/// Asks in `key`'s name what waits for the device under the handle.
+async fn looked(harness: &Harness, register: &MeasuredRegister, handle: &str, key: &Device) -> (Took, HttpResponse) {
+    let look = key.look(&harness.path.issuer, handle, harness.clock_now());
+    measured(harness, register, "/devices/requests", &json!({"look": look})).await
+}
+
+async fn measured(harness: &Harness, register: &MeasuredRegister, path: &str, body: &Value) -> (Took, HttpResponse) {
     let commits = harness.store.commits();
     harness.store.take_loads();
     register.take();
     let _ = work::take();
-    let answer = harness.post_device(&harness.path, &challenged, &named, &response).await;
+    let answer = harness.api(&harness.path, path, body).await;
     let took = Took {
         work: work::take(),
         loads: harness.store.take_loads(),
@@ -137,6 +149,43 @@ async fn a_wrong_signature_an_unknown_device_and_an_unknown_person_take_the_same
     let (right, answer) = took(&harness, &register, &service, &bound.handle, &bound).await;
     wire::json(&answer, 200);
     assert_ne!(right.work, expected.work);
+}
+
+#[tokio::test]
+async fn asking_for_another_device_a_removed_one_and_nobodys_takes_the_same_work_and_gets_the_same_answer() {
+    let register = Arc::new(MeasuredRegister::default());
+    let harness = Harness::with(Setup {
+        register: Arc::clone(&register) as _,
+        ..Setup::default()
+    })
+    .await;
+    let service = harness.service();
+    let ada = harness.ada().await;
+    let bound = harness.bound(&harness.path, &service, &ada, HIGH_CLASS).await;
+    let removed = harness.bound(&harness.path, &service, &ada, HIGH_CLASS).await;
+    let account = harness.account(&harness.path, &ada).await;
+    let what = json!({"device": removed.handle});
+    wire::json(&harness.take_back(&harness.path, &account, &what).await, 200);
+    let stranger = Device::unbound();
+    let nobody = jose::base64url::encode(&[1; 32]);
+    looked(&harness, &register, &nobody, &stranger).await;
+    let (expected, answer) = looked(&harness, &register, &bound.handle, &stranger).await;
+    wire::assert_refused(&answer, 403, "access_denied");
+    assert_eq!(expected.loads, [[Kind::Identity, Kind::Device, Kind::Meta]]);
+    assert_eq!((expected.steps.len(), expected.commits), (1, 0));
+    for (who, handle, key) in [
+        ("nobody", &nobody, &stranger),
+        ("a removed device, by a stranger", &removed.handle, &stranger),
+        ("a removed device, by its holder", &removed.handle, &removed),
+        ("the same again", &bound.handle, &stranger),
+    ] {
+        let (took, _) = looked(&harness, &register, handle, key).await;
+        assert_eq!(took, expected, "{who}");
+    }
+    let (right, answer) = looked(&harness, &register, &bound.handle, &bound).await;
+    wire::json(&answer, 200);
+    assert_ne!(right.work, expected.work);
+    assert!(right.steps.is_empty() && right.commits == 0, "{right:?}");
 }
 
 #[tokio::test]

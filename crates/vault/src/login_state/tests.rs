@@ -9,13 +9,15 @@ use crate::secret_memory::Secret;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
 const TENANT: TenantId = TenantId::from_bytes([1; 16]);
-const ALL: [StateKind; 6] = [
+const ALL: [StateKind; 8] = [
     StateKind::Pushed,
     StateKind::Pending,
     StateKind::Authenticated,
     StateKind::Code,
     StateKind::Session,
     StateKind::Move,
+    StateKind::PhoneRight,
+    StateKind::LookTicket,
 ];
 
 fn sealer() -> LoginStateSealer {
