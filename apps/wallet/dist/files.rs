@@ -1,6 +1,7 @@
 // Written by the build of apps/wallet.
 &[
     File {
+<<<<<<< HEAD
         path: "assets/de-D0LQRtUH.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
@@ -62,6 +63,55 @@
         hashed: true,
         bytes: include_bytes!("assets/shared-Lb239pVF.js"),
         gzip: Some(include_bytes!("assets/shared-Lb239pVF.js.gz")),
+=======
+        path: "assets/answers-DTGeRnTy.js",
+        media_type: "text/javascript; charset=utf-8",
+        hashed: true,
+        bytes: include_bytes!("assets/answers-DTGeRnTy.js"),
+        gzip: Some(include_bytes!("assets/answers-DTGeRnTy.js.gz")),
+    },
+    File {
+        path: "assets/de-BiWJ7Mgi.js",
+        media_type: "text/javascript; charset=utf-8",
+        hashed: true,
+        bytes: include_bytes!("assets/de-BiWJ7Mgi.js"),
+        gzip: Some(include_bytes!("assets/de-BiWJ7Mgi.js.gz")),
+    },
+    File {
+        path: "assets/de-simple-DXO_Aqnx.js",
+        media_type: "text/javascript; charset=utf-8",
+        hashed: true,
+        bytes: include_bytes!("assets/de-simple-DXO_Aqnx.js"),
+        gzip: Some(include_bytes!("assets/de-simple-DXO_Aqnx.js.gz")),
+    },
+    File {
+        path: "assets/en-BQhuAWp2.js",
+        media_type: "text/javascript; charset=utf-8",
+        hashed: true,
+        bytes: include_bytes!("assets/en-BQhuAWp2.js"),
+        gzip: Some(include_bytes!("assets/en-BQhuAWp2.js.gz")),
+    },
+    File {
+        path: "assets/index-C9DZJE2q.css",
+        media_type: "text/css; charset=utf-8",
+        hashed: true,
+        bytes: include_bytes!("assets/index-C9DZJE2q.css"),
+        gzip: Some(include_bytes!("assets/index-C9DZJE2q.css.gz")),
+    },
+    File {
+        path: "assets/index-DZEJ2Dxh.js",
+        media_type: "text/javascript; charset=utf-8",
+        hashed: true,
+        bytes: include_bytes!("assets/index-DZEJ2Dxh.js"),
+        gzip: Some(include_bytes!("assets/index-DZEJ2Dxh.js.gz")),
+    },
+    File {
+        path: "assets/pin-C7yKZk01.js",
+        media_type: "text/javascript; charset=utf-8",
+        hashed: true,
+        bytes: include_bytes!("assets/pin-C7yKZk01.js"),
+        gzip: Some(include_bytes!("assets/pin-C7yKZk01.js.gz")),
+>>>>>>> f74b8ef (provider, wallet: a login is given more time when a person asks for it)
     },
     File {
         path: "icon-192.png",

@@ -53,6 +53,7 @@ reasons! {
     LoginUnknown "login-unknown" No "The login or request is none of this provider's, was changed on the way, or is too old to be recognised.",
     LoginExpired "login-expired" No "The login or request was answered after its last second.",
     LoginOver "login-over" No "The login has ended already: it was completed, declined or aborted.",
+    NoMoreTime "no-more-time" Yes "The person has been given more time as often as there is any.",
     ChallengeExpired "challenge-expired" No "The challenge was answered after its last second; asking for a new one goes on with the same login.",
     CardUnknown "card-unknown" Yes "The card is genuine, but this insurer has no insured person with it.",
     CardRevoked "card-revoked" Yes "The card was blocked by its insurer.",

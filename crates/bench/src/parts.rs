@@ -205,6 +205,7 @@ impl Inputs {
             browser: None,
             challenge_digest: Some([3; 32]),
             asking: None,
+            extended: 0,
             expires_at: NOW,
         };
         let bytes = pending.to_bytes();
@@ -219,6 +220,7 @@ impl Inputs {
             performed: self.performed.clone(),
             device,
             asking: None,
+            extended: 0,
             expires_at: NOW,
         };
         let bytes = authenticated.to_bytes();

@@ -51,6 +51,12 @@ pub enum AuthorizationError {
     /// It was completed, declined or aborted.
     #[error("this login has ended already; start again at the service")]
     EndedLogin,
+    /// She has had all the time there is.
+    #[error("this login was extended as often as it can be; answer it, or start again at the service")]
+    ExtendedEnough,
+    /// A login that was scanned and that no phone has opened: whoever has only a picture of the code does not keep it alive.
+    #[error("member 'login' was not opened on this device; call /auth/challenge first")]
+    NotOpened,
     /// The page was opened in another browser than the one that began the login (A_22325-01).
     #[error("this login was started in another browser; go on there, or start again at the service")]
     OtherBrowser,
@@ -69,6 +75,8 @@ impl AuthorizationError {
             | Self::UnknownLogin
             | Self::ExpiredLogin
             | Self::EndedLogin
+            | Self::ExtendedEnough
+            | Self::NotOpened
             | Self::OtherBrowser => Refusal::invalid_request(self).because(self.reason()),
         }
     }
@@ -76,7 +84,10 @@ impl AuthorizationError {
     /// As wallets are told.
     const fn reason(&self) -> Reason {
         match self {
-            Self::Form(_) | Self::Missing(_) | Self::TooLong(_) | Self::OtherClient => Reason::Malformed,
+            Self::Form(_) | Self::Missing(_) | Self::TooLong(_) | Self::OtherClient | Self::NotOpened => {
+                Reason::Malformed
+            }
+            Self::ExtendedEnough => Reason::NoMoreTime,
             Self::UnknownRequestUri | Self::UnknownLogin => Reason::LoginUnknown,
             Self::ExpiredRequestUri | Self::ExpiredLogin => Reason::LoginExpired,
             Self::EndedLogin => Reason::LoginOver,
@@ -216,6 +227,7 @@ pub fn decide_next_step(
                 performed,
                 device: session.device,
                 asking: None,
+                extended: 0,
                 expires_at: now.plus_seconds(AUTHENTICATED_LIFETIME_SECONDS),
             });
         }
@@ -228,6 +240,7 @@ pub fn decide_next_step(
         browser,
         challenge_digest: None,
         asking: None,
+        extended: 0,
         expires_at: now.plus_seconds(PENDING_LIFETIME_SECONDS),
     })
 }

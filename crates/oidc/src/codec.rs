@@ -246,6 +246,10 @@ impl<'a> Reader<'a> {
         }
     }
 
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn finish(self) -> Result<(), MalformedState> {
         if self.0.is_empty() { Ok(()) } else { Err(MalformedState) }
     }

@@ -14,6 +14,7 @@ pub mod claims_request;
 pub mod client;
 pub mod codec;
 pub mod consent;
+pub mod extension;
 pub mod form;
 pub mod id_token;
 pub mod login_state;

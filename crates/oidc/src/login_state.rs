@@ -49,6 +49,8 @@ const KIND_SESSION: u8 = 5;
 pub const PENDING_LIFETIME_SECONDS: u64 = 900;
 /// Seconds a person has to decide once she is authenticated.
 pub const AUTHENTICATED_LIFETIME_SECONDS: u64 = 600;
+/// How often a person gets that time again, in each of the two steps (WCAG 2.2.1: at least ten times).
+pub const MAX_EXTENSIONS: u8 = 10;
 
 /// What the relying party asked for, decided at the pushed request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -321,6 +323,23 @@ fn read_asking(
     }
 }
 
+/// How often a step was extended: nothing at all for never, so that an ordinary login is no longer for it.
+fn write_extended(writer: Writer, extended: u8) -> Writer {
+    if extended == 0 { writer } else { writer.byte(extended) }
+}
+
+fn read_extended(reader: &mut Reader<'_>) -> Result<u8, MalformedState> {
+    if reader.is_empty() {
+        return Ok(0);
+    }
+    let extended = reader.byte()?;
+    if (1..=MAX_EXTENSIONS).contains(&extended) {
+        Ok(extended)
+    } else {
+        Err(MalformedState)
+    }
+}
+
 fn write_device(writer: Writer, device: Option<DeviceUse>) -> Writer {
     match device {
         Some(device) => writer.bytes(&device.device_id).number(device.counter),
@@ -349,6 +368,8 @@ pub struct PendingLogin {
     pub challenge_digest: Option<[u8; 32]>,
     /// The device it was begun on, where it is answered on another one.
     pub asking: Option<AskingDevice>,
+    /// How often she was given more time.
+    pub extended: u8,
     /// After this second the login is refused.
     pub expires_at: UnixTime,
 }
@@ -363,11 +384,11 @@ impl PendingLogin {
         let writer = Writer::new(KIND_PENDING).byte(shape.0).time(self.expires_at);
         let writer = write_browser(self.request.write(writer), self.browser);
         let writer = write_asking(writer, self.asking, self.expires_at);
-        match self.challenge_digest {
+        let writer = match self.challenge_digest {
             Some(digest) => writer.bytes(&digest),
             None => writer,
-        }
-        .finish()
+        };
+        write_extended(writer, self.extended).finish()
     }
 
     /// Reads what [`Self::to_bytes`] wrote.
@@ -386,6 +407,7 @@ impl PendingLogin {
                 true => Some(reader.array()?),
                 false => None,
             },
+            extended: read_extended(&mut reader)?,
             expires_at,
         };
         reader.finish()?;
@@ -406,6 +428,8 @@ pub struct AuthenticatedLogin {
     pub device: Option<DeviceUse>,
     /// The device it was begun on, where it is answered on another one.
     pub asking: Option<AskingDevice>,
+    /// How often she was given more time since she authenticated.
+    pub extended: u8,
     /// After this second the login is refused.
     pub expires_at: UnixTime,
 }
@@ -423,7 +447,7 @@ impl AuthenticatedLogin {
             .time_near(self.expires_at, self.performed.auth_time);
         let writer = write_browser(self.request.write(writer), self.browser);
         let writer = write_asking(writer, self.asking, self.expires_at);
-        write_device(writer, self.device).finish()
+        write_extended(write_device(writer, self.device), self.extended).finish()
     }
 
     /// Reads what [`Self::to_bytes`] wrote.
@@ -441,6 +465,7 @@ impl AuthenticatedLogin {
             performed,
             asking: read_asking(&mut reader, shape, Shape::MORE, expires_at)?,
             device: read_device(&mut reader, shape)?,
+            extended: read_extended(&mut reader)?,
             expires_at,
         };
         reader.finish()?;

@@ -36,7 +36,7 @@ use crate::{
     browser::BrowserCookie,
     consent::{self, Authenticated},
     core::{Core, StepProblem},
-    devices,
+    devices, extend,
     freshness::Ledger,
     history::{OpenHistory, SealedHistory},
     pages::{self, AccountPage, ConsentLine, DeviceLine, Language},
@@ -73,11 +73,23 @@ pub(crate) fn begin(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap, quer
     let now = core.now();
     let cookie = BrowserCookie::from_headers(headers).unwrap_or_else(|| BrowserCookie::new(&*core.rng));
     let pending = pending(core, tenant, Some(cookie), now);
-    let login = match core.seal(tenant, StateKind::Pending, now, &pending.to_bytes()) {
-        Ok(login) => login,
-        Err(error) => return core.problem("account_failed", error.into()).negotiated(headers),
-    };
-    let page = pages::page(
+    match entrance(core, tenant, headers, query, &pending, now) {
+        Ok(page) => cookie.set_on(page, tenant),
+        Err(problem) => core.problem("account_failed", problem).negotiated(headers),
+    }
+}
+
+/// The page before the person is known.
+pub(crate) fn entrance(
+    core: &Core,
+    tenant: &Arc<Tenant>,
+    headers: &HeaderMap,
+    query: &str,
+    pending: &PendingLogin,
+    now: UnixTime,
+) -> Result<Response, StepProblem> {
+    let login = core.seal(tenant, StateKind::Pending, now, &pending.to_bytes())?;
+    Ok(pages::page(
         StatusCode::OK,
         &AccountPage {
             frame: frame(core, tenant, headers, Some(query)),
@@ -86,9 +98,9 @@ pub(crate) fn begin(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap, quer
             consents: Vec::new(),
             devices: Vec::new(),
             done: false,
+            time: extend::frame_address(tenant, tenant.issuer(), &login),
         },
-    );
-    cookie.set_on(page, tenant)
+    ))
 }
 
 /// A login to the account, bound to a browser where one began it.
@@ -113,6 +125,7 @@ pub(crate) fn pending(core: &Core, tenant: &Tenant, cookie: Option<BrowserCookie
         browser: cookie.map(BrowserCookie::tag),
         challenge_digest: None,
         asking: None,
+        extended: 0,
         expires_at: now.plus_seconds(PENDING_LIFETIME_SECONDS),
     }
 }
@@ -356,6 +369,7 @@ pub(crate) async fn home(
                 })
                 .collect(),
             done: done == Done::Yes,
+            time: extend::frame_address(tenant, tenant.issuer(), &login),
         },
     ))
 }

@@ -12,12 +12,18 @@ use authenticator::{
     health_card,
 };
 use aws_lc_rs::digest;
-use axum::{body::Bytes, http::StatusCode, response::Response};
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
 use jose::{UnixTime, base64url, json};
 use oidc::{
     authorization::{self, AuthorizationError},
+    extension::Extendable,
     login_state::{
-        AUTHENTICATED_LIFETIME_SECONDS, AuthenticatedLogin, DeviceUse, PENDING_LIFETIME_SECONDS, PendingLogin,
+        AUTHENTICATED_LIFETIME_SECONDS, AuthenticatedLogin, BrowserTag, DeviceUse, PENDING_LIFETIME_SECONDS,
+        PendingLogin,
     },
     refusal::{ErrorCode, Refusal},
     scope::ClaimSet,
@@ -29,7 +35,8 @@ use crate::{
     account,
     anomalies::COUNTER_JUMP,
     authorize::open_request,
-    consent,
+    browser::BrowserCookie,
+    consent::{self, Authenticated},
     core::{Core, StepProblem},
     history::Step,
     inbox,
@@ -96,20 +103,31 @@ impl ClaimNames {
     }
 }
 
+/// What the authenticator asks the person.
 #[derive(Serialize)]
-struct ChallengeAnswer {
+pub(crate) struct ChallengeAnswer {
     login: String,
     challenge: String,
     service: Service,
     requested: Requested,
     expires_in: u64,
+    /// The last second of the login itself; the challenge ends earlier and is asked for anew.
+    expires_at: u64,
+    /// Whether she can have more time: `POST /auth/extend`.
+    extendable: bool,
     /// The device the login was begun on, where it is another one.
     other_device: Option<OtherDevice>,
 }
 
 /// Issues the challenge of one login.
-pub(crate) async fn challenge(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &Bytes) -> Response {
-    match issue_challenge(core, tenant, network, body).await {
+pub(crate) async fn challenge(
+    core: &Core,
+    tenant: &Arc<Tenant>,
+    network: Network,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Response {
+    match issue_challenge(core, tenant, network, headers, body).await {
         Ok(answer) => json_response(StatusCode::OK, &answer),
         Err(problem) => core.problem("challenge_refused", problem).into_json(),
     }
@@ -119,6 +137,7 @@ async fn issue_challenge(
     core: &Core,
     tenant: &Arc<Tenant>,
     network: Network,
+    headers: &HeaderMap,
     body: &Bytes,
 ) -> Result<ChallengeAnswer, StepProblem> {
     let now = core.now();
@@ -132,6 +151,7 @@ async fn issue_challenge(
                 browser: None,
                 challenge_digest: None,
                 asking: None,
+                extended: 0,
                 expires_at: now.plus_seconds(PENDING_LIFETIME_SECONDS),
             }
         }
@@ -151,6 +171,25 @@ async fn issue_challenge(
             ));
         }
     };
+    let browser = browser(headers);
+    ask(core, tenant, network, browser, client_id, pending, now).await
+}
+
+/// The browser a request comes from, where it was given a cookie.
+pub(crate) fn browser(headers: &HeaderMap) -> Option<BrowserTag> {
+    BrowserCookie::from_headers(headers).map(BrowserCookie::tag)
+}
+
+/// Asks the person: a fresh challenge for this login.
+pub(crate) async fn ask(
+    core: &Core,
+    tenant: &Arc<Tenant>,
+    network: Network,
+    browser: Option<BrowserTag>,
+    client_id: String,
+    pending: PendingLogin,
+    now: UnixTime,
+) -> Result<ChallengeAnswer, StepProblem> {
     // Asking for a challenge is asking the person; whoever may not be asked is told so at the authorization endpoint.
     if pending.request.prompts.none() {
         let reason = "prompt=none: the person must not be asked; call the authorization endpoint instead";
@@ -175,7 +214,7 @@ async fn issue_challenge(
         &Challenge {
             iss: tenant.issuer().to_owned(),
             login_id: pending.request.login_id.0,
-            client_id,
+            client_id: client_id.clone(),
             client_name: service.name.clone(),
             request_hash: request_hash(&pending),
             purpose,
@@ -203,6 +242,8 @@ async fn issue_challenge(
             claims: ClaimNames::of(pending.request.essential, pending.request.voluntary),
         },
         expires_in: challenge::LIFETIME_SECONDS,
+        expires_at: pending.expires_at.0,
+        extendable: Extendable::pending(&client_id, &pending, browser, now).is_yes(),
     })
 }
 
@@ -265,21 +306,28 @@ struct CardAnswer {
 }
 
 /// Takes the health card's answer.
-pub(crate) async fn card(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &Bytes) -> Response {
-    match verify_card(core, tenant, network, body).await {
+pub(crate) async fn card(
+    core: &Core,
+    tenant: &Arc<Tenant>,
+    network: Network,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Response {
+    let attempt = Attempt {
+        core,
+        tenant,
+        network,
+        browser: browser(headers),
+    };
+    match verify_card(&attempt, body).await {
         Ok(answer) => json_response(StatusCode::OK, &answer),
         Err(problem) => core.problem("card_refused", problem).into_json(),
     }
 }
 
-async fn verify_card(
-    core: &Core,
-    tenant: &Arc<Tenant>,
-    network: Network,
-    body: &Bytes,
-) -> Result<consent::Ask, StepProblem> {
+async fn verify_card(attempt: &Attempt<'_>, body: &Bytes) -> Result<consent::Ask, StepProblem> {
+    let Attempt { core, tenant, .. } = *attempt;
     let now = core.now();
-    let attempt = Attempt { core, tenant, network };
     attempt.check(None).await?;
     let answer: CardAnswer = read(body)?;
     let pending = open_pending(core, tenant, &answer.client_id, &answer.login, now)?;
@@ -301,7 +349,7 @@ async fn verify_card(
         .essential_amr
         .contains(authenticator::Amr::GuestHealthCard);
     let proven = if wants_guest { proven.into_guest() } else { proven };
-    authenticated(&attempt, &answer.client_id, pending, &proven, None, now).await
+    authenticated(attempt, &answer.client_id, pending, &proven, None, now).await
 }
 
 #[derive(Deserialize)]
@@ -388,22 +436,29 @@ impl Signed {
 }
 
 /// Takes a bound device's answer.
-pub(crate) async fn device(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &Bytes) -> Response {
-    match verify_device(core, tenant, network, body).await {
+pub(crate) async fn device(
+    core: &Core,
+    tenant: &Arc<Tenant>,
+    network: Network,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Response {
+    let attempt = Attempt {
+        core,
+        tenant,
+        network,
+        browser: browser(headers),
+    };
+    match verify_device(&attempt, body).await {
         Ok(answer) => json_response(StatusCode::OK, &answer),
         Err(problem) => core.problem("device_refused", problem).into_json(),
     }
 }
 
-async fn verify_device(
-    core: &Core,
-    tenant: &Arc<Tenant>,
-    network: Network,
-    body: &Bytes,
-) -> Result<consent::Ask, StepProblem> {
+async fn verify_device(attempt: &Attempt<'_>, body: &Bytes) -> Result<consent::Ask, StepProblem> {
+    let Attempt { core, tenant, .. } = *attempt;
     let now = core.now();
     let answer: DeviceAnswer = read(body)?;
-    let attempt = Attempt { core, tenant, network };
     let (client_id, login) = (answer.client_id, answer.login);
     let signed = Signed::of(answer.device, answer.response, answer.challenge, answer.passkey)?;
     let handle = signed.handle();
@@ -434,7 +489,7 @@ async fn verify_device(
     };
     let person = PersonId::from_bytes(named.key.person_id);
     pin::was_right(core, tenant, person, &used.device_id).await?;
-    let ask = authenticated(&attempt, &client_id, pending, &verified.person, Some((used, rows)), now).await?;
+    let ask = authenticated(attempt, &client_id, pending, &verified.person, Some((used, rows)), now).await?;
     if account::is_account(tenant, &client_id) {
         // No code follows that would carry the counter.
         let name = core.vault.device_counter(tenant.id(), person, &used.device_id)?;
@@ -448,6 +503,8 @@ struct Attempt<'a> {
     core: &'a Core,
     tenant: &'a Arc<Tenant>,
     network: Network,
+    /// The browser it comes from, where it was given a cookie.
+    browser: Option<BrowserTag>,
 }
 
 impl Attempt<'_> {
@@ -548,7 +605,12 @@ async fn authenticated(
     device: Option<(DeviceUse, ConsentRows)>,
     now: UnixTime,
 ) -> Result<consent::Ask, StepProblem> {
-    let Attempt { core, tenant, network } = attempt;
+    let Attempt {
+        core,
+        tenant,
+        network,
+        browser,
+    } = *attempt;
     let (device, rows) = device.unzip();
     let performed = proven.performed();
     let wishes = pending.request.level_request(client_id);
@@ -587,8 +649,10 @@ async fn authenticated(
         performed,
         device,
         asking: pending.asking,
+        extended: 0,
         expires_at: now.plus_seconds(AUTHENTICATED_LIFETIME_SECONDS),
     };
     step(person).known(&login).await?;
-    consent::ask(core, tenant, client_id, capability, &login, rows, now).await
+    let authenticated = Authenticated { capability, login };
+    consent::ask(core, tenant, client_id, authenticated, rows, browser, now).await
 }

@@ -22,6 +22,7 @@ use crate::{
     browser::{self, BrowserCookie},
     consent::{self, Authenticated},
     core::{Core, StepProblem},
+    extend,
     pages::{self, Frame, Language, LoginPage},
     tenant::Tenant,
 };
@@ -110,7 +111,8 @@ pub(crate) fn open_request(
     Ok(pushed.request)
 }
 
-fn login_page(
+/// The first page of a login.
+pub(crate) fn login_page(
     core: &Core,
     tenant: &Tenant,
     headers: &HeaderMap,
@@ -130,6 +132,7 @@ fn login_page(
             wallet_link: wallet_link(tenant, party.client_id(), &login),
             waiting: phone_link(tenant, party.client_id(), &login)
                 .map(|_| waiting_address(tenant, party.client_id(), &login)),
+            time: extend::frame_address(tenant, party.client_id(), &login),
             login: &login,
             client_id: party.client_id(),
         },

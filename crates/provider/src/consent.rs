@@ -14,7 +14,7 @@ use oidc::{
     client::RelyingParty,
     consent::{self, ConsentOutcome, Decision},
     form::Form,
-    login_state::{AuthenticatedLogin, Remember, SessionState},
+    login_state::{AuthenticatedLogin, BrowserTag, Remember, SessionState},
     scope::{Claim, ClaimSet, Scope},
 };
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,7 @@ use crate::{
     authorize::{error_location, frame, redirect, redirect_error},
     browser::{self, BrowserCookie},
     core::{Core, StepProblem},
+    extend,
     history::{self, Entry, Event},
     inbox,
     pages::{self, AskingLine, ClaimLine, ConsentPage, Done, DonePage, Language},
@@ -43,6 +44,10 @@ use crate::{
 #[derive(Serialize)]
 pub(crate) struct Ask {
     login: String,
+    /// The login's last second.
+    expires_at: u64,
+    /// Whether she can have more time: `POST /auth/extend`.
+    extendable: bool,
     consent: AskConsent,
 }
 
@@ -60,11 +65,13 @@ pub(crate) async fn ask(
     core: &Core,
     tenant: &Arc<Tenant>,
     client_id: &str,
-    capability: PersonCapability,
-    login: &AuthenticatedLogin,
+    authenticated: Authenticated,
     rows: Option<ConsentRows>,
+    browser: Option<BrowserTag>,
     now: UnixTime,
 ) -> Result<Ask, StepProblem> {
+    let extendable = extend::in_time(tenant, client_id, &authenticated, browser, now).is_yes();
+    let Authenticated { capability, login } = authenticated;
     let sealed = core.seal_login(&capability, StateKind::Authenticated, now, &login.to_bytes())?;
     let (service, remembered) = if account::is_account(tenant, client_id) {
         (account::service(tenant), true)
@@ -83,11 +90,13 @@ pub(crate) async fn ask(
         let remembered = remembered.filter(|_| login.asking.is_none());
         (
             service,
-            remembered.and_then(|remembered| remembered.answers(login)).is_some(),
+            remembered.and_then(|remembered| remembered.answers(&login)).is_some(),
         )
     };
     Ok(Ask {
         login: sealed,
+        expires_at: login.expires_at.0,
+        extendable,
         consent: AskConsent {
             service,
             claims: ClaimNames::of(login.request.essential, login.request.voluntary),
@@ -167,33 +176,62 @@ pub(crate) async fn next(
     let rows = ConsentRows::load(core, &capability, party.client_id()).await?;
     let remembered = rows.decision(core, capability)?;
     let remembered = remembered.filter(|_| login.asking.is_none());
-    if let Some(decision) = remembered.and_then(|remembered| remembered.answers(&login)) {
-        // Looking up the decision used the right to her record; the sealed login gives it again.
-        let (capability, _) = core
-            .open_login(tenant, StateKind::Authenticated, now, &sealed)
-            .ok_or_else(|| StepProblem::failed("a login sealed just now does not open"))?;
-        let authenticated = Authenticated { capability, login };
+    // Looking up the decision used the right to her record; the sealed login gives it again.
+    let (capability, _) = core
+        .open_login(tenant, StateKind::Authenticated, now, &sealed)
+        .ok_or_else(|| StepProblem::failed("a login sealed just now does not open"))?;
+    let authenticated = Authenticated { capability, login };
+    let login = &authenticated.login;
+    if let Some(decision) = remembered.and_then(|remembered| remembered.answers(login)) {
         return finish_in_browser(core, tenant, party, &authenticated, decision, now).await;
     }
     if login.request.prompts.none() {
         return redirect_error(core, party, &login.request, RedirectedError::ConsentRequired);
     }
+    consent_page(core, tenant, headers, Some(query), party, &authenticated, None)
+}
+
+/// The question. `chosen`: what she has sent, where the page is shown again.
+fn consent_page(
+    core: &Core,
+    tenant: &Tenant,
+    headers: &HeaderMap,
+    query: Option<&str>,
+    party: &RelyingParty,
+    authenticated: &Authenticated,
+    chosen: Option<&Form>,
+) -> Result<Response, StepProblem> {
+    let Authenticated { capability, login } = authenticated;
+    let now = core.now();
+    let sealed = core.seal_login(capability, StateKind::Authenticated, now, &login.to_bytes())?;
     let language = Language::from_headers(headers);
+    let browser = authenticate::browser(headers);
+    let client_id = party.client_id();
+    let voluntary = lines(language, login.request.voluntary)
+        .into_iter()
+        .map(|line| ClaimLine {
+            is_on: chosen.is_some_and(|form| form.value(&format!("release.{}", line.value)).is_some()),
+            ..line
+        });
     Ok(pages::page(
         StatusCode::OK,
         &ConsentPage {
-            frame: frame(core, tenant, headers, Some(query)),
+            frame: frame(core, tenant, headers, query),
             service: party.name(),
             service_logo: party.logo_uri(),
-            client_id: party.client_id(),
-            login: &sealed,
+            client_id,
             essential: lines(language, login.request.essential),
-            voluntary: lines(language, login.request.voluntary),
+            voluntary: voluntary.collect(),
             lowered: login.performed.level == authenticator::Acr::Substantial,
             asking: login.asking.map(|asking| AskingLine {
                 browser: asking.browser.shown(),
                 system: asking.system.shown(),
             }),
+            time: extend::frame_address(tenant, client_id, &sealed),
+            is_extendable: extend::in_time(tenant, client_id, authenticated, browser, now).is_yes(),
+            remember: chosen.is_some_and(|form| form.value("remember").is_some()),
+            number: chosen.and_then(|form| form.value("number")).unwrap_or_default(),
+            login: &sealed,
         },
     ))
 }
@@ -211,11 +249,13 @@ fn lines(language: Language, claims: ClaimSet) -> Vec<ClaimLine> {
             lines.push(ClaimLine {
                 value: scope.as_str(),
                 label: pages::scope_label(language, *scope),
+                is_on: false,
             });
         } else {
             lines.extend(of_scope.iter().map(|claim| ClaimLine {
                 value: claim.as_str(),
                 label: pages::claim_label(language, claim),
+                is_on: false,
             }));
         }
     }
@@ -344,6 +384,10 @@ async fn page_decision(
             }
             finish_in_browser(core, tenant, &party, &authenticated, decision, now).await
         }
+        Some("more-time") => {
+            let authenticated = extend::decision(core, tenant, headers, client_id, login, now).await?;
+            consent_page(core, tenant, headers, None, &party, &authenticated, Some(&form))
+        }
         Some("decline") => Ok(match decline(core, tenant, headers, &party, login, now).await? {
             Some(location) => redirect(&location),
             None => done_page(core, tenant, headers, Done::Ended),
@@ -354,7 +398,7 @@ async fn page_decision(
             Ok(done_page(core, tenant, headers, Done::Ended))
         }
         _ => Err(StepProblem::invalid(
-            "parameter 'decision' must be 'approve', 'decline', 'not-me' or 'phone-call'",
+            "parameter 'decision' must be 'approve', 'decline', 'more-time', 'not-me' or 'phone-call'",
         )),
     }
 }

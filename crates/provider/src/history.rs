@@ -23,6 +23,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use jose::UnixTime;
+use oidc::consent::CODE_LIFETIME_SECONDS;
+use oidc::login_state::{AUTHENTICATED_LIFETIME_SECONDS, PENDING_LIFETIME_SECONDS};
 use store::{Condition, Key, Kind, MAX_LISTED, MAX_WRITES, Store, StoreError, TenantId, Write};
 use vault::{Carried, SealedChange, Vault};
 
@@ -30,7 +32,7 @@ use crate::core::{Committed, Core, StepProblem};
 use broken_off::Kept;
 
 pub(crate) use accesses::{Step, declined};
-pub(crate) use broken_off::{Keep, keep};
+pub(crate) use broken_off::{Keep, keep, put_off};
 pub(crate) use entry::{By, Entry, Event};
 pub(crate) use reading::{Chain, OpenHistory, SealedHistory, Shown};
 pub(crate) use writing::{Access, EVENT_DAYS, note, note_change, note_once, note_step, record};
@@ -38,6 +40,10 @@ pub(crate) use writing::{Access, EVENT_DAYS, note, note_change, note_once, note_
 const HOUR_SECONDS: u64 = 3_600;
 /// Whole hours a claim stays behind the one it was made in: far longer than any code lives, clocks of all sites included.
 const CLAIM_HOURS: u64 = 1;
+/// A copy of a login that was extended just before the claim goes on for so long (a code waits for two minutes and lives for one), and no copy is
+/// extended afterwards.
+const LONGEST_COPY_SECONDS: u64 = PENDING_LIFETIME_SECONDS + AUTHENTICATED_LIFETIME_SECONDS + 3 * CODE_LIFETIME_SECONDS;
+const _: () = assert!(LONGEST_COPY_SECONDS < CLAIM_HOURS * HOUR_SECONDS);
 /// How long after the end of an hour its claims are gone through: requests that began in it have ended.
 const LATE_SECONDS: u64 = 300;
 /// Entries are written in multiples of this many, decoys included.

@@ -21,6 +21,7 @@ mod consent;
 mod core;
 mod devices;
 pub mod events;
+mod extend;
 mod freshness;
 mod history;
 mod inbox;

@@ -16,11 +16,13 @@ mod block;
 mod language;
 mod reasons;
 mod texts;
+mod time;
 
 pub use block::{BlockPage, BlockState};
 pub use language::Language;
 pub(crate) use language::switch;
 use texts::Texts;
+pub use time::TimePage;
 
 /// The style sheet every page links to.
 pub const STYLE: &str = include_str!("../../../assets/page.css");
@@ -31,6 +33,12 @@ pub const WAITING_PATH: &str = "/auth/phone";
 const WAITING_SCRIPT: &str = include_str!("../../../assets/waiting.js");
 /// Where that part finds its script.
 pub const WAITING_SCRIPT_PATH: &str = "/waiting.js";
+
+/// The frame that says how long a login still lives, below the tenant's browser base.
+pub const TIME_PATH: &str = "/auth/time";
+const TIME_SCRIPT: &str = include_str!("../../../assets/time.js");
+/// Where that frame finds its script.
+pub const TIME_SCRIPT_PATH: &str = "/time.js";
 
 /// What every page shows.
 pub struct Frame<'a> {
@@ -68,6 +76,8 @@ pub struct LoginPage<'a> {
     pub wallet_link: Option<String>,
     /// The frame that waits for a phone; `None` where there is nothing a phone could open.
     pub waiting: Option<String>,
+    /// The frame that says how long it lives.
+    pub time: String,
     /// The login, for declining.
     pub login: &'a str,
     /// Who asks.
@@ -80,6 +90,8 @@ pub struct ClaimLine {
     pub value: &'static str,
     /// What it is, in the person's words.
     pub label: &'static str,
+    /// Whether its switch is on.
+    pub is_on: bool,
 }
 
 /// What the service asks for.
@@ -104,6 +116,14 @@ pub struct ConsentPage<'a> {
     pub lowered: bool,
     /// The device the login was begun on, where it is another one.
     pub asking: Option<AskingLine>,
+    /// The frame that says how long it lives.
+    pub time: String,
+    /// Whether she can have more time.
+    pub is_extendable: bool,
+    /// Whether she has chosen to have her decision remembered.
+    pub remember: bool,
+    /// What she has typed as number.
+    pub number: &'a str,
 }
 
 /// The device that asked, as people call it; empty where nobody knows.
@@ -278,6 +298,8 @@ pub struct AccountPage<'a> {
     pub devices: Vec<DeviceLine>,
     /// What was just done.
     pub done: bool,
+    /// The frame that says how long this page works.
+    pub time: String,
 }
 
 #[derive(Template)]
@@ -329,6 +351,16 @@ pub fn waiting_script() -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     (headers, WAITING_SCRIPT).into_response()
+}
+
+/// The script of the frame that says how long a login still lives.
+pub fn time_script() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/javascript; charset=utf-8"),
+        (header::CACHE_CONTROL, "public, max-age=3600"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, TIME_SCRIPT).into_response()
 }
 
 /// The style sheet.

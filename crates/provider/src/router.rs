@@ -20,7 +20,7 @@ use crate::{
     app_links::System,
     attestation, authenticate, authorize, consent,
     core::{Core, StepProblem},
-    devices, inbox,
+    devices, extend, inbox,
     limits::Network,
     mtls::PeerCertificate,
     pages, passkeys, pin, push,
@@ -61,6 +61,9 @@ pub(crate) fn public(core: Arc<Core>) -> Router {
             ("/auth/return", post(come_back)),
             ("/auth/phone/send", post(send_to_phone)),
             ("/auth/phone/forget", post(forget_phone)),
+            ("/auth/extend", get(extend_page).post(extend_in_app)),
+            (pages::TIME_PATH, get(show_time)),
+            (pages::TIME_SCRIPT_PATH, get(time_script)),
             ("/devices", post(bind_device)),
             ("/devices/confirm", post(confirm_device)),
             ("/devices/requests", post(waiting_requests)),
@@ -285,9 +288,10 @@ async fn challenge(
     State(core): Shared,
     AtTenant(tenant): AtTenant,
     connection: Option<Extension<ConnectionInfo>>,
+    headers: HeaderMap,
     body: Body,
 ) -> Response {
-    authenticate::challenge(&core, &tenant, network(&connection), &body.0).await
+    authenticate::challenge(&core, &tenant, network(&connection), &headers, &body.0).await
 }
 
 async fn abort_login(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {
@@ -307,6 +311,38 @@ async fn wait_for_phone(
 
 async fn waiting_script() -> Response {
     pages::waiting_script()
+}
+
+async fn extend_page(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    extend::on_page(&core, &tenant, &headers, query.as_deref().unwrap_or_default()).await
+}
+
+async fn extend_in_app(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    connection: Option<Extension<ConnectionInfo>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    extend::in_app(&core, &tenant, network(&connection), &headers, &body.0).await
+}
+
+async fn show_time(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    extend::show_time(&core, &tenant, &headers, query.as_deref().unwrap_or_default())
+}
+
+async fn time_script() -> Response {
+    pages::time_script()
 }
 
 async fn come_back(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {
@@ -340,18 +376,20 @@ async fn card(
     State(core): Shared,
     AtTenant(tenant): AtTenant,
     connection: Option<Extension<ConnectionInfo>>,
+    headers: HeaderMap,
     body: Body,
 ) -> Response {
-    authenticate::card(&core, &tenant, network(&connection), &body.0).await
+    authenticate::card(&core, &tenant, network(&connection), &headers, &body.0).await
 }
 
 async fn device(
     State(core): Shared,
     AtTenant(tenant): AtTenant,
     connection: Option<Extension<ConnectionInfo>>,
+    headers: HeaderMap,
     body: Body,
 ) -> Response {
-    authenticate::device(&core, &tenant, network(&connection), &body.0).await
+    authenticate::device(&core, &tenant, network(&connection), &headers, &body.0).await
 }
 
 async fn passkey_options(State(core): Shared, AtTenant(tenant): AtTenant, body: Body) -> Response {

@@ -82,6 +82,8 @@ fn login_to_scan(pending: &PendingLogin, asking: AskingDevice) -> PendingLogin {
         browser: None,
         challenge_digest: None,
         asking: Some(asking),
+        // Each device is given time for itself; without the browser's half this one leads nowhere.
+        extended: 0,
         expires_at: pending.expires_at,
     }
 }

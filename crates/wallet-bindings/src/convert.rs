@@ -92,6 +92,7 @@ impl From<Told> for flow::Told {
                 remember,
                 number,
             },
+            Told::MoreTime => Self::MoreTime,
             Told::Decline => Self::Decline,
             Told::Abort { why } => Self::Abort { why: why.into() },
         }
@@ -144,6 +145,8 @@ impl From<flow::Request> for Request {
             essential: request.requested.claims.essential,
             voluntary: request.requested.claims.voluntary,
             expires_at: request.expires_at,
+            ends_at: request.ends_at,
+            extendable: request.extendable,
             other_device: request.other_device.map(Into::into),
         }
     }
@@ -169,6 +172,8 @@ impl From<flow::Consent> for Consent {
             voluntary: consent.claims.voluntary,
             remembered: consent.remembered,
             other_device: consent.other_device.map(Into::into),
+            ends_at: consent.ends_at,
+            extendable: consent.extendable,
         }
     }
 }

@@ -112,8 +112,12 @@ pub struct Request {
     pub essential: Vec<String>,
     /// Claims she may refuse one by one.
     pub voluntary: Vec<String>,
-    /// Last second in which it can be answered, since 1970.
+    /// Last second in which this challenge can be answered, since 1970; the login itself lives longer, and is asked about anew.
     pub expires_at: u64,
+    /// Last second of the login itself, since 1970, where the provider says so. Warn her before, and offer more time.
+    pub ends_at: Option<u64>,
+    /// Whether [`Told::MoreTime`] gives her more.
+    pub extendable: bool,
     /// The device it was begun on, where it is not this one: show it with a warning before anything else.
     pub other_device: Option<OtherDevice>,
 }
@@ -155,6 +159,10 @@ pub struct Consent {
     pub remembered: bool,
     /// The device the login was begun on, where it is not this one: the decision then needs the number its page shows.
     pub other_device: Option<OtherDevice>,
+    /// Last second in which she can decide, since 1970, where the provider says so.
+    pub ends_at: Option<u64>,
+    /// Whether [`Told::MoreTime`] gives her more.
+    pub extendable: bool,
 }
 
 /// A check of the phone that failed.
@@ -267,6 +275,8 @@ pub enum Told {
         /// The two digits she reads on the other device; only where the login was begun there.
         number: Option<String>,
     },
+    /// She needs more time: asks for a later end of the login, while she looks at the request or decides.
+    MoreTime,
     /// She releases nothing.
     Decline,
     /// It is not her login, or somebody tells her on the phone what to do: ends it on both devices.

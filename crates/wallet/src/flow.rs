@@ -137,8 +137,14 @@ pub struct Request {
     pub service: Service,
     /// What for.
     pub requested: Requested,
-    /// Last second in which it can be answered.
+    /// Last second in which this challenge can be answered; the login itself lives longer, and is asked about anew.
     pub expires_at: u64,
+    /// Last second of the login itself; `None` where the provider does not say. She is to be warned before, and offered more time.
+    #[serde(default)]
+    pub ends_at: Option<u64>,
+    /// Whether [`Told::MoreTime`] gives her more.
+    #[serde(default)]
+    pub extendable: bool,
     /// The device it was begun on, where it is not this one: show it with a warning before anything else.
     #[serde(default)]
     pub other_device: Option<OtherDevice>,
@@ -195,6 +201,8 @@ pub enum Told {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         number: Option<String>,
     },
+    /// She needs more time: asks for a later end of the login, while she looks at the request or decides.
+    MoreTime,
     /// She releases nothing.
     Decline,
     /// It is not her login, or somebody tells her on the phone what to do: ends it on both devices.

@@ -731,6 +731,127 @@ test.each(['ask', 'decide'])('somebody on the phone, said at "%s": the request i
   expect(wallet.store.state.request).toMatchObject({ step: 'over', problem: { reason: 'login-over' } });
 });
 
+const MINUTE = 60;
+
+test('more time moves the end, the question is asked anew, and a closed tab keeps the later end', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  await asked(wallet);
+  expect(wallet.store.state.request).toMatchObject({ endsAt: all.now() + 15 * MINUTE, extendable: true });
+  all.clock.now += 14 * MINUTE;
+  wallet.act.moreTime();
+  await settled(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step: 'ask', endsAt: all.now() + 15 * MINUTE, problem: null });
+  expect(await wallet.kept.requests()).toMatchObject([{ login: expect.stringContaining('.later') }]);
+  all.clock.now += 14 * MINUTE;
+  wallet.act.answerWithDevice();
+  await settled(wallet);
+  expect(wallet.store.state.request?.step).toBe('decide');
+});
+
+test('more time to decide: she is asked nothing again', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  await asked(wallet);
+  wallet.act.answerWithDevice();
+  await settled(wallet);
+  const before = all.insurer.asked.length;
+  all.clock.now += 14 * MINUTE;
+  wallet.act.moreTime();
+  await settled(wallet);
+  expect(all.insurer.asked.slice(before)).toEqual(['auth/extend']);
+  expect(wallet.store.state.request).toMatchObject({ step: 'decide', endsAt: all.now() + 15 * MINUTE });
+  wallet.act.approve([], false);
+  await settled(wallet);
+  expect(all.insurer.decisions).toMatchObject([{ decision: 'approve', login: expect.stringContaining('.later') }]);
+});
+
+test('what was scanned is asked about anew by the device that opened it, and not from its code', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  all.insurer.elsewhere = true;
+  await asked(wallet);
+  const before = all.insurer.asked.length;
+  // The question is good for three minutes.
+  all.clock.now += 4 * MINUTE;
+  wallet.act.answerWithDevice();
+  await settled(wallet);
+  expect(all.insurer.asked.slice(before)).toEqual(['auth/extend', 'auth/jwks', 'auth/device']);
+  expect(wallet.store.state.request).toMatchObject({ step: 'decide', otherDevice: { browser: 'Firefox' } });
+  expect(await wallet.kept.requests()).toMatchObject([{ login: 'login-1' }]);
+});
+
+test.each(['ask', 'decide'])('there is no more time at "%s": she is told, and the request goes on', async (step) => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  await asked(wallet);
+  if (step === 'decide') wallet.act.answerWithDevice();
+  await settled(wallet);
+  all.insurer.extensions = 0;
+  wallet.act.moreTime();
+  await settled(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step, extendable: false, problem: { reason: 'no-more-time' } });
+  if (step === 'ask') wallet.act.answerWithDevice();
+  await settled(wallet);
+  wallet.act.approve([], false);
+  await settled(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step: 'done', outcome: 'approved' });
+});
+
+test.each([
+  ['ask', 'lost'],
+  ['ask', 'unanswered'],
+  ['decide', 'lost'],
+  ['decide', 'unanswered'],
+] as const)('more time at "%s", and the network was %s: she asks again', async (step, fault) => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  await asked(wallet);
+  if (step === 'decide') wallet.act.answerWithDevice();
+  await settled(wallet);
+  all.insurer.fault('auth/extend', fault);
+  wallet.act.moreTime();
+  await settled(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step, problem: { reason: 'offline' } });
+  all.clock.now += MINUTE;
+  wallet.act.moreTime();
+  await settled(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step, endsAt: all.now() + 15 * MINUTE, problem: null });
+});
+
+test('more time, and the keys do not come: the question is asked anew', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  await asked(wallet);
+  all.insurer.fault('auth/jwks', { status: 503, body: {} });
+  wallet.act.moreTime();
+  await settled(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step: 'ask', problem: { reason: 'unavailable' } });
+  wallet.act.answerWithDevice();
+  await settled(wallet);
+  expect(wallet.store.state.request?.step).toBe('decide');
+});
+
+test.each(['ask', 'decide'])('no more time at "%s" for what was ended elsewhere', async (step) => {
+  const all = world();
+  const wallet = await opened(all);
+  await enrolled(wallet);
+  await asked(wallet);
+  if (step === 'decide') wallet.act.answerWithDevice();
+  await settled(wallet);
+  all.insurer.over.add('login-1');
+  wallet.act.moreTime();
+  await settled(wallet);
+  expect(wallet.store.state.request).toMatchObject({ step: 'over', problem: { reason: 'login-over' } });
+  expect(await wallet.kept.requests()).toEqual([]);
+});
+
 test('a record moved to another place or changed does not open', async () => {
   const all = world();
   const wallet = await opened(all);

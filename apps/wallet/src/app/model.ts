@@ -106,6 +106,7 @@ export type Doing =
   | 'device'
   | 'deciding'
   | 'declining'
+  | 'extending'
   | 'enrolling'
   | 'loading-account'
   | 'changing'
@@ -310,6 +311,10 @@ export type AskedRequest = {
   deviceAnswers: 'yes' | 'not-enrolled' | 'card-needed' | 'due';
   /** The question is signed until then; after that it is asked for anew by itself. */
   expiresAt: number | null;
+  /** The login itself lives until then; `null` where the insurer does not say. */
+  endsAt: number | null;
+  /** Whether {@link Actions.moreTime} gives her more. */
+  extendable: boolean;
   /** Where it was opened: another device shows a number to be typed here. */
   otherDevice: OtherDevice | null;
   outcome: 'approved' | 'declined' | 'aborted' | null;
@@ -441,6 +446,8 @@ export type Actions = {
   /** `agreed`: she has seen what is asked and chosen. It holds as long as the provider, once it knows her, asks for nothing else. */
   answerWithDevice(agreed?: Choice): void;
   answerWithCard(agreed?: Choice): void;
+  /** A later end of the request. What she has chosen stays. */
+  moreTime(): void;
   approve(voluntary: string[], remember: boolean, number?: string): void;
   decline(): void;
   abort(why: 'not-me' | 'phone-call'): void;

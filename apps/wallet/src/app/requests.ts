@@ -9,6 +9,7 @@ import { withCard, withDevice } from './answer.ts';
 import type { CardSteps } from './card-step.ts';
 import type { KeptRequest } from './kept.ts';
 import type * as core from '../core/types.ts';
+import type { Service } from '../core/types.ts';
 import type { AskedRequest, Choice, OtherDevice, Problem, Reason } from './model.ts';
 import type { PinSteps } from './pin-step.ts';
 import { Trouble, problemOf } from './problem.ts';
@@ -103,12 +104,18 @@ export class Requests {
     const [run, request] = [this.#run, this.#kept];
     if (!request) throw new Trouble('login-unknown');
     if (run && !run.over && run.want.want === 'choose' && run.want.expires_at - MARGIN_SECONDS > now()) return run;
+    const { request: shown } = this.tools.store.state;
+    if (run && !run.over && run.want.want === 'choose' && shown?.otherDevice && shown.extendable) {
+      // What was scanned is answered for a minute; this device has opened it, and asks to be asked again.
+      await run.tell({ told: 'more-time' });
+      this.#show(run);
+      return run;
+    }
     const next = new Run(provider, now, Login.resume(provider.issuer, request.clientId, request.login));
     this.#run = undefined;
     await next.advance();
-    const { service, requested, expires_at, other_device } = next.expect('choose');
     this.#run = next;
-    this.#change({ service, acr: requested.acr, claims: requested.claims, expiresAt: expires_at, otherDevice: elsewhere(other_device) });
+    const { service } = this.#show(next);
     if (request.service !== service.name) {
       this.#kept = { ...request, service: service.name };
       const keep = this.#kept;
@@ -116,6 +123,39 @@ export class Requests {
     }
     this.refresh();
     return next;
+  }
+
+  #show(run: Run): { service: Service } {
+    const { service, requested, expires_at, ends_at, extendable, other_device } = run.expect('choose');
+    const time = { expiresAt: expires_at, endsAt: ends_at, extendable };
+    this.#change({ service, acr: requested.acr, claims: requested.claims, ...time, otherDevice: elsewhere(other_device) });
+    return { service };
+  }
+
+  moreTime(): void {
+    const { store, alone, kept } = this.tools;
+    const step = store.state.request?.step;
+    if (step !== 'ask' && step !== 'decide') return;
+    const work = async () => {
+      const open = this.#run;
+      const isThere = open && !open.over && (step === 'decide' || open.want.want === 'choose');
+      const run = isThere ? open : await this.#fresh();
+      await run.tell({ told: 'more-time' });
+      if (step === 'decide') return this.#decide(run, '', undefined);
+      this.#show(run);
+      this.#change({ problem: null });
+      const [login, request] = [run.login.held, this.#kept];
+      // A login that was scanned is never taken up again: only whoever opened it goes on with it.
+      if (login === undefined || !request || store.state.request?.otherDevice) return;
+      const keep = { ...request, login };
+      this.#kept = keep;
+      await alone('requests', () => kept.keepRequest(keep));
+    };
+    void store.run('extending', work, async (problem) => {
+      const isAsked = this.#run?.want.want === 'choose' || this.#run?.want.want === 'decide';
+      if (ends(problem.reason) || !isAsked) return this.#failed(problem, step);
+      this.#change({ problem, ...(problem.reason === 'no-more-time' && { extendable: false }) });
+    });
   }
 
   /** Whether the device can answer, now that something changed about it. */
@@ -186,9 +226,10 @@ export class Requests {
 
   /** She is known. One gesture is enough where she agreed to just that; the number on another device is typed in any case. */
   async #decide(run: Run, seen: string, agreed: Choice | undefined): Promise<void> {
-    const { essential, voluntary, remembered, service } = run.expect('decide');
+    const { essential, voluntary, remembered, service, ends_at, extendable } = run.expect('decide');
+    const time = { endsAt: ends_at, extendable };
     const choice = agreed && { choice: agreed };
-    this.#change({ step: 'decide', claims: { essential, voluntary }, remembered, service, problem: null, ...choice });
+    this.#change({ step: 'decide', claims: { essential, voluntary }, remembered, service, ...time, problem: null, ...choice });
     if (!agreed || seen !== this.#asked() || this.tools.store.state.request?.otherDevice) return;
     this.#change({ agreed: true });
     this.tools.store.set({ busy: 'deciding' });
@@ -332,6 +373,8 @@ function loading(id: string, clientId: string): AskedRequest {
     method: null,
     deviceAnswers: 'not-enrolled',
     expiresAt: null,
+    endsAt: null,
+    extendable: false,
     otherDevice: null,
     outcome: null,
     back: null,

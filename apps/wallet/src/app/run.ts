@@ -42,7 +42,7 @@ export class Run {
       return await this.provider.send(send);
     } catch (error) {
       // Nobody knows whether the decision arrived: she is asked again, and may decide otherwise. To the machine it is a provider in trouble.
-      if (this.#asked?.want === 'decide') await this.#told({ told: 'answer', status: 503, body: '' }).catch(() => undefined);
+      if (this.#asked?.want === 'decide' || send.url.endsWith('/auth/extend')) await this.#told({ told: 'answer', status: 503, body: '' }).catch(() => undefined);
       throw error;
     }
   }
@@ -66,7 +66,7 @@ export class Run {
     } catch (error) {
       if (!(error instanceof FlowError)) throw error;
       this.over = error.ends;
-      const isSent = told.told === 'answer' && this.#want.want === 'send' && !this.#want.url.endsWith('/auth/challenge');
+      const isSent = told.told === 'answer' && this.#want.want === 'send' && !/\/auth\/(challenge|jwks)$/.test(this.#want.url);
       if (!error.ends && isSent && this.#asked) this.#want = this.#asked;
       throw Trouble.of(problemOf(error, this.provider.refused));
     }

@@ -55,6 +55,10 @@ export class FakeInsurer {
   waiting: { client_id: string; login: string; asked_at: number; service: { name: string } | null }[] = [];
   /** What may be asked with, instead of a signature. */
   tickets = new Set<string>();
+  /** How long a login lives. */
+  lives = 900;
+  /** How often it is extended. */
+  extensions = 10;
   /** Logins that are over. */
   over = new Set<string>();
   #faults = new Map<string, Fault[]>();
@@ -143,6 +147,13 @@ export class FakeInsurer {
         this.decisions.push(body);
         if (this.elsewhere) return Response.json({ redirect: null });
         return Response.json({ redirect: this.back ?? `${SERVICE}/back?${body['decision'] === 'approve' ? 'code=1' : 'error=access_denied'}` });
+      case 'auth/extend': {
+        const login = text(body['login']) ?? '';
+        if (this.over.has(login.split('.')[0] ?? '')) return refusal(400, 'login-over');
+        if (this.extensions === 0) return refusal(400, 'no-more-time');
+        this.extensions -= 1;
+        return login.includes('.known') ? this.#known({ login: `${login}.later` }) : this.#challenge(text(body['client_id']) ?? '', `${login}.later`);
+      }
       case 'auth/abort':
         this.over.add(text(body['login'])?.split('.')[0] ?? '');
         return Response.json({});
@@ -185,6 +196,8 @@ export class FakeInsurer {
     const signature = await crypto.subtle.sign(SIGN, (await this.#keys).privateKey, new TextEncoder().encode(message));
     return Response.json({
       login: `${login}.challenged`,
+      expires_at: iat + this.lives,
+      extendable: this.extensions > 0,
       challenge: `${message}.${base64url.encode(new Uint8Array(signature))}`,
       service: { name, logo_uri: null },
       other_device: this.elsewhere && client_id !== ISSUER ? { browser: 'Firefox', system: 'Windows', network: 'other', asked_at: iat } : null,
@@ -196,6 +209,8 @@ export class FakeInsurer {
     this.#logins += 1;
     return Response.json({
       login: `${String(body['login'])}.known.${this.#logins}`,
+      expires_at: this.now() + this.lives,
+      extendable: this.extensions > 0,
       consent: { service: { name: 'Service', logo_uri: null }, essential: ['a'], voluntary: ['b'], ...this.consent },
     });
   }

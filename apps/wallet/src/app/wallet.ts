@@ -89,6 +89,7 @@ export function wallet(tools: Tools, surface: Surface): Wallet {
     },
     answerWithDevice: (agreed) => requests.withDevice(agreed),
     answerWithCard: (agreed) => requests.withCard(agreed),
+    moreTime: () => requests.moreTime(),
     approve: (voluntary, remember, number) => requests.approve(voluntary, remember, number),
     decline: () => requests.decline(),
     abort: (why) => requests.abort(why),

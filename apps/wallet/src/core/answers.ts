@@ -2,9 +2,9 @@
 
 import { members, parse, text, texts, whole, type Members } from './shape.ts';
 import { REASONS, type Reason } from './reasons.ts';
-import { FlowError, type ClaimNames, type Consent, type Finding, type OtherDevice, type Requested, type Service, type Told } from './types.ts';
+import { FlowError, type ClaimNames, type Consent, type Finding, type OtherDevice, type Requested, type Service, type Time, type Told } from './types.ts';
 
-export type ChallengeAnswer = { login: string; challenge: string; service: Service; requested: Requested; other_device: OtherDevice | null };
+export type ChallengeAnswer = { login: string; challenge: string; service: Service; requested: Requested; other_device: OtherDevice | null; time: Time };
 export type LoginAnswer = { login: string; consent: Consent };
 
 export function outOfOrder(told: Told): FlowError {
@@ -74,23 +74,30 @@ function otherDevice(value: unknown): OtherDevice | null | undefined {
   return { browser, system, network, asked_at };
 }
 
+/** How long the login lives. */
+function time(found: Members): Time | undefined {
+  const [end, extendable] = [found['expires_at'] ?? null, found['extendable'] ?? false];
+  const ends_at = end === null ? null : whole(end);
+  return ends_at === undefined || typeof extendable !== 'boolean' ? undefined : { ends_at, extendable };
+}
+
 export function challengeAnswer(found: Members): ChallengeAnswer | undefined {
   const [login, challenge] = [text(found['login']), text(found['challenge'])];
   const requested = members(found['requested']);
   const names = claims(members(requested?.['claims']) ?? {});
   const [acr, who] = [text(requested?.['acr']), service(found['service'])];
-  const other_device = otherDevice(found['other_device']);
-  if (login === undefined || challenge === undefined || acr === undefined || !names || !who || other_device === undefined) return undefined;
-  return { login, challenge, service: who, requested: { acr, claims: names }, other_device };
+  const [other_device, lives] = [otherDevice(found['other_device']), time(found)];
+  if (login === undefined || challenge === undefined || acr === undefined || !names || !who || other_device === undefined || !lives) return undefined;
+  return { login, challenge, service: who, requested: { acr, claims: names }, other_device, time: lives };
 }
 
 export function loginAnswer(found: Members): LoginAnswer | undefined {
   const login = text(found['login']);
   const consent = members(found['consent']);
   const [names, who] = [consent && claims(consent), service(consent?.['service'])];
-  const remembered = consent?.['remembered'] ?? false;
-  if (login === undefined || !names || !who || typeof remembered !== 'boolean') return undefined;
-  return { login, consent: { service: who, ...names, remembered, other_device: null } };
+  const [remembered, lives] = [consent?.['remembered'] ?? false, time(found)];
+  if (login === undefined || !names || !who || typeof remembered !== 'boolean' || !lives) return undefined;
+  return { login, consent: { service: who, ...names, remembered, other_device: null, ...lives } };
 }
 
 /** `null`: the other device goes on. */

@@ -1,12 +1,12 @@
 /** One login, from the address a service sent the person to until the address she goes back to (`wallet::flow::Login` in Rust). */
 
 import * as answers from './answers.ts';
-import { outOfOrder, type ChallengeAnswer } from './answers.ts';
+import { outOfOrder, type ChallengeAnswer, type LoginAnswer } from './answers.ts';
 import * as challenges from './challenge.ts';
 import type { Challenge } from './challenge.ts';
 import * as passkeys from './passkey-challenge.ts';
 import * as signing from './signing.ts';
-import { FlowError, type AbortWhy, type Consent, type DeviceRecord, type Request, type Send, type Told, type Want } from './types.ts';
+import { FlowError, type AbortWhy, type Consent, type DeviceRecord, type OtherDevice, type Request, type Send, type Told, type Want } from './types.ts';
 
 /** Longest address that is opened, in characters. */
 export const MAX_ADDRESS_CHARACTERS = 8192;
@@ -25,6 +25,8 @@ type State =
   | { at: 'consent'; answered: Answered }
   | { at: 'decided'; answered: Answered | undefined }
   | { at: 'aborted'; before: State }
+  | { at: 'extended-choice'; opened: Opened }
+  | { at: 'extended-consent'; answered: Answered }
   | { at: 'over' };
 
 export function post(issuer: string, path: string, body: unknown): Send {
@@ -69,6 +71,11 @@ export class Login {
     return [login, post(login.issuer, 'auth/challenge', body)];
   }
 
+  /** The sealed login as it stands before she has said who she is: with the latest end there is. */
+  get held(): string | undefined {
+    return this.#state.at === 'choice' ? this.#state.opened.login : undefined;
+  }
+
   /** The sealed login and its identifier, once the provider knows who she is. */
   get answered(): Answered | undefined {
     const state = this.#state;
@@ -94,10 +101,12 @@ export class Login {
 
   async #next(state: State, told: Told, now: number): Promise<[State, Want]> {
     switch (state.at) {
-      case 'challenge': {
-        const answer = answers.answer(told, 'auth/challenge', answers.challengeAnswer);
-        return [{ at: 'keys', answer }, { want: 'send', method: 'GET', url: `${this.issuer}/auth/jwks`, body: null }];
-      }
+      case 'challenge':
+        return this.#asked(answers.answer(told, 'auth/challenge', answers.challengeAnswer));
+      case 'extended-choice':
+        return this.#asked(answers.answer(told, 'auth/extend', answers.challengeAnswer));
+      case 'extended-consent':
+        return known(answers.answer(told, 'auth/extend', answers.loginAnswer), state.answered.loginId, state.answered.consent.other_device);
       case 'keys':
         return this.#opened(state.answer, await challenges.verify(state.answer.challenge, answers.keys(told), now));
       case 'choice':
@@ -122,14 +131,12 @@ export class Login {
         return this.#answer(state.opened, 'auth/device', { device: state.device, response });
       }
       case 'answered': {
-        const known = answers.answer(told, 'auth/card or auth/device', answers.loginAnswer);
-        const login = known.login;
-        const consent = { ...known.consent, other_device: state.opened.request.other_device };
-        const answered = { login, consent, loginId: state.opened.challenge.loginId };
-        return [{ at: 'consent', answered }, { want: 'decide', ...consent }];
+        const answer = answers.answer(told, 'auth/card or auth/device', answers.loginAnswer);
+        return known(answer, state.opened.challenge.loginId, state.opened.request.other_device);
       }
       case 'consent': {
         if (told.told === 'abort') return this.#abort(state, state.answered.login, told.why);
+        if (told.told === 'more-time') return [{ at: 'extended-consent', answered: state.answered }, this.#moreTime(state.answered.login)];
         if (told.told !== 'approve' && told.told !== 'decline') throw outOfOrder(told);
         return [{ at: 'decided', answered: state.answered }, this.#decision(state.answered.login, told)];
       }
@@ -147,6 +154,14 @@ export class Login {
     }
   }
 
+  #asked(answer: ChallengeAnswer): [State, Want] {
+    return [{ at: 'keys', answer }, { want: 'send', method: 'GET', url: `${this.issuer}/auth/jwks`, body: null }];
+  }
+
+  #moreTime(login: string): Send {
+    return post(this.issuer, 'auth/extend', { client_id: this.clientId, login });
+  }
+
   #opened(answer: ChallengeAnswer, challenge: Challenge | undefined): [State, Want] {
     if (!challenge) throw new FlowError('challenge', 'challenge: not genuine, or not fresh');
     const purpose = this.clientId === this.issuer ? 'account' : 'login';
@@ -155,9 +170,9 @@ export class Login {
     if (!isOurs || challenge.client_name !== answer.service.name) {
       throw new FlowError('foreign-challenge', 'challenge: not issued by this insurer for the service the address names');
     }
-    const { service, requested, other_device } = answer;
+    const { service, requested, other_device, time } = answer;
     this.#isBegunElsewhere = other_device !== null;
-    const request = { client_id: this.clientId, service, requested, expires_at: challenge.exp, other_device };
+    const request = { client_id: this.clientId, service, requested, expires_at: challenge.exp, ...time, other_device };
     return choose({ login: answer.login, challenge, request });
   }
 
@@ -175,6 +190,8 @@ export class Login {
         return [{ at: 'decided', answered: undefined }, this.#decision(opened.login, told)];
       case 'abort':
         return this.#abort({ at: 'choice', opened }, opened.login, told.why);
+      case 'more-time':
+        return [{ at: 'extended-choice', opened }, this.#moreTime(opened.login)];
       default:
         throw outOfOrder(told);
     }
@@ -217,6 +234,11 @@ export class Login {
   }
 }
 
+function known({ login, consent: asked }: LoginAnswer, loginId: Uint8Array<ArrayBuffer>, other_device: OtherDevice | null): [State, Want] {
+  const consent = { ...asked, other_device };
+  return [{ at: 'consent', answered: { login, consent, loginId } }, { want: 'decide', ...consent }];
+}
+
 function choose(opened: Opened): [State, Want] {
   return [{ at: 'choice', opened }, { want: 'choose', ...opened.request }];
 }
@@ -233,6 +255,10 @@ function waiting(before: State, error: FlowError): State {
       return before.answered ? { at: 'consent', answered: before.answered } : { at: 'over' };
     case 'aborted':
       return before.before;
+    case 'extended-choice':
+      return { at: 'choice', opened: before.opened };
+    case 'extended-consent':
+      return { at: 'consent', answered: before.answered };
     default:
       return before;
   }

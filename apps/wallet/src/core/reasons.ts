@@ -4,6 +4,7 @@ export const REASONS = [
   'login-unknown',
   'login-expired',
   'login-over',
+  'no-more-time',
   'challenge-expired',
   'card-unknown',
   'card-revoked',

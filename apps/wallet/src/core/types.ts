@@ -5,8 +5,11 @@ import { ENDING, type Reason } from './reasons.ts';
 export type Service = { name: string; logo_uri: string | null };
 export type ClaimNames = { essential: string[]; voluntary: string[] };
 export type Requested = { acr: string; claims: ClaimNames };
-export type Request = { client_id: string; service: Service; requested: Requested; expires_at: number; other_device: OtherDevice | null };
-export type Consent = ClaimNames & { service: Service; remembered: boolean; other_device: OtherDevice | null };
+export type Request = { client_id: string; service: Service; requested: Requested; expires_at: number; other_device: OtherDevice | null } & Time;
+export type Consent = ClaimNames & { service: Service; remembered: boolean; other_device: OtherDevice | null } & Time;
+
+/** Last second of the login; null where the provider does not say. `extendable`: whether `more-time` gives her more. */
+export type Time = { ends_at: number | null; extendable: boolean };
 
 /** Where a login was begun that is to be answered here. Browser and system are empty where nobody knows; `network`: null where nobody can tell. */
 export type OtherDevice = { browser: string; system: string; network: 'same' | 'other' | null; asked_at: number };
@@ -69,6 +72,8 @@ export type Told =
   | { told: 'key-made'; x: string; y: string; attestation?: Attestation }
   /** `number`: the two digits on the other device; only where the login was begun there. */
   | { told: 'approve'; voluntary: string[]; remember: boolean; number?: string }
+  /** She needs longer than the login lives. */
+  | { told: 'more-time' }
   | { told: 'decline' }
   | { told: 'abort'; why: AbortWhy };
 

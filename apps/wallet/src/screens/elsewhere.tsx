@@ -6,10 +6,10 @@ import type { Service } from '../core/types.ts';
 import { Button, Buttons, Facts, Field, Section, Title, type Props } from './parts.tsx';
 import { ProblemNotice } from './problem.tsx';
 
-type ElsewhereProps = Props & { request: AskedRequest; service: Service; from: OtherDevice; how: ComponentChildren };
+type ElsewhereProps = Props & { request: AskedRequest; service: Service; from: OtherDevice; time: ComponentChildren; how: ComponentChildren };
 
 /** The warning comes before everything else, and stopping is one tap. */
-export function Elsewhere({ state, act, t, request, service, from, how }: ElsewhereProps) {
+export function Elsewhere({ state, act, t, request, service, from, time, how }: ElsewhereProps) {
   const device = request.deviceAnswers === 'yes';
   const busy = state.busy !== null;
   return (
@@ -24,6 +24,7 @@ export function Elsewhere({ state, act, t, request, service, from, how }: Elsewh
           </Button>
         </Buttons>
       </div>
+      {time}
       {request.problem && <ProblemNotice problem={request.problem} t={t} />}
       <Origin from={from} t={t} />
       {how}

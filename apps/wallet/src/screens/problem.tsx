@@ -11,6 +11,7 @@ const NEXT: Record<Reason, Step> = {
   'login-unknown': 'home',
   'login-expired': 'home',
   'login-over': 'home',
+  'no-more-time': 'again',
   'challenge-expired': 'again',
   'card-unknown': 'again',
   'card-revoked': 'again',

@@ -34,13 +34,14 @@ function One(props: Props & { request: AskedRequest }) {
     return <Title>{t.common.moment}</Title>;
   }
   const more = { ...props, request, service, claims };
-  if (request.step === 'ask' && request.otherDevice) return <Elsewhere {...more} from={request.otherDevice} how={<How {...more} />} />;
+  if (request.step === 'ask' && request.otherDevice) return <Elsewhere {...more} from={request.otherDevice} time={<MoreTime {...more} />} how={<How {...more} />} />;
   if (request.step === 'decide') return <Decide {...more} choice={choice} onChoice={setChoice} />;
   const device = request.deviceAnswers === 'yes';
   const byDevice = state.device?.kind === 'passkey' ? t.request.acceptPasskey : t.request.accept;
   return (
     <>
       <Asker {...more} />
+      <MoreTime {...more} />
       {request.problem && <ProblemNotice problem={request.problem} t={t} />}
       <Items {...more} choice={choice} onChoice={setChoice} />
       <How {...more} />
@@ -69,6 +70,40 @@ function One(props: Props & { request: AskedRequest }) {
         )}
       </Buttons>
     </>
+  );
+}
+
+/** From so many seconds before the end she is warned; WCAG 2.2.1 asks for twenty. */
+const SOON_SECONDS = 180;
+
+/** Warns her in time, where a screen reader says it in its next pause, and gives her more. */
+function MoreTime({ state, act, t, request }: Asked) {
+  const [isGiven, setGiven] = useState(false);
+  const end = request.endsAt;
+  if (end === null) return null;
+  const isSoon = end - state.now <= SOON_SECONDS;
+  const words = isSoon ? t.moreTime.soon(t.time(end)) : t.moreTime.given(t.time(end));
+  const more = !request.extendable ? t.moreTime.last : request.otherDevice ? t.moreTime.elsewhere : t.moreTime.help;
+  const ask = () => {
+    setGiven(true);
+    act.moreTime();
+  };
+  return (
+    <div role="status">
+      {(isSoon || isGiven) && (
+        <div class={isSoon ? 'notice warn' : 'notice'}>
+          <p class="notice-title">{words}</p>
+          {(isSoon || request.otherDevice) && <p>{more}</p>}
+          {request.extendable && (
+            <Buttons>
+              <Button look="equal" busy={state.busy !== null} onPress={ask}>
+                {t.moreTime.button}
+              </Button>
+            </Buttons>
+          )}
+        </div>
+      )}
+    </div>
   );
 }
 
@@ -156,6 +191,7 @@ function Decide(props: Asked & { choice: Choice; onChoice: (choice: Choice) => v
   return (
     <>
       <Asker {...props} />
+      <MoreTime {...props} />
       {request.problem && request.problem.reason !== 'number-wrong' && <ProblemNotice problem={request.problem} t={t} />}
       <form
         novalidate

@@ -19,6 +19,10 @@ const reasons: ReasonTexts = {
     title: 'Diese Anfrage ist schon fertig',
     help: 'Sie haben schon geantwortet. Sehen Sie beim Dienst nach. Oder fangen Sie dort neu an.',
   },
+  'no-more-time': {
+    title: 'Mehr Zeit gibt es nicht',
+    help: 'Antworten Sie jetzt. Oder fangen Sie beim Dienst neu an.',
+  },
   'challenge-expired': {
     title: 'Das hat zu lange gedauert',
     help: 'Eine Frage gilt nur kurz. Das ist sicherer. Versuchen Sie es noch einmal.',
@@ -270,6 +274,7 @@ const doing: DoingTexts = {
   device: 'Fragt Ihr Gerät? Dann entsperren Sie es bitte.',
   deciding: 'Wir melden Sie an …',
   declining: 'Wir sagen Nein …',
+  extending: 'Wir holen mehr Zeit …',
   enrolling: 'Wir machen das Gerät bereit …',
   'loading-account': 'Wir holen Ihre Daten …',
   changing: 'Wir speichern das …',
@@ -622,6 +627,14 @@ export const simple: Texts = {
     numberHelp: 'Sagen Sie die Zahl niemandem. Lassen Sie diese Seite offen.',
     boundTitle: 'Das neue Handy ist fertig',
     bound: 'Mit der Karte gilt es wieder länger.',
+  },
+  moreTime: {
+    soon: (clock) => `Sie haben noch Zeit bis ${clock} Uhr.`,
+    given: (clock) => `Gut. Sie haben jetzt Zeit bis ${clock} Uhr.`,
+    help: 'Brauchen Sie länger? Dann tippen Sie hier.',
+    elsewhere: 'Brauchen Sie länger? Dann tippen Sie hier. Tippen Sie auch auf dem anderen Gerät.',
+    last: 'Mehr Zeit gibt es nicht. Danach fangen Sie beim Dienst neu an.',
+    button: 'Ich brauche mehr Zeit',
   },
   elsewhere: {
     next: 'Ja, das war ich',

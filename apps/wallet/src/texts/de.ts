@@ -15,6 +15,10 @@ const reasons: ReasonTexts = {
     title: 'Diese Anfrage ist schon erledigt',
     help: 'Sie haben sie schon beantwortet, vielleicht in einem anderen Fenster. Sehen Sie beim Dienst nach. Sonst beginnen Sie dort neu.',
   },
+  'no-more-time': {
+    title: 'Mehr Zeit gibt es nicht',
+    help: 'Antworten Sie jetzt. Oder gehen Sie zurück zum Dienst und beginnen Sie dort noch einmal.',
+  },
   'challenge-expired': {
     title: 'Das hat zu lange gedauert',
     help: 'Zu Ihrer Sicherheit gilt eine Frage nur kurz. Versuchen Sie es noch einmal.',
@@ -266,6 +270,7 @@ const doing: DoingTexts = {
   device: 'Bitte entsperren Sie Ihr Gerät, wenn es danach fragt.',
   deciding: 'Wir melden Sie an …',
   declining: 'Wir lehnen ab …',
+  extending: 'Wir holen mehr Zeit …',
   enrolling: 'Wir richten dieses Gerät ein …',
   'loading-account': 'Wir holen Ihre Daten …',
   changing: 'Wir speichern die Änderung …',
@@ -619,6 +624,14 @@ export const de = {
     numberHelp: 'Sagen Sie die Zahl niemandem. Lassen Sie diese Seite offen.',
     boundTitle: 'Ihr neues Handy ist eingerichtet',
     bound: 'Mit der Karte können Sie es jederzeit verlängern.',
+  },
+  moreTime: {
+    soon: (clock: string) => `Sie haben noch Zeit bis ${clock} Uhr.`,
+    given: (clock: string) => `Gut. Sie haben jetzt Zeit bis ${clock} Uhr.`,
+    help: 'Brauchen Sie länger? Dann tippen Sie hier.',
+    elsewhere: 'Brauchen Sie länger? Dann tippen Sie hier und auch auf dem anderen Gerät.',
+    last: 'Mehr Zeit gibt es nicht. Danach beginnen Sie beim Dienst noch einmal.',
+    button: 'Ich brauche mehr Zeit',
   },
   elsewhere: {
     next: 'Ja, das war ich',

@@ -16,6 +16,10 @@ const reasons: ReasonTexts = {
     title: 'This request is already done',
     help: 'You have answered it, perhaps in another window. Look at the service. If nothing happened there, start again.',
   },
+  'no-more-time': {
+    title: 'There is no more time',
+    help: 'Answer now. Or go back to the service and start again there.',
+  },
   'challenge-expired': {
     title: 'That took too long',
     help: 'For your safety a question is good for a short time only. Please try again.',
@@ -267,6 +271,7 @@ const doing: DoingTexts = {
   device: 'Please unlock your device if it asks you to.',
   deciding: 'Logging you in …',
   declining: 'Declining …',
+  extending: 'Getting more time …',
   enrolling: 'Setting up this device …',
   'loading-account': 'Getting your data …',
   changing: 'Saving the change …',
@@ -619,6 +624,14 @@ export const en: Texts = {
     numberHelp: 'Tell the number to nobody. Leave this page open.',
     boundTitle: 'Your new phone is set up',
     bound: 'With your card you can renew it at any time.',
+  },
+  moreTime: {
+    soon: (clock) => `You have time until ${clock}.`,
+    given: (clock) => `Good. You now have time until ${clock}.`,
+    help: 'Do you need longer? Then tap here.',
+    elsewhere: 'Do you need longer? Then tap here, and on the other device too.',
+    last: 'There is no more time. After that, start again at the service.',
+    button: 'I need more time',
   },
   elsewhere: {
     next: 'Yes, that was me',

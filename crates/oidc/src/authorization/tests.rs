@@ -110,6 +110,7 @@ fn a_login_stays_in_the_browser_that_began_it() {
         performed: performed(),
         device: None,
         asking: None,
+        extended: 0,
         expires_at: NOW,
     };
     assert_eq!(

@@ -16,6 +16,7 @@ fn login() -> AuthenticatedLogin {
         performed: performed(),
         device: None,
         asking: None,
+        extended: 0,
         expires_at: NOW,
     }
 }

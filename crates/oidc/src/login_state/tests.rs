@@ -56,7 +56,8 @@ proptest! {
     fn every_state_survives_its_travel(request in request(), performed in performed(),
         browser in proptest::option::of(any::<[u8; 8]>()), digest in proptest::option::of(any::<[u8; 32]>()),
         device in proptest::option::of(any::<([u8; 16], u64)>()), expires in 0u64..1 << 32, remember in any::<bool>(),
-        asking in proptest::option::of((proptest::option::of(any::<[u8; 8]>()), 0u64..1 << 32, proptest::option::of(any::<[u8; 8]>())))) {
+        asking in proptest::option::of((proptest::option::of(any::<[u8; 8]>()), 0u64..1 << 32, proptest::option::of(any::<[u8; 8]>()))),
+        extended in 0u8..=MAX_EXTENSIONS) {
         let asking = asking.map(|(network, at, right)| AskingDevice {
             sent_by: right.map(SendingRight),
             ..AskingDevice::new(Some("Firefox/1 (Windows)"), network, UnixTime(at))
@@ -65,9 +66,9 @@ proptest! {
         let pushed = PushedLogin { request: request.clone(), expires_at };
         prop_assert_eq!(PushedLogin::from_bytes(&pushed.to_bytes()).unwrap(), pushed);
         let device = device.map(|(device_id, counter)| DeviceUse { device_id, counter });
-        let pending = PendingLogin { request: request.clone(), browser, challenge_digest: digest, asking, expires_at };
+        let pending = PendingLogin { request: request.clone(), browser, challenge_digest: digest, asking, extended, expires_at };
         prop_assert_eq!(PendingLogin::from_bytes(&pending.to_bytes()).unwrap(), pending);
-        let login = AuthenticatedLogin { request: request.clone(), browser, performed: performed.clone(), device, asking, expires_at };
+        let login = AuthenticatedLogin { request: request.clone(), browser, performed: performed.clone(), device, asking, extended, expires_at };
         prop_assert_eq!(AuthenticatedLogin::from_bytes(&login.to_bytes()).unwrap(), login);
         let code = AuthorizationCode {
             login_id: request.login_id, client: request.client, redirect: request.redirect, code_challenge: request.code_challenge,
@@ -143,6 +144,7 @@ fn every_state_of_an_ordinary_login_stays_below_300_characters() {
         browser,
         challenge_digest: Some([7; 32]),
         asking: None,
+        extended: 0,
         expires_at: now.plus_seconds(PENDING_LIFETIME_SECONDS),
     };
     let authenticated = AuthenticatedLogin {
@@ -151,6 +153,7 @@ fn every_state_of_an_ordinary_login_stays_below_300_characters() {
         performed: performed.clone(),
         device,
         asking: None,
+        extended: 0,
         expires_at: now.plus_seconds(AUTHENTICATED_LIFETIME_SECONDS),
     };
     let code = AuthorizationCode {

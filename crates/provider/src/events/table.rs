@@ -407,6 +407,18 @@ pub const EVENTS: &[Event] = &[
         "a person proved who she is; `method`, `level`",
         "nothing",
     ),
+    event(
+        "login_extended",
+        Count,
+        "a person was given more time for a login; it has the same identifier and a later end",
+        "nothing",
+    ),
+    event(
+        "extension_refused",
+        Count,
+        "no more time was given: the login is over, in another browser, or has had all there is",
+        "nothing",
+    ),
     event("consent_refused", Count, "the consent step was refused", "nothing"),
     event(
         "code_issued",

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jose::UnixTime;
+use oidc::login_state::{AUTHENTICATED_LIFETIME_SECONDS, MAX_EXTENSIONS};
 use store::{Condition, Key, TenantId, Write};
 use vault::{Carried, MAX_BEGUN_BYTES, MAX_EVENT_BYTES, PersonId, SealedChange};
 
@@ -26,6 +27,8 @@ const MAX_HELD: usize = 100_000;
 const SLACK_SECONDS: u64 = 120;
 /// Seconds after which a login that is still open is kept for the next process. Most are completed by then, and cost nothing.
 const KEPT_AFTER_SECONDS: u64 = 60;
+/// How long after somebody was known her login may still be completed, with all the time she may be given.
+const LONGEST_SECONDS: u64 = AUTHENTICATED_LIFETIME_SECONDS * (1 + MAX_EXTENSIONS as u64) + SLACK_SECONDS;
 /// Logins kept with one commit.
 const KEPT_AT_ONCE: usize = 32;
 
@@ -109,6 +112,14 @@ impl BrokenOff {
         self.held().remove(tenant, login);
     }
 
+    fn put_off(&self, tenant: TenantId, login: Login, due: UnixTime) {
+        let mut held = self.held();
+        if let Some(begun) = held.remove(tenant, login) {
+            held.due.insert((tenant, login), due);
+            held.by_due.insert((due, tenant, login), begun);
+        }
+    }
+
     fn take_due(&self, now: UnixTime, tenant: TenantId) -> Vec<(Login, Begun)> {
         let mut held = self.held();
         let due: Vec<Due> = held
@@ -167,6 +178,12 @@ pub(crate) fn begun(
     core.history.broken_off.add(due, tenant, login, begun);
 }
 
+/// She was given more time: what began ends later. Where another instance holds it, that one writes it down at the first end, and the login is over.
+pub(crate) fn put_off(core: &Core, tenant: TenantId, login: [u8; 16], expires_at: UnixTime) {
+    let due = expires_at.plus_seconds(SLACK_SECONDS);
+    core.history.broken_off.put_off(tenant, login, due);
+}
+
 /// Something is to be written down that nobody waits for.
 pub(crate) fn later(core: &Core, tenant: TenantId, person: PersonId, entry: Entry) {
     let since = core.now();
@@ -212,29 +229,9 @@ pub(crate) async fn keep(core: &Core, tenant: TenantId, what: Keep) -> Result<()
         Keep::OpenForLong => core.now().minus_seconds(KEPT_AFTER_SECONDS),
         Keep::Everything => core.now(),
     };
-    // Not later than that of the claim that may still complete it: neither is dropped before the other is looked at.
-    let expires_at = claim_expiry(core.now());
     for some in core.history.broken_off.open_since(since, tenant).chunks(KEPT_AT_ONCE) {
         let open = unclaimed(core, tenant, some).await?;
-        let mut claims = open
-            .iter()
-            .map(|kept| {
-                let carried = Carried {
-                    begun: Some(kept.to_bytes()),
-                    ..Carried::default()
-                };
-                let name = rng::bytes(&*core.rng);
-                Ok(core.vault.claim_once(tenant, &name, expires_at, &carried)?)
-            })
-            .collect::<Result<Vec<SealedChange>, StepProblem>>()?;
-        if claims.is_empty() {
-            continue;
-        }
-        // Random names: in their order nobody sees in which people logged in.
-        claims.sort_unstable_by_key(|claim| *claim.write.key());
-        let (conditions, writes): (Vec<Condition>, Vec<Write>) =
-            claims.into_iter().map(|claim| (claim.condition, claim.write)).unzip();
-        if core.commit(&conditions, &writes).await? == Committed::Yes {
+        if write_kept(core, tenant, &open).await? == Committed::Yes {
             for kept in &open {
                 core.history.broken_off.kept(tenant, kept.login);
             }
@@ -243,10 +240,42 @@ pub(crate) async fn keep(core: &Core, tenant: TenantId, what: Keep) -> Result<()
     Ok(())
 }
 
-/// Brings logins that were kept, and that nobody can finish any more, into the histories they are of.
+async fn write_kept(core: &Core, tenant: TenantId, open: &[&Kept]) -> Result<Committed, StepProblem> {
+    if open.is_empty() {
+        return Ok(Committed::Yes);
+    }
+    // Not later than that of the claim that may still complete it: neither is dropped before the other is looked at.
+    let expires_at = claim_expiry(core.now());
+    let mut claims = open
+        .iter()
+        .map(|kept| {
+            let carried = Carried {
+                begun: Some(kept.to_bytes()),
+                ..Carried::default()
+            };
+            let name = rng::bytes(&*core.rng);
+            Ok(core.vault.claim_once(tenant, &name, expires_at, &carried)?)
+        })
+        .collect::<Result<Vec<SealedChange>, StepProblem>>()?;
+    // Random names: in their order nobody sees in which people logged in.
+    claims.sort_unstable_by_key(|claim| *claim.write.key());
+    let (conditions, writes): (Vec<Condition>, Vec<Write>) =
+        claims.into_iter().map(|claim| (claim.condition, claim.write)).unzip();
+    core.commit(&conditions, &writes).await
+}
+
+/// Brings logins that were kept, and that nobody can finish any more, into the histories they are of. Those that may have been given more time are
+/// kept for another hour.
 pub(super) async fn settle_kept(core: &Core, tenant: TenantId, kept: &[Kept]) -> Result<(), StepProblem> {
     for some in kept.chunks(KEPT_AT_ONCE) {
-        for kept in unclaimed(core, tenant, some).await? {
+        let (alive, over): (Vec<&Kept>, Vec<&Kept>) = unclaimed(core, tenant, some)
+            .await?
+            .into_iter()
+            .partition(|kept| core.now() <= kept.entry.at.plus_seconds(LONGEST_SECONDS));
+        if write_kept(core, tenant, &alive).await? != Committed::Yes {
+            return Err(StepProblem::Unavailable("a login begun is being kept".to_owned()));
+        }
+        for kept in over {
             match note_once(core, tenant, kept.person, kept.login, kept.entry.clone()).await {
                 Ok(()) | Err(StepProblem::Refused(_)) => {}
                 Err(problem) => return Err(problem),

@@ -25,6 +25,10 @@ const fn german(reason: Reason) -> Sentences {
             "Diese Anmeldung ist schon zu Ende. Vielleicht haben Sie zweimal getippt oder eine alte Seite geöffnet.",
             "Schauen Sie beim Dienst nach, ob Sie angemeldet sind. Wenn nicht, beginnen Sie dort noch einmal.",
         ),
+        Reason::NoMoreTime => (
+            "Mehr Zeit gibt es für diese Anmeldung nicht.",
+            "Gehen Sie zurück und antworten Sie jetzt. Oder beginnen Sie beim Dienst noch einmal.",
+        ),
         Reason::OtherBrowser => (
             "Diese Anmeldung wurde in einem anderen Browser begonnen.",
             "Machen Sie in dem anderen Browser weiter. Oder beginnen Sie hier beim Dienst noch einmal.",
@@ -124,6 +128,10 @@ const fn english(reason: Reason) -> Sentences {
         Reason::LoginOver => (
             "This login has ended already. Perhaps you tapped twice or opened an old page.",
             "Look at the service whether you are logged in. If not, start again there.",
+        ),
+        Reason::NoMoreTime => (
+            "There is no more time for this login.",
+            "Go back and answer now. Or start again at the service.",
         ),
         Reason::OtherBrowser => (
             "This login was started in another browser.",

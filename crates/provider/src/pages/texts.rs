@@ -84,7 +84,12 @@ pub struct Texts {
     pub problem_help: &'static str,
     pub support_code: &'static str,
     pub technical: &'static str,
+    pub time: &'static str,
+    pub more_time: &'static str,
 }
+
+pub(super) const MORE_TIME_GERMAN: &str = "Ich brauche mehr Zeit";
+pub(super) const MORE_TIME_ENGLISH: &str = "I need more time";
 
 const GERMAN: Texts = Texts {
     invented: "Testumgebung: Alle Personen und Karten hier sind erfunden.",
@@ -170,6 +175,8 @@ const GERMAN: Texts = Texts {
     problem_help: "Bleibt der Fehler, nennen Sie dem Support diesen Code:",
     support_code: "Support-Code",
     technical: "Technische Ursache",
+    time: "Zeit",
+    more_time: MORE_TIME_GERMAN,
 };
 
 const ENGLISH: Texts = Texts {
@@ -256,6 +263,8 @@ const ENGLISH: Texts = Texts {
     problem_help: "If it happens again, tell support this code:",
     support_code: "Support code",
     technical: "Technical cause",
+    time: "Time",
+    more_time: MORE_TIME_ENGLISH,
 };
 
 pub const fn of(language: Language) -> &'static Texts {

@@ -87,6 +87,17 @@ impl Harness {
 }
 
 impl Asking {
+    /// The same browser on a later page of the same login, by that page's frame.
+    pub fn on(&self, frame: String) -> Self {
+        Self {
+            browser: self.browser.clone(),
+            client_id: self.client_id.clone(),
+            login: Redirect::parse(&frame).value("login").unwrap(),
+            frame,
+            back: self.back.clone(),
+        }
+    }
+
     /// The frame as it stands.
     pub async fn look(&self) -> String {
         self.look_with(&self.browser).await

@@ -73,7 +73,9 @@ impl Harness {
             members(&body),
             [
                 "challenge",
+                "expires_at",
                 "expires_in",
+                "extendable",
                 "login",
                 "other_device",
                 "requested",
@@ -99,7 +101,7 @@ impl Harness {
 
     pub fn read_answer(&self, client_id: &str, response: &HttpResponse) -> Answered {
         let body = wire::json(response, 200);
-        assert_eq!(members(&body), ["consent", "login"]);
+        assert_eq!(members(&body), ["consent", "expires_at", "extendable", "login"]);
         assert_eq!(
             members(&body["consent"]),
             ["essential", "remembered", "service", "voluntary"]

@@ -180,6 +180,27 @@ async fn a_removed_device_and_a_withdrawn_consent_do_not_come_back_with_yesterda
 }
 
 #[tokio::test]
+async fn a_login_that_began_before_the_database_was_put_back_gets_no_more_time() {
+    let mut world = World::new().await;
+    let challenged = {
+        let push = world.service.request(&world.harness);
+        world.harness.challenged(world.at(), &world.service, &push).await
+    };
+    let body = json!({"client_id": world.service.client_id, "login": challenged.login});
+    let answer = world.harness.api(world.at(), "/auth/extend", &body).await;
+    wire::json(&answer, 200);
+    let yesterday = world.backup();
+    let mut device = world.bound().await;
+    world.log_in(&mut device).await;
+    world.take_back_everything().await;
+    world.harness.clock.advance(5);
+    world.restore(yesterday).await;
+    let answer = world.harness.api(world.at(), "/auth/extend", &body).await;
+    wire::assert_reason(&answer, authenticator::Reason::LoginOver);
+    assert_eq!(world.told("database_rewound") + world.told("freshness_settled"), 1);
+}
+
+#[tokio::test]
 async fn rows_put_back_one_by_one_are_not_used_either() {
     let world = World::new().await;
     let mut device = world.bound().await;

@@ -17,6 +17,7 @@ mod certificates;
 mod consent;
 mod deeds;
 mod device;
+mod extend;
 mod freshness;
 mod history;
 mod inbox;

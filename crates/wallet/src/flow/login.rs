@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::wire::{AbortAnswer, ChallengeAnswer, DecisionAnswer, LoginAnswer};
-use super::{AbortWhy, Consent, DeviceRecord, FlowError, HttpRequest, Method, Request, Told, Want, signing};
+use super::{
+    AbortWhy, Consent, DeviceRecord, FlowError, HttpRequest, Method, OtherDevice, Request, Told, Want, signing,
+};
 
 /// Longest address a phone opens, in characters: app links get no longer in practice.
 pub const MAX_ADDRESS_CHARACTERS: usize = 8192;
@@ -66,6 +68,10 @@ enum State {
     Decided(Option<Answered>),
     /// It was asked to end the login.
     Aborted(Box<State>),
+    /// More time was asked for, while she looked at the request.
+    ExtendedChoice(Opened),
+    /// More time was asked for, while she decided.
+    ExtendedConsent(Answered),
     /// Nothing follows.
     Over,
 }
@@ -202,6 +208,14 @@ impl Login {
             State::Consent(answered) => self.decide(answered, told),
             State::Decided(answered) => self.decision_came(answered, told),
             State::Aborted(before) => self.abort_came(before, told),
+            State::ExtendedChoice(opened) => match read(told, "auth/extend") {
+                Ok(answer) => Ok(self.asked(answer)),
+                Err(error) => Err(self.stay(State::Choice(opened), error)),
+            },
+            State::ExtendedConsent(answered) => match read(told, "auth/extend") {
+                Ok(answer) => Ok(self.known(answer, answered.login_id, answered.consent.other_device)),
+                Err(error) => Err(self.stay(State::Consent(answered), error)),
+            },
             State::Over => Err(out_of_order(&told)),
         }
     }
@@ -211,12 +225,16 @@ impl Login {
             Ok(answer) => answer,
             Err(error) => return Err(self.stay(State::Challenge, error)),
         };
+        Ok(self.asked(answer))
+    }
+
+    fn asked(&mut self, answer: ChallengeAnswer) -> Want {
         self.state = State::Keys { answer };
-        Ok(Want::Send(HttpRequest {
+        Want::Send(HttpRequest {
             method: Method::Get,
             url: format!("{}/auth/jwks", self.issuer),
             body: None,
-        }))
+        })
     }
 
     fn keys_came(&mut self, answer: ChallengeAnswer, told: Told, now: UnixTime) -> Result<Want, FlowError> {
@@ -244,6 +262,8 @@ impl Login {
             service: answer.service,
             requested: answer.requested,
             expires_at: said.exp.0,
+            ends_at: answer.expires_at,
+            extendable: answer.extendable,
             other_device: answer.other_device,
         };
         if request.other_device.is_some() {
@@ -281,8 +301,18 @@ impl Login {
                 Ok(want)
             }
             Told::Abort { why } => Ok(self.abort(State::Choice(opened), why)),
+            Told::MoreTime => {
+                let want = self.more_time(&opened.login);
+                self.state = State::ExtendedChoice(opened);
+                Ok(want)
+            }
             other => Err(self.stay(State::Choice(opened), out_of_order(&other))),
         }
+    }
+
+    fn more_time(&self, login: &str) -> Want {
+        let body = json!({ "client_id": self.client_id, "login": login });
+        self.post("auth/extend", body)
     }
 
     fn sign_with(&mut self, opened: Opened, record: DeviceRecord, now: UnixTime) -> Want {
@@ -383,17 +413,23 @@ impl Login {
             // Another card, or the card instead of the device.
             Err(error) => return Err(self.stay(State::Choice(opened), error)),
         };
-        let answered = Answered {
-            login: answer.login,
-            login_id: opened.challenge.challenge().login_id,
-            consent: Consent {
-                other_device: opened.request.other_device,
-                ..answer.consent
-            },
+        let login_id = opened.challenge.challenge().login_id;
+        Ok(self.known(answer, login_id, opened.request.other_device))
+    }
+
+    fn known(&mut self, answer: LoginAnswer, login_id: [u8; 16], other_device: Option<OtherDevice>) -> Want {
+        let consent = Consent {
+            other_device,
+            ends_at: answer.expires_at,
+            extendable: answer.extendable,
+            ..answer.consent
         };
-        let want = Want::Decide(answered.consent.clone());
-        self.state = State::Consent(answered);
-        Ok(want)
+        self.state = State::Consent(Answered {
+            login: answer.login,
+            login_id,
+            consent: consent.clone(),
+        });
+        Want::Decide(consent)
     }
 
     fn decide(&mut self, answered: Answered, told: Told) -> Result<Want, FlowError> {
@@ -415,6 +451,11 @@ impl Login {
                 self.post("auth/consent", body)
             }
             Told::Abort { why } => return Ok(self.abort(State::Consent(answered), why)),
+            Told::MoreTime => {
+                let want = self.more_time(&answered.login);
+                self.state = State::ExtendedConsent(answered);
+                return Ok(want);
+            }
             Told::Decline => self.decision(&answered.login, "decline", &[], false),
             other => return Err(self.stay(State::Consent(answered), out_of_order(&other))),
         };
@@ -520,6 +561,7 @@ pub(super) fn out_of_order(told: &Told) -> FlowError {
         Told::Signed { .. } => "signed",
         Told::KeyMade { .. } => "key-made",
         Told::Approve { .. } => "approve",
+        Told::MoreTime => "more-time",
         Told::Decline => "decline",
         Told::Abort { .. } => "abort",
     };

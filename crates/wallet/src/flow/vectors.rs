@@ -525,6 +525,7 @@ impl Recorder {
         plays.extend(self.reasons(&with_card, &card_answered));
         plays.extend(self.elsewhere(&with_card, &card_answered));
         plays.extend(self.aborts(&with_card, &card_answered));
+        plays.extend(self.more_time(&with_card, &card_answered));
         plays.extend(broken_addresses());
         plays.extend(broken_answers());
         plays
@@ -620,6 +621,138 @@ impl Recorder {
             plays.push(play("another device of another form", good_address(), at([told]), None));
         }
         plays
+    }
+
+    /// She needs longer than the login lives.
+    fn more_time(&self, with_card: &Told, card_answered: &Told) -> Vec<Play> {
+        let lives_until = |told: Told, login: &str, end: u64, extendable: bool| {
+            let Told::Answer { status, body } = told else {
+                unreachable!("an answer")
+            };
+            let mut body: Value = serde_json::from_str(&body).unwrap();
+            body["login"] = json!(login);
+            body["expires_at"] = json!(end);
+            body["extendable"] = json!(extendable);
+            answer(status, &body)
+        };
+        let asked = |login: &str, end| lives_until(self.challenge(|_| ()), login, end, true);
+        let asked_later = lives_until(
+            self.challenge(|challenge| {
+                challenge.iat = UnixTime(NOW + 800);
+                challenge.exp = UnixTime(NOW + 800 + challenge::LIFETIME_SECONDS);
+            }),
+            "pending later",
+            NOW + 1_700,
+            false,
+        );
+        let Told::Answer { status, body } = asked("pending", NOW + 900) else {
+            unreachable!("an answer")
+        };
+        let unreadable = Told::Answer {
+            status,
+            body: body.replace(&(NOW + 900).to_string(), "\"soon\""),
+        };
+        let decides = |login: &str, end, extendable| lives_until(known(), login, end, extendable);
+        let back = answer(200, &json!({ "redirect": "https://epa.example/cb?code=x" }));
+        let firefox = json!({ "browser": "Firefox", "system": "Windows", "network": "other", "asked_at": NOW - 9 });
+        let opened = [asked("pending", NOW + 900), self.keys()];
+        let deciding = [
+            with_card.clone(),
+            card_answered.clone(),
+            decides("known", NOW + 600, true),
+        ];
+        let then = |told: &[Told]| at(opened.iter().cloned().chain(told.iter().cloned()));
+        let decided = |told: &[Told]| then(&[&deciding[..], told].concat());
+        let later = [
+            Told::MoreTime,
+            asked_later.clone(),
+            self.keys(),
+            with_card.clone(),
+            card_answered.clone(),
+        ];
+        let mut longer = then(&[]);
+        longer.extend(later.into_iter().map(|told| (NOW + 800, told)));
+        vec![
+            play("more time to read, and a new question", good_address(), longer, None),
+            play(
+                "more time to decide, twice",
+                good_address(),
+                decided(&[
+                    Told::MoreTime,
+                    decides("known later", NOW + 1_200, true),
+                    Told::MoreTime,
+                    decides("known much later", NOW + 1_800, false),
+                    approve(None),
+                    back,
+                ]),
+                None,
+            ),
+            play(
+                "more time for another device",
+                good_address(),
+                at([
+                    self.challenge_elsewhere(&firefox),
+                    self.keys(),
+                    with_card.clone(),
+                    card_answered.clone(),
+                    known(),
+                    Told::MoreTime,
+                    decides("known later", NOW + 1_200, true),
+                    approve(None),
+                    approve(Some("07")),
+                    answer(200, &json!({ "redirect": null })),
+                ]),
+                None,
+            ),
+            play(
+                "no more time, and the login goes on",
+                good_address(),
+                then(&[
+                    Told::MoreTime,
+                    refused(400, "no-more-time"),
+                    Told::MoreTime,
+                    refused(503, "unavailable"),
+                    with_card.clone(),
+                    Told::MoreTime,
+                    card_answered.clone(),
+                    decides("known", NOW + 600, false),
+                    Told::MoreTime,
+                    refused(400, "no-more-time"),
+                    approve(None),
+                ]),
+                None,
+            ),
+            play(
+                "more time for a login that is over",
+                good_address(),
+                then(&[Told::MoreTime, refused(400, "login-over"), with_card.clone()]),
+                None,
+            ),
+            play(
+                "more time, and no new question",
+                good_address(),
+                then(&[Told::MoreTime, decides("known", NOW + 600, true), with_card.clone()]),
+                None,
+            ),
+            play(
+                "more time, and a question of somebody else",
+                good_address(),
+                then(&[
+                    Told::MoreTime,
+                    self.signed_challenge(&self.stranger, |_| ()),
+                    self.keys(),
+                    with_card.clone(),
+                ]),
+                None,
+            ),
+            play(
+                "more time before anything was asked",
+                good_address(),
+                at([Told::MoreTime, asked("pending", NOW + 900), Told::MoreTime]),
+                None,
+            ),
+            play("an end that is no time", good_address(), at([unreadable]), None),
+        ]
     }
 
     /// She ends it for everybody, from wherever she is.

@@ -68,6 +68,12 @@ pub struct Consent {
     /// The device the login was begun on, where it is not this one: the decision then needs the number its page shows.
     #[serde(default)]
     pub other_device: Option<OtherDevice>,
+    /// Last second in which she can decide; `None` where the provider does not say.
+    #[serde(default)]
+    pub ends_at: Option<u64>,
+    /// Whether [`super::Told::MoreTime`] gives her more.
+    #[serde(default)]
+    pub extendable: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -78,11 +84,20 @@ pub(super) struct ChallengeAnswer {
     pub requested: Requested,
     #[serde(default)]
     pub other_device: Option<OtherDevice>,
+    /// The login's last second.
+    #[serde(default)]
+    pub expires_at: Option<u64>,
+    #[serde(default)]
+    pub extendable: bool,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct LoginAnswer {
     pub login: String,
+    #[serde(default)]
+    pub expires_at: Option<u64>,
+    #[serde(default)]
+    pub extendable: bool,
     pub consent: Consent,
 }
 
