@@ -27,23 +27,15 @@ pub(crate) enum Seen {
     WalletOpened,
     /// An insurer accepted a health card's answer.
     CardAnswered,
-    /// An insurer bound a device.
-    DeviceBound,
-    /// An insurer accepted a bound device's answer.
-    DeviceAnswered,
     /// A person decided what to release.
     Decided,
     /// An insurer issued an ID token.
     TokenIssued,
     /// A service believed a token and logged somebody in.
     LoggedIn,
-    /// A person read her history.
-    HistoryRead,
-    /// A person took a consent or a device back.
-    TakenBack,
 }
 
-const KINDS: usize = 12;
+const KINDS: usize = 8;
 
 /// Whose router it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,11 +102,7 @@ fn recognise(party: Party, method: &Method, path: &str, status: StatusCode, loca
         (Party::Provider, "GET", "/auth") if ok => Some(Seen::LoginShown),
         (Party::Provider, "GET", "/wallet/" | "/wallet/config.json") if ok || unchanged => Some(Seen::WalletOpened),
         (Party::Provider, "POST", "/auth/card") if ok => Some(Seen::CardAnswered),
-        (Party::Provider, "POST", "/auth/device") if ok => Some(Seen::DeviceAnswered),
-        (Party::Provider, "POST", "/devices") if ok => Some(Seen::DeviceBound),
         (Party::Provider, "POST", "/auth/consent") if ok || moved => Some(Seen::Decided),
-        (Party::Provider, "POST", "/account/history") if ok => Some(Seen::HistoryRead),
-        (Party::Provider, "POST", "/account/revoke") if ok || moved => Some(Seen::TakenBack),
         (Party::ProviderMtls, "POST", "/par") if ok => Some(Seen::RequestPushed),
         (Party::ProviderMtls, "POST", "/token") if ok => Some(Seen::TokenIssued),
         (Party::Service, "GET", "/") if ok => Some(Seen::ServiceOpened),
@@ -149,30 +137,8 @@ mod tests {
                 Seen::WalletOpened,
             ),
             (Party::Provider, "POST", "/109900019/auth/card", 200, Seen::CardAnswered),
-            (
-                Party::Provider,
-                "POST",
-                "/109900019/auth/device",
-                200,
-                Seen::DeviceAnswered,
-            ),
-            (Party::Provider, "POST", "/109900019/devices", 201, Seen::DeviceBound),
             (Party::Provider, "POST", "/109900019/auth/consent", 302, Seen::Decided),
             (Party::ProviderMtls, "POST", "/109900019/token", 200, Seen::TokenIssued),
-            (
-                Party::Provider,
-                "POST",
-                "/109900019/account/history",
-                200,
-                Seen::HistoryRead,
-            ),
-            (
-                Party::Provider,
-                "POST",
-                "/109900019/account/revoke",
-                200,
-                Seen::TakenBack,
-            ),
         ] {
             assert_eq!(meaning(party, method, path, status, None), Some(what), "{path}");
         }
@@ -216,8 +182,8 @@ mod tests {
         watch.see(Seen::LoggedIn);
         let mark = watch.mark();
         assert!(!watch.saw(Seen::LoggedIn, mark) && watch.saw(Seen::LoggedIn, 0));
-        watch.see(Seen::TakenBack);
-        assert!(!watch.saw(Seen::LoggedIn, mark) && watch.saw(Seen::TakenBack, mark));
+        watch.see(Seen::Decided);
+        assert!(!watch.saw(Seen::LoggedIn, mark) && watch.saw(Seen::Decided, mark));
         watch.see(Seen::LoggedIn);
         assert!(watch.saw(Seen::LoggedIn, mark));
     }

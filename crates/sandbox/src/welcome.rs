@@ -26,9 +26,15 @@ pub fn welcome(description: &Description, started_in_milliseconds: u128) -> Stri
     line(format_args!("  E-prescription      {}/", page(Service::Prescription)));
     line(format_args!(""));
     line(format_args!(
-        "  Choose a service, an insurer and a virtual health card. PIN: {DEFAULT_PIN}"
+        "  Take the tour, three minutes: {}/tour",
+        description.portal
     ));
-    line(format_args!("  Or take the tour: {}/tour", description.portal));
+    line(format_args!(
+        "  Or choose a service and an insurer. Then approve with the wallet, where a second window plays"
+    ));
+    line(format_args!(
+        "  your phone, or with a virtual health card. PIN: {DEFAULT_PIN}"
+    ));
     line(format_args!(
         "  All people, cards and insurers are invented. Do not enter anything real."
     ));
@@ -136,6 +142,8 @@ mod tests {
             for words in [
                 "invented",
                 "123456",
+                "/tour",
+                "second window",
                 "Ctrl-C",
                 "/data/ca.pem",
                 "healthid login",

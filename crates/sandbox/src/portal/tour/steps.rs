@@ -67,24 +67,24 @@ const fn sent(request: &'static str, de: &'static str, en: &'static str, source:
     }
 }
 
-/// The tour.
+/// The tour. What stands outside the folded part is read in three minutes, screens of the parties included; `browser-tests/tour.test.js` counts.
 pub(super) const STEPS: &[Step] = &[
     Step {
-        title: text("Einen Dienst wählen", "Choose a service"),
+        title: text("Am Computer: Die Akte fragt", "On the computer: the record asks"),
         intro: text(
-            "Sie wollen am Computer Ihre Patientenakte sehen. Die Akte kennt Sie noch nicht. Sie fragt Ihre Krankenkasse.",
-            "You want to see your patient record on a computer. The record does not know you yet. It asks your insurer.",
+            "Lena will ihre Patientenakte sehen. Die Akte weiß noch nicht, wer sie ist.",
+            "Lena wants to see her patient record. It does not know yet who she is.",
         ),
         actions: &[
             go(
-                "Öffnen Sie die Patientenakte. Das neue Fenster ist ab jetzt Ihr Computer.",
-                "Open the patient record. The new window is your computer from now on.",
+                "Öffnen Sie die Akte. Das neue Fenster ist Lenas Computer.",
+                "Open the record. The new window is Lena’s computer.",
                 Place::Service("/"),
                 text("Patientenakte öffnen", "Open the patient record"),
             ),
             act(
-                "Wählen Sie dort Musterkasse Leuchtturm und melden Sie sich an. Es erscheint eine Seite der Krankenkasse. Lassen Sie sie offen.",
-                "Choose Musterkasse Leuchtturm there and log in. A page of the insurer appears. Leave it open.",
+                "Wählen Sie dort Musterkasse Leuchtturm. Lassen Sie die Seite mit dem QR-Code offen.",
+                "Choose Musterkasse Leuchtturm there. Leave the page with the QR code open.",
             ),
         ],
         checks: &[
@@ -140,78 +140,50 @@ pub(super) const STEPS: &[Step] = &[
         stays_unknown: text("Wer Sie sind.", "Who you are."),
     },
     Step {
-        title: text("Die Wallet als Telefon öffnen", "Open the wallet as your phone"),
+        title: text("Am Telefon: Lena stimmt zu", "On the phone: Lena approves"),
         intro: text(
-            "Ihr Ausweis liegt im Telefon. Hier spielt ein zweites Fenster das Telefon.",
-            "Your identity lives in your phone. Here a second window plays the phone.",
-        ),
-        actions: &[go(
-            "Öffnen Sie die Wallet. Machen Sie das Fenster schmal wie ein Telefon und stellen Sie es neben den Computer.",
-            "Open the wallet. Make the window as narrow as a phone and place it beside the computer.",
-            Place::Wallet(""),
-            text("Telefon öffnen", "Open the phone"),
-        )],
-        checks: &[(
-            Seen::WalletOpened,
-            text("Die Wallet wurde geladen.", "The wallet was loaded."),
-        )],
-        messages: &[
-            sent(
-                "GET {insurer}/wallet/",
-                "Dateien, die für alle gleich sind. Kein Cookie, keine fremde Adresse, eine strenge Content Security Policy.",
-                "Files that are the same for everybody. No cookie, no foreign origin, a strict content security policy.",
-                "CSP Level 3",
-            ),
-            sent(
-                "GET {insurer}/.well-known/assetlinks.json",
-                "Auf einem echten Telefon öffnet derselbe Link die App der Kasse, weil Adresse und App einander nennen. Diese Sandbox nennt keine App.",
-                "On a real phone the same link opens the insurer's app, because address and app name each other. This sandbox names no app.",
-                "A_22659, A_22660",
-            ),
-        ],
-        learns: text(
-            "Dass jemand die Wallet geladen hat.",
-            "That somebody loaded the wallet.",
-        ),
-        stays_unknown: text(
-            "Wer Sie sind, und dass Telefon und Computer zusammengehören.",
-            "Who you are, and that phone and computer belong together.",
-        ),
-    },
-    Step {
-        title: text("Mit der Gesundheitskarte einrichten", "Set it up with the health card"),
-        intro: text(
-            "Einmal zeigen Sie dem Telefon Ihre Karte. Danach kennt die Krankenkasse das Telefon.",
-            "Once you show your card to the phone. From then on the insurer knows the phone.",
+            "Ein Handy würde den QR-Code scannen. Hier spielt ein zweites Fenster das Telefon.",
+            "A phone would scan the QR code. Here a second window plays the phone.",
         ),
         actions: &[
             act(
-                "Am Telefon: Beginnen Sie und richten Sie dieses Gerät ein.",
-                "On the phone: start, and set up this device.",
+                "Klicken Sie am Computer auf den Link unter dem Code. Scannen geht auch, wenn Ihr Handy diesen Rechner erreicht.",
+                "On the computer, click the link below the code. Scanning works too, if your phone reaches this machine.",
             ),
             act(
-                "Nehmen Sie die virtuelle Karte von Lena Beispiel. Ihre PIN ist 123456.",
-                "Take the virtual card of Lena Beispiel. Its PIN is 123456.",
+                "Am Telefon: „Ja, das war ich“. Dann die Karte von Lena Beispiel mit der PIN 123456.",
+                "On the phone: “Yes, that was me”. Then the card of Lena Beispiel, with the PIN 123456.",
+            ),
+            act(
+                "Tippen Sie die Zahl vom Computer ein und bestätigen Sie.",
+                "Type the number from the computer, and confirm.",
             ),
         ],
         checks: &[
             (
-                Seen::CardAnswered,
-                text(
-                    "Die Krankenkasse hat die Antwort einer Karte angenommen.",
-                    "The insurer accepted a card's answer.",
-                ),
+                Seen::WalletOpened,
+                text("Das Telefon hat die Wallet geladen.", "The phone loaded the wallet."),
             ),
             (
-                Seen::DeviceBound,
-                text("Ein Gerät ist eingerichtet.", "A device is bound."),
+                Seen::CardAnswered,
+                text(
+                    "Die Krankenkasse hat Lenas Karte angenommen.",
+                    "The insurer accepted Lena’s card.",
+                ),
             ),
+            (Seen::Decided, text("Lena hat entschieden.", "Lena has decided.")),
         ],
         messages: &[
             sent(
+                "GET {insurer}/auth/phone",
+                "Die Seite am Computer zeigt alle zwanzig Sekunden einen neuen Code. Darin steht ein Login, mit dem man antworten kann und nichts bekommt.",
+                "The page on the computer shows a new code every twenty seconds. In it is a login with which one can answer and gets nothing.",
+                "A_22744, docs/adr/0015-where-two-devices-meet.md",
+            ),
+            sent(
                 "POST {insurer}/auth/challenge",
-                "Die Krankenkasse signiert eine Aufgabe. Die Wallet prüft die Signatur, bevor irgendetwas antwortet.",
-                "The insurer signs a challenge. The wallet verifies the signature before anything answers.",
+                "Die Krankenkasse signiert eine Aufgabe. Die Wallet prüft die Signatur, bevor irgendetwas antwortet, und zeigt, welches Gerät fragt.",
+                "The insurer signs a challenge. The wallet verifies the signature before anything answers, and shows which device asks.",
                 "docs/wallet-core.md",
             ),
             sent(
@@ -227,100 +199,30 @@ pub(super) const STEPS: &[Step] = &[
                 "docs/trust.md",
             ),
             sent(
-                "POST {insurer}/devices",
-                "Das Telefon erzeugt einen Schlüssel und beweist, dass es ihn hat. Im Browser kann ihn niemand auslesen, aber keine Hardware bezeugt das.",
-                "The phone makes a key and proves that it has it. In a browser nobody can read it out, but no hardware attests to that.",
-                "A_22978",
-            ),
-        ],
-        learns: text(
-            "Versichertennummer und Name von der Karte, den öffentlichen Schlüssel und den Namen des Geräts.",
-            "Insurance number and name from the card, the public key and the name of the device.",
-        ),
-        stays_unknown: text("Die PIN und den privaten Schlüssel.", "The PIN and the private key."),
-    },
-    Step {
-        title: text("Die Anmeldung bestätigen", "Approve the login"),
-        intro: text(
-            "Die Patientenakte wartet noch auf dem Computer. Jetzt antwortet das Telefon.",
-            "The patient record is still waiting on the computer. Now the phone answers.",
-        ),
-        actions: &[
-            act(
-                "Am Computer: Gehen Sie auf der Seite der Krankenkasse weiter zur Gesundheitskarte. Die Kartenseite bietet „Mit der Wallet anmelden“ an. Dieser Link öffnet ein Fenster: Ihr Telefon, mit dieser Anmeldung.",
-                "On the computer: go on from the insurer's page to the health card. The card page offers “Log in with the wallet”. That link opens a window: your phone, with this login.",
-            ),
-            act(
-                "Sehen Sie, wer was wissen will. Was freiwillig ist, hat einen Schalter.",
-                "See who wants to know what. What is voluntary has a switch.",
-            ),
-            act(
-                "Wählen Sie „nicht wieder fragen“, damit es später etwas zurückzunehmen gibt, und bestätigen Sie.",
-                "Choose “do not ask again”, so that there is something to take back later, and approve.",
-            ),
-        ],
-        checks: &[
-            (
-                Seen::DeviceAnswered,
-                text(
-                    "Das eingerichtete Gerät hat geantwortet, ohne Karte.",
-                    "The device that was set up has answered, without a card.",
-                ),
-            ),
-            (
-                Seen::Decided,
-                text(
-                    "Sie haben entschieden, was weitergegeben wird.",
-                    "You decided what is released.",
-                ),
-            ),
-        ],
-        messages: &[
-            sent(
-                "POST {insurer}/auth/device",
-                "Das Gerät signiert Aufgabe, Dienst, Zähler und Uhrzeit. Eine Kopie des Schlüssels fällt am Zähler auf.",
-                "The device signs challenge, service, counter and time. A copy of the key shows by the counter.",
-                "docs/wallet-core.md",
-            ),
-            sent(
                 "POST {insurer}/auth/consent",
-                "Was nötig ist, geht nur zusammen; was freiwillig ist, einzeln. Weitergegeben wird genau, was Sie bestätigen.",
-                "What is required goes together or not at all; what is voluntary, one by one. What you approve is released, and nothing else.",
+                "Mit der Zahl. Eine falsche beendet die Anmeldung auf beiden Geräten. Was nötig ist, geht nur zusammen; was freiwillig ist, einzeln.",
+                "With the number. A wrong one ends the login on both devices. What is required goes together or not at all; what is voluntary, one by one.",
                 "A_22832",
             ),
-            sent(
-                "302 {service}/return?code&state",
-                "Der Code geht zum Browser, der gefragt hat. Er gilt einmal und kurz.",
-                "The code goes to the browser that asked. It is good once, and not for long.",
-                "A_22325-01, A_23007, A_23162",
-            ),
         ],
         learns: text(
-            "Dass Sie sich bei diesem Dienst anmelden, und was Sie ihm weitergeben.",
-            "That you log in to this service, and what you release to it.",
+            "Wer Lena ist, bei welchem Dienst sie sich anmeldet, und was sie ihm weitergibt.",
+            "Who Lena is, to which service she logs in, and what she releases to it.",
         ),
-        stays_unknown: text("Was Sie beim Dienst dann tun.", "What you do at the service then."),
+        stays_unknown: text("Die PIN der Karte.", "The card’s PIN."),
     },
     Step {
-        title: text("Am Computer angemeldet", "Logged in on the computer"),
+        title: text("Am Computer: angemeldet", "On the computer: logged in"),
         intro: text(
-            "Der Dienst tauscht den Code gegen ein Token, das nur er lesen kann.",
-            "The service exchanges the code for a token that nobody else can read.",
+            "Der Computer ist von selbst weitergegangen. Das Telefon hat nichts bekommen, was der Dienst annimmt.",
+            "The computer went on by itself. The phone got nothing that the service would take.",
         ),
-        actions: &[
-            go(
-                "Die Antwort ging in den Browser zurück, der gefragt hat. Hier gehören beide Fenster zu einem Browser, darum sind beide angemeldet. Sehen Sie, was die Akte über Lena erfahren hat.",
-                "The answer went back to the browser that asked. Here both windows belong to one browser, so both are logged in. See what the record learned about Lena.",
-                Place::Service("/account"),
-                text("Patientenakte ansehen", "Look at the patient record"),
-            ),
-            go(
-                "Sehen Sie sich das Token Schritt für Schritt an.",
-                "Look at the token step by step.",
-                Place::Service("/token"),
-                text("Token ansehen", "Look at the token"),
-            ),
-        ],
+        actions: &[go(
+            "Sehen Sie dort nach, was die Akte über Lena erfahren hat.",
+            "See there what the record has learned about Lena.",
+            Place::Service("/account"),
+            text("Patientenakte ansehen", "Look at the patient record"),
+        )],
         checks: &[
             (
                 Seen::TokenIssued,
@@ -332,12 +234,18 @@ pub(super) const STEPS: &[Step] = &[
             (
                 Seen::LoggedIn,
                 text(
-                    "Der Dienst hat es geprüft und Sie angemeldet.",
-                    "The service verified it and logged you in.",
+                    "Der Dienst hat es geprüft und Lena angemeldet.",
+                    "The service verified it and logged Lena in.",
                 ),
             ),
         ],
         messages: &[
+            sent(
+                "POST {insurer}/auth/return",
+                "Nur der Browser, der gefragt hat, holt den Code: mit seinem Cookie und einmal.",
+                "Only the browser that asked fetches the code: with its cookie, and once.",
+                "A_22325-01, A_23007, A_23162",
+            ),
             sent(
                 "POST {insurer}/token",
                 "Code und code_verifier, wieder mit dem TLS-Zertifikat des Dienstes.",
@@ -364,91 +272,35 @@ pub(super) const STEPS: &[Step] = &[
         stays_unknown: text("Was in Ihrer Akte steht.", "What is in your record."),
     },
     Step {
-        title: text("In den Verlauf sehen", "Look at the history"),
-        intro: text(
-            "Alles, was mit Ihrer GesundheitsID geschah, steht im Verlauf. Er wird nur geöffnet, wenn Sie sich angemeldet haben.",
-            "Everything that was done with your GesundheitsID is in the history. It is opened only after you have logged in.",
-        ),
-        actions: &[go(
-            "Öffnen Sie am Telefon den Verlauf. Sie finden Anmeldung und Einrichtung, mit den Namen der Angaben, nicht mit den Werten.",
-            "Open the history on the phone. You find login and set-up, with the names of what was shared, not the values.",
-            Place::Wallet("#/history"),
-            text("Verlauf öffnen", "Open the history"),
-        )],
-        checks: &[(
-            Seen::HistoryRead,
-            text("Sie haben den Verlauf gelesen.", "You read the history."),
-        )],
-        messages: &[sent(
-            "POST {insurer}/account/history",
-            "Dafür melden Sie sich bei Ihrer Krankenkasse an wie bei einem Dienst. Jeder Eintrag hängt am vorigen; fehlt einer, fällt es auf.",
-            "For this you log in to your insurer as to a service. Each entry hangs on the one before; if one is missing, it shows.",
-            "docs/wallet-core.md",
-        )],
-        learns: text(
-            "Dass Sie in Ihren Verlauf gesehen haben.",
-            "That you looked at your history.",
-        ),
-        stays_unknown: text(
-            "Nichts weiter wird geteilt. Wer die Datenbank der Krankenkasse hat, aber nicht ihre Schlüssel, kann den Verlauf nicht lesen.",
-            "Nothing more is shared. Whoever has the insurer's database, but not its keys, cannot read the history.",
-        ),
-    },
-    Step {
-        title: text("Die Zustimmung zurücknehmen", "Take the consent back"),
-        intro: text(
-            "Was Sie erlaubt haben, können Sie zurücknehmen. Beim nächsten Mal fragt die Krankenkasse wieder.",
-            "What you allowed you can take back. Next time the insurer asks again.",
-        ),
-        actions: &[go(
-            "Öffnen Sie am Telefon die Zustimmungen und nehmen Sie die für die Patientenakte zurück.",
-            "Open the consents on the phone and take back the one for the patient record.",
-            Place::Wallet("#/consents"),
-            text("Zustimmungen öffnen", "Open the consents"),
-        )],
-        checks: &[(
-            Seen::TakenBack,
-            text(
-                "Eine Zustimmung oder ein Gerät wurde zurückgenommen.",
-                "A consent or a device was taken back.",
-            ),
-        )],
-        messages: &[sent(
-            "POST {insurer}/account/revoke",
-            "Die Zustimmung ist sofort weg. Ein Zeuge außerhalb der Datenbank merkt sich das, damit keine alte Sicherung sie zurückholt.",
-            "The consent is gone at once. A witness outside the database remembers that, so that no old backup brings it back.",
-            "docs/adr/0008-freshness-ledger.md",
-        )],
-        learns: text("Was Sie zurückgenommen haben.", "What you took back."),
-        stays_unknown: text(
-            "Warum. Der Dienst erfährt nichts davon und behält, was er schon hat.",
-            "Why. The service is not told, and keeps what it already has.",
-        ),
-    },
-    Step {
         title: text("Wie es weitergeht", "Where to go next"),
         intro: text(
-            "Das war eine ganze Anmeldung. Alles, was Sie gesehen haben, lief über das echte Protokoll; erfunden sind nur die Menschen, Karten und Kassen.",
-            "That was a whole login. Everything you saw went over the real protocol; only people, cards and insurers are invented.",
+            "Das war eine ganze Anmeldung über das echte Protokoll. Erfunden sind nur Menschen, Karten und Kassen.",
+            "That was a whole login over the real protocol. Only people, cards and insurers are invented.",
         ),
         actions: &[
             go(
-                "Ihr eigener Dienst in fünf Minuten: Er braucht eine Adresse mit https und ein Entity Statement.",
-                "Your own service in five minutes: it needs an https address and an entity statement.",
+                "Nie wieder die Karte: Richten Sie das Telefon ein.",
+                "Never the card again: set up the phone.",
+                Place::Wallet(""),
+                text("Telefon öffnen", "Open the phone"),
+            ),
+            go(
+                "Was geschah mit Lenas Daten?",
+                "What was done with Lena’s data?",
+                Place::Wallet("#/history"),
+                text("Verlauf öffnen", "Open the history"),
+            ),
+            go(
+                "Was steht im Token?",
+                "What is in the token?",
+                Place::Service("/token"),
+                text("Token ansehen", "Look at the token"),
+            ),
+            go(
+                "Schließen Sie Ihren eigenen Dienst an.",
+                "Connect a service of your own.",
                 Place::Portal("/register"),
                 text("Dienst anmelden", "Register a service"),
-            ),
-            go(
-                "Andere Personen ausprobieren: gesperrte Karte, unbekanntes Geburtsdatum, falsche Kasse.",
-                "Try other people: a blocked card, an unknown date of birth, another insurer.",
-                Place::Portal("/#people"),
-                text("Personen ansehen", "Look at the people"),
-            ),
-            go(
-                "Ohne Browser: healthid login meldet jemanden von der Kommandozeile an. Alle Adressen stehen in sandbox.json.",
-                "Without a browser: healthid login logs somebody in from the command line. All addresses are in sandbox.json.",
-                Place::Portal("/sandbox.json"),
-                text("sandbox.json öffnen", "Open sandbox.json"),
             ),
         ],
         checks: &[],
