@@ -140,6 +140,43 @@ for (const [lang, locale] of [['de', 'de-DE'], ['en', 'en-GB']]) {
     await context.close();
   });
 
+  test(`the page that blocks all devices without a login is accessible (${lang})`, async () => {
+    const context = await open({ locale });
+    const page = await context.newPage();
+    await page.goto(portal);
+    const account = await page.locator('a[href$="/account"]').first().getAttribute('href');
+    await page.goto(`${account.replace(/\/account$/, '')}/block`);
+    await check(page, 'block', lang);
+    await page.locator('#code').fill('ABCD-EFGH-JKLM');
+    await page.locator('form[action$="/block"] button').click();
+    await page.getByRole('alert').waitFor();
+    assert.equal(await page.locator('#code').getAttribute('aria-invalid'), 'true');
+    await check(page, 'block-unknown', lang);
+    await context.close();
+  });
+
+  test(`a login says how long it lives, and gives more time at a click (${lang})`, async () => {
+    const context = await open({ locale, javaScriptEnabled: false });
+    const page = await context.newPage();
+    await toCardPage(page);
+    await page.goBack();
+    const time = page.frameLocator('iframe.time');
+    await time.locator('#left').waitFor();
+    const before = await page.locator('iframe.time').getAttribute('src');
+    await time.locator('a.button').click();
+    await page.waitForURL(/\/auth\/extend\?/);
+    assert.notEqual(await page.locator('iframe.time').getAttribute('src'), before);
+    await toCard(page);
+    await typePin(page, pin);
+    await page.locator('input[name^="release."]').first().uncheck();
+    await page.locator('button[value=more-time]').click();
+    await page.locator('iframe.time').waitFor();
+    assert.equal(await page.locator('input[name^="release."]').first().isChecked(), false, 'what she chose stays');
+    await approve(page);
+    await page.waitForURL(/\/account/);
+    await context.close();
+  });
+
   test(`errors are pages, with a code to read out (${lang})`, async () => {
     const context = await open({ locale });
     const page = await context.newPage();
