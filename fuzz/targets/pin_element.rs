@@ -15,5 +15,9 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(element.to_bytes(), data);
     let share = PinShare::new(|bytes| bytes.fill(7)).expect("a scalar");
     let product = share.evaluate(element).expect("a product");
-    assert_eq!(Element::from_bytes(&product.to_bytes()), Ok(product), "never the point at infinity");
+    assert_eq!(
+        Element::from_bytes(&product.to_bytes()),
+        Ok(product),
+        "never the point at infinity"
+    );
 });
