@@ -1,25 +1,25 @@
 // Written by the build of apps/wallet.
 &[
     File {
-        path: "assets/de-BIMz1s2r.js",
+        path: "assets/de-B65VRe20.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/de-BIMz1s2r.js"),
-        gzip: Some(include_bytes!("assets/de-BIMz1s2r.js.gz")),
+        bytes: include_bytes!("assets/de-B65VRe20.js"),
+        gzip: Some(include_bytes!("assets/de-B65VRe20.js.gz")),
     },
     File {
-        path: "assets/de-simple-DGxNh9j4.js",
+        path: "assets/de-simple-DAYT_BPa.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/de-simple-DGxNh9j4.js"),
-        gzip: Some(include_bytes!("assets/de-simple-DGxNh9j4.js.gz")),
+        bytes: include_bytes!("assets/de-simple-DAYT_BPa.js"),
+        gzip: Some(include_bytes!("assets/de-simple-DAYT_BPa.js.gz")),
     },
     File {
-        path: "assets/en-BXjnMmGq.js",
+        path: "assets/en-Lm7omDCm.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/en-BXjnMmGq.js"),
-        gzip: Some(include_bytes!("assets/en-BXjnMmGq.js.gz")),
+        bytes: include_bytes!("assets/en-Lm7omDCm.js"),
+        gzip: Some(include_bytes!("assets/en-Lm7omDCm.js.gz")),
     },
     File {
         path: "assets/index-CJ8sJ99G.css",
@@ -29,11 +29,11 @@
         gzip: Some(include_bytes!("assets/index-CJ8sJ99G.css.gz")),
     },
     File {
-        path: "assets/index-UeaaUnNC.js",
+        path: "assets/index-DZ59r4mf.js",
         media_type: "text/javascript; charset=utf-8",
         hashed: true,
-        bytes: include_bytes!("assets/index-UeaaUnNC.js"),
-        gzip: Some(include_bytes!("assets/index-UeaaUnNC.js.gz")),
+        bytes: include_bytes!("assets/index-DZ59r4mf.js"),
+        gzip: Some(include_bytes!("assets/index-DZ59r4mf.js.gz")),
     },
     File {
         path: "assets/move-B1L6tfIB.js",

@@ -56,6 +56,7 @@ const cards = [
   card('2', 'Konrad Klarname', { special: 'Diese Karte ist abgelaufen.', triesLeft: 2 }),
   card('3', 'Frida Frei', { triesLeft: 1 }),
 ];
+const day = (seconds: number) => new Date(seconds * 1000).toISOString().slice(0, 10);
 const cardStep = (more: Partial<CardStep>, state: State = enrolment('card')): State => ({
   ...state,
   card: { purpose: 'enrol', cards, chosen: null, problem: null, ...more },
@@ -172,7 +173,7 @@ const open: Account = {
   ],
   devices,
   cards: [
-    { kind: 'health-card', insurer: config.insurer, ik: '109900019', kvnr: 'X110000000', name: 'Mika Musterfrau-Beispielhausen', birthdate: '1951-07-02' },
+    { kind: 'health-card', insurer: config.insurer, ik: '109900019', kvnr: 'X110000000', name: 'Mika Musterfrau-Beispielhausen', birthdate: '1951-07-02', validUntil: '2031-03-31' },
   ],
   blockCode: { setAt: NOW - 60 * DAY },
   history,
@@ -309,6 +310,9 @@ export const SCREENS: Record<string, State> = {
   'account-loading': { ...at, route: 'devices', busy: 'loading-account' },
   'account-problem': { ...at, route: 'devices', account: { ...closedAccount(), problem: problem('device-locked', { supportCode: 'BCDF-GHJK' }) } },
   cards: account('cards'),
+  'cards-soon': account('cards', { cards: open.cards.map((card) => ({ ...card, validUntil: day(NOW + 20 * DAY) })) }),
+  'cards-over': account('cards', { cards: open.cards.map((card) => ({ ...card, validUntil: day(NOW - 20 * DAY) })) }),
+  'cards-unknown': account('cards', { cards: open.cards.map((card) => ({ ...card, validUntil: null })) }),
   'cards-empty': account('cards', empty),
   'cards-offline': { ...at, route: 'cards', online: false, snapshot: { at: NOW - 5 * DAY, cards: open.cards, blockCodeSetAt: null } },
   history: account('history'),

@@ -152,6 +152,7 @@ impl World {
             family_name: "Musterfrau".to_owned(),
             birthdate: "1964-08-12".to_owned(),
             sex: "W".to_owned(),
+            card_valid_until: "2028-02-29".to_owned(),
         })
     }
 

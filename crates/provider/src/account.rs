@@ -156,6 +156,8 @@ struct CardEntry {
     kvnr: String,
     name: String,
     birthdate: String,
+    /// Its last day, `YYYY-MM-DD`; `null` where the insurer did not say.
+    valid_until: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -249,6 +251,7 @@ impl Sealed {
                 kvnr: claims.kvnr().as_str().to_owned(),
                 name: claims.display_name().to_owned(),
                 birthdate: claims.birthdate().to_owned(),
+                valid_until: Some(claims.card_valid_until().to_owned()).filter(|day| !day.is_empty()),
             }],
         };
         for (key, row) in &self.consents {

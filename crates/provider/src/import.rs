@@ -35,6 +35,8 @@ struct Line {
     geschlecht: String,
     #[serde(default)]
     email: String,
+    #[serde(default)]
+    card_valid_until: String,
 }
 
 impl Line {
@@ -48,6 +50,7 @@ impl Line {
             birthdate: self.birthdate,
             sex: self.geschlecht,
             email: self.email,
+            card_valid_until: self.card_valid_until,
         })
     }
 }
@@ -111,6 +114,32 @@ mod tests {
             read(r#"{"kvnr":"Q000123451","ik":"109900019","given_name":"Ada-Liv","birthdate":"1984"}"#).unwrap();
         assert!(person.check().is_ok());
         assert_eq!((person.given_name.as_str(), person.email.as_str()), ("Ada-Liv", ""));
+    }
+
+    #[test]
+    fn the_cards_last_day_may_be_absent_and_must_be_a_day_otherwise() {
+        let with = |member: &str| {
+            let person = read(&format!(r#"{{"kvnr":"Q000123451","ik":"109900019"{member}}}"#))?;
+            person.check().map_err(|error| error.to_string())?;
+            Ok::<_, String>(person.card_valid_until.clone())
+        };
+        let day = |day: &str| with(&format!(r#","card_valid_until":"{day}""#));
+        assert_eq!(day("2028-02-29").as_deref(), Ok("2028-02-29"));
+        assert_eq!(with("").as_deref(), Ok(""));
+        for wrong in [
+            "2027-02-29",
+            "2027-00-01",
+            "2027-04-31",
+            "2027-04",
+            "30.04.2027",
+            "2027-04-30T12:00:00Z",
+        ] {
+            let refused = Err("card_valid_until must be a day that exists, YYYY-MM-DD".to_owned());
+            assert_eq!(day(wrong), refused, "{wrong}");
+        }
+        for wrong in ["20270430", "[]", "{}", "true"] {
+            assert!(with(&format!(r#","card_valid_until":{wrong}"#)).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -67,8 +67,8 @@ enum Task {
     },
     /// Take in the insurer's people: one JSON object a line. Under a known number she stays the same person.
     ///
-    /// Members: kvnr, ik, given_name, family_name, display_name, birthdate (YYYY-MM-DD, YYYY-MM or YYYY), geschlecht (M, W, X, D), email; the last six
-    /// may be left out. Stops at the first line that is not acceptable; what was taken in before stays.
+    /// Members: kvnr, ik, given_name, family_name, display_name, birthdate (YYYY-MM-DD, YYYY-MM or YYYY), geschlecht (M, W, X, D), email, card_valid_until
+    /// (last day of her health card, YYYY-MM-DD); the last seven may be left out. Stops at the first line that is not acceptable; what was taken in before stays.
     ImportPeople {
         /// The tenant's issuer.
         issuer: String,

@@ -66,6 +66,7 @@ fn make(core: &Core, tenant: &Tenant, point: &[u8]) -> Result<Nobody, StepProble
         birthdate: String::new(),
         sex: String::new(),
         email: String::new(),
+        card_valid_until: String::new(),
     };
     let person = core.vault.create_person(tenant.id(), &data)?;
     let identity = person

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::data::{DataDir, DataError, Identity};
 use crate::insurers::Insurer;
 use crate::people::{CardCondition, DEFAULT_PIN, PEOPLE, PUK, Person};
-use crate::pki::{self, CardHolder, EgkAuthority, PkiError};
+use crate::pki::{self, CARD_DAYS, CardHolder, EgkAuthority, PkiError};
 
 use foreign::ForeignCard;
 pub use foreign::{CardFile, ForeignCards, P12_PASSWORD};
@@ -298,19 +298,27 @@ impl Cards {
         people
     }
 
-    fn make(&self, person: &Person, serial: u64) -> Result<VirtualCard, CardsError> {
+    /// What her insurer knows of her at `now`, with the last whole day on which her card's certificate is valid: the same day however
+    /// often the sandbox is started.
+    #[must_use]
+    pub fn register_entry(&self, person: &Person, now: UnixTime) -> PersonData {
+        let mut data = person.data(now);
+        let end = self.issued_at(person).plus_seconds(CARD_DAYS * DAY_SECONDS);
+        data.card_valid_until = oidc::birthdate::calendar_day(end.minus_seconds(DAY_SECONDS));
+        data
+    }
+
+    fn issued_at(&self, person: &Person) -> UnixTime {
         let age = match person.card {
             CardCondition::Expired => EXPIRED_CARD_AGE_SECONDS,
             _ => CARD_AGE_SECONDS,
         };
+        self.created_at.minus_seconds(age)
+    }
+
+    fn make(&self, person: &Person, serial: u64) -> Result<VirtualCard, CardsError> {
         let data = person.data(self.created_at);
-        self.issue(
-            person.card_insurer(),
-            &data,
-            serial,
-            self.created_at.minus_seconds(age),
-            person.pin,
-        )
+        self.issue(person.card_insurer(), &data, serial, self.issued_at(person), person.pin)
     }
 
     fn issue(

@@ -108,7 +108,7 @@ impl Person {
         }
     }
 
-    /// What her insurer knows of her at `now`.
+    /// What her insurer knows of her at `now`, all but her card's last day.
     #[must_use]
     pub fn data(&self, now: UnixTime) -> PersonData {
         PersonData {
@@ -120,6 +120,8 @@ impl Person {
             birthdate: self.birth.date(now),
             sex: self.sex.to_owned(),
             email: self.email.to_owned(),
+            // The card says: `Cards::register_entry`.
+            card_valid_until: String::new(),
         }
     }
 }

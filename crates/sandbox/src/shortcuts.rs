@@ -298,5 +298,6 @@ fn somebody(insurer: Insurer, kvnr: &Kvnr) -> PersonData {
         birthdate: "1980-01-01".to_owned(),
         sex: "X".to_owned(),
         email: "toni@testperson.example".to_owned(),
+        card_valid_until: String::new(),
     }
 }

@@ -50,6 +50,7 @@ fn main() {
         birthdate: "1984-02-29".into(),
         sex: "W".into(),
         email: "ada@example.org".into(),
+        card_valid_until: "2028-02-29".into(),
     };
     let person = vault.create_person(tenant, &data).unwrap();
     let identity = person.identity_row().unwrap();

@@ -212,6 +212,7 @@ mod tests {
             birthdate: String::new(),
             sex: String::new(),
             email: String::new(),
+            card_valid_until: String::new(),
         }
     }
 

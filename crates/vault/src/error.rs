@@ -200,6 +200,9 @@ pub enum PersonDataError {
     /// No sex as insurers hold it.
     #[error("sex must be M, W, X or D")]
     Sex,
+    /// No day on which a card ends.
+    #[error("card_valid_until must be a day that exists, YYYY-MM-DD")]
+    CardValidUntil,
     /// Another number than the record's.
     #[error("kvnr must stay the one of the record")]
     KvnrChanged,

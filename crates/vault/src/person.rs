@@ -69,6 +69,8 @@ pub struct PersonData {
     pub sex: String,
     /// Mail address.
     pub email: String,
+    /// Last day on which her health card is good, `YYYY-MM-DD` (RFC 3339 `full-date`).
+    pub card_valid_until: String,
 }
 
 impl PersonData {
@@ -99,6 +101,9 @@ impl PersonData {
         if !matches!(self.sex.as_str(), "" | "M" | "W" | "X" | "D") {
             return Err(PersonDataError::Sex);
         }
+        if !self.card_valid_until.is_empty() && full_date(&self.card_valid_until).is_none() {
+            return Err(PersonDataError::CardValidUntil);
+        }
         Ok(())
     }
 }
@@ -112,6 +117,7 @@ impl Drop for PersonData {
         self.birthdate.zeroize();
         self.sex.zeroize();
         self.email.zeroize();
+        self.card_valid_until.zeroize();
     }
 }
 
@@ -143,6 +149,30 @@ fn is_birthdate(text: &str) -> bool {
         return false;
     };
     parts.next().is_none() && year > 0 && (month > 0 || day == 0)
+}
+
+/// Year, month and day of `YYYY-MM-DD`, a day that exists (RFC 3339 §5.6 `full-date`, from the year 1 on).
+pub(crate) fn full_date(text: &str) -> Option<(u16, u8, u8)> {
+    let &[a, b, c, d, b'-', e, f, b'-', g, h] = text.as_bytes() else {
+        return None;
+    };
+    let number = |digits: &[u8]| {
+        digits.iter().try_fold(0_u16, |number, digit| {
+            digit.is_ascii_digit().then(|| number * 10 + u16::from(digit - b'0'))
+        })
+    };
+    let (year, month, day) = (number(&[a, b, c, d])?, number(&[e, f])?, number(&[g, h])?);
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let days = match month {
+        2 => 28 + u16::from(is_leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if year == 0 || !(1..=days).contains(&day) {
+        return None;
+    }
+    Some((year, u8::try_from(month).ok()?, u8::try_from(day).ok()?))
 }
 
 /// A person's data inside her scope. The lifetime ties it to that scope: it cannot leave it.
@@ -199,6 +229,12 @@ impl PersonClaims<'_> {
     pub fn email(&self) -> &str {
         &self.data.email
     }
+
+    /// Last day on which her health card is good, `YYYY-MM-DD`, empty if unknown.
+    #[must_use]
+    pub fn card_valid_until(&self) -> &str {
+        &self.data.card_valid_until
+    }
 }
 
 /// A person ready to be stored: give all conditions and writes to one commit.
@@ -234,6 +270,40 @@ impl NewPerson {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_date_is_a_day_that_exists() {
+        assert_eq!(full_date("2028-02-29"), Some((2028, 2, 29)));
+        assert_eq!(full_date("0001-01-01"), Some((1, 1, 1)));
+        assert_eq!(full_date("9999-12-31"), Some((9999, 12, 31)));
+        assert_eq!(full_date("2000-02-29"), Some((2000, 2, 29)));
+        for bad in [
+            "",
+            "2028",
+            "2028-02",
+            "2028-02-00",
+            "2028-00-01",
+            "2028-13-01",
+            "2028-02-30",
+            "2027-02-29",
+            "2100-02-29",
+            "2028-04-31",
+            "2028-12-32",
+            "0000-01-01",
+            "2028-2-29",
+            "28-02-29",
+            "2028/02/29",
+            "29.02.2028",
+            "20280229",
+            "2028-02-29Z",
+            "2028-02-29T00:00:00Z",
+            " 2028-02-29",
+            "+028-02-29",
+            "2028-0\u{662}-29",
+        ] {
+            assert_eq!(full_date(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn birthdates_may_be_partial_and_nothing_else() {

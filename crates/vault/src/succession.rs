@@ -234,6 +234,7 @@ mod tests {
             birthdate: String::new(),
             sex: String::new(),
             email: String::new(),
+            card_valid_until: String::new(),
         };
         vault.create_person(tenant(), &data).unwrap()
     }

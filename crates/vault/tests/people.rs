@@ -32,6 +32,7 @@ fn person_is_opened_as_she_was_created() {
         assert_eq!(claims.birthdate(), "1984-02-29");
         assert_eq!(claims.sex(), "W");
         assert_eq!(claims.email(), "ada@example.org");
+        assert_eq!(claims.card_valid_until(), "2028-02-29");
     });
     assert_eq!(all, Ok(()));
     assert_eq!(
@@ -179,6 +180,12 @@ fn data_that_breaks_a_rule_is_refused() {
         PersonDataError::Birthdate
     );
     assert_eq!(refused(&|data| data.sex = "Q".into()), PersonDataError::Sex);
+    for day in ["2027-02-29", "2027-02", "28.02.2027", "2027-02-28T00:00:00Z"] {
+        assert_eq!(
+            refused(&|data| data.card_valid_until = day.into()),
+            PersonDataError::CardValidUntil
+        );
+    }
     let control = PersonDataError::ControlCharacter { member: "given_name" };
     assert_eq!(refused(&|data| data.given_name = "Ada\n".into()), control);
 }

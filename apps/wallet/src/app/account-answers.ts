@@ -79,7 +79,13 @@ function device(found: Members, own: string | undefined): DeviceEntry | undefine
 function card(found: Members): CardEntry | undefined {
   const [kind, insurer, ik, kvnr, name, birthdate] = ['kind', 'insurer', 'ik', 'kvnr', 'name', 'birthdate'].map((member) => text(found[member]));
   if (kind === undefined || insurer === undefined || kvnr === undefined || name === undefined) return undefined;
-  return { kind, insurer, ik: ik ?? '', kvnr, name, birthdate: birthdate ?? '' };
+  return { kind, insurer, ik: ik ?? '', kvnr, name, birthdate: birthdate ?? '', validUntil: day(text(found['valid_until'])) };
+}
+
+/** `YYYY-MM-DD`, a day that exists. */
+function day(said = ''): string | null {
+  const at = /^\d{4}-\d{2}-\d{2}$/.test(said) ? Date.parse(said) : NaN;
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(said) ? said : null;
 }
 
 function entry(found: Members): HistoryEntry | undefined {

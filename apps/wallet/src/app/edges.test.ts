@@ -119,6 +119,13 @@ test('an overview with a line that is not understood leaves out that line', () =
   for (const broken of [{}, { consents: {}, devices: [] }, { consents: [], devices: 'x' }]) expect(() => read.overview(broken, undefined)).toThrow('answer-not-genuine');
 });
 
+test("a card's last day is a day that exists, or not known", () => {
+  const card = { kind: 'health-card', insurer: 'I', kvnr: 'K', name: 'N' };
+  const shown = (valid_until: unknown) => read.overview({ consents: [], devices: [], cards: [{ ...card, valid_until }] }, undefined).cards[0]?.validUntil;
+  for (const good of ['2028-02-29', '2026-12-31', '1969-12-31']) expect(shown(good)).toBe(good);
+  for (const bad of [undefined, null, '', '2027', '2027-04', '2027-02-29', '2027-13-01', '2027-04-31', '2027-04-30T12:00:00Z', '30.04.2027', 1_800_000_000, {}]) expect(shown(bad)).toBeNull();
+});
+
 test('the app around the page comes before a terminal, and without either there is no reader', () => {
   const shell = {} as ShellReader;
   expect(readerOf(shell, 'http://terminal', fetch)?.kind).toBe('shell');

@@ -624,7 +624,7 @@ test.each([
 test('what is kept of her account opens offline: by itself for a key of this browser, by her passkey where it wraps', async () => {
   const all = world();
   await enrolled(await opened(all));
-  expect((await opened(all)).store.state.snapshot?.cards).toMatchObject([{ kvnr: KVNR }]);
+  expect((await opened(all)).store.state.snapshot?.cards).toMatchObject([{ kvnr: KVNR, validUntil: '2031-03-31' }]);
 
   const other = world();
   const key = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt']);

@@ -375,7 +375,16 @@ export type DeviceEntry = {
   isThis: boolean;
 };
 
-export type CardEntry = { kind: string; insurer: string; ik: string; kvnr: string; name: string; birthdate: string };
+export type CardEntry = {
+  kind: string;
+  insurer: string;
+  ik: string;
+  kvnr: string;
+  name: string;
+  birthdate: string;
+  /** Its last day, `YYYY-MM-DD`; `null` where the insurer did not say, absent in what an older wallet kept. */
+  validUntil?: string | null;
+};
 
 export type HistoryEntry = {
   id: string;

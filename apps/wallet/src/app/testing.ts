@@ -169,7 +169,7 @@ export class FakeInsurer {
       case 'account/overview':
         return Response.json({
           consents: [],
-          cards: [{ kind: 'health-card', insurer: 'Insurer', ik: '1', kvnr: KVNR, name: 'Erika', birthdate: '1950-01-01' }],
+          cards: [{ kind: 'health-card', insurer: 'Insurer', ik: '1', kvnr: KVNR, name: 'Erika', birthdate: '1950-01-01', valid_until: '2031-03-31' }],
           devices: this.devices.map(({ handle, name }) => ({ id: handle, name, class: 'software', bound_at: 1, valid_until: this.now() + 86_400 })),
         });
       default:

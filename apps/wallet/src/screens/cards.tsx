@@ -46,14 +46,24 @@ function Listed({ cards, state, t }: { cards: CardEntry[]; state: State; t: Tran
   );
 }
 
+const MONTH = 30 * 86_400;
+
+/** Whether a card is over, or ends within a month. The last day is hers to its end, where she is. */
+export function cardEnds({ validUntil }: CardEntry, now: number): 'over' | 'soon' | undefined {
+  const left = Date.parse(`${validUntil}T24:00`) / 1000 - now;
+  return left <= 0 ? 'over' : left <= MONTH ? 'soon' : undefined;
+}
+
 function OneCard({ card, state, t }: { card: CardEntry; state: State; t: Translate }) {
   const facts: [string, string][] = [
     [t.cards.name, card.name],
     [t.cards.number, card.kvnr],
     [t.cards.born, t.birthdate(card.birthdate)],
     [t.cards.insurerNumber, card.ik],
-    [t.cards.validity, t.cards.validityHelp],
+    card.validUntil ? [t.devices.validUntil, t.birthdate(card.validUntil)] : [t.cards.validity, t.cards.validityHelp],
   ];
+  const ends = cardEnds(card, state.now);
+  const over = t.reasons['card-expired'];
   return (
     <article class="own-card" aria-labelledby="health-card">
       <header>
@@ -61,6 +71,11 @@ function OneCard({ card, state, t }: { card: CardEntry; state: State; t: Transla
         <p>{card.insurer}</p>
         <img src={state.config.logo} alt="" width="48" height="48" />
       </header>
+      {ends && (
+        <Notice look="warn" title={ends === 'over' ? over.title : t.cards.soon}>
+          <p>{over.help}</p>
+        </Notice>
+      )}
       <Facts facts={facts} />
     </article>
   );

@@ -564,6 +564,7 @@ export const simple: Texts = {
     insurerNumber: 'Nummer der Kasse',
     validity: 'Gültig bis',
     validityHelp: 'Das steht hinten auf Ihrer Karte.',
+    soon: 'Die Karte ist bald zu alt',
     source: 'Diese Daten sind von Ihrer Kasse. Ist etwas falsch? Dann rufen Sie dort an.',
     notProof: 'Das ist kein Ausweis. Beim Arzt zeigen Sie weiter Ihre Karte.',
     identity: 'Personal-Ausweis',

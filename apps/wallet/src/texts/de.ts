@@ -561,6 +561,7 @@ export const de = {
     insurerNumber: 'Nummer der Kasse',
     validity: 'Gültigkeit',
     validityHelp: 'Die Gültigkeit steht auf der Rückseite Ihrer Karte.',
+    soon: 'Diese Karte läuft bald ab',
     source: 'Diese Angaben hat Ihre Krankenkasse. Stimmt etwas nicht, dann rufen Sie dort an.',
     notProof: 'Diese Ansicht ist kein Ausweis. In der Praxis zeigen Sie weiter Ihre Karte.',
     identity: 'Personalausweis',

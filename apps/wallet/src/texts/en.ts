@@ -561,6 +561,7 @@ export const en: Texts = {
     insurerNumber: 'Number of the insurer',
     validity: 'Validity',
     validityHelp: 'The validity is on the back of your card.',
+    soon: 'This card is soon out of date',
     source: 'Your insurer has these details. If something is wrong, call them.',
     notProof: 'This view is no proof. At the doctor you still show your card.',
     identity: 'Identity card',

@@ -218,8 +218,8 @@ const MEANINGS: &[(&str, &str, &str)] = &[
     ),
     (
         "valid_until",
-        "Bis wann es ohne Karte genügt (UTC)",
-        "until when it does without the card (UTC)",
+        "Gerät: bis wann es ohne Karte genügt (UTC). Karte: ihr letzter Tag; null: nicht bekannt",
+        "device: until when it does without the card (UTC). card: its last day; null: not known",
     ),
     (
         "last_used",

@@ -272,6 +272,7 @@ impl Shipped {
                 "kvnr": person.kvnr.as_str(), "ik": person.ik.as_str(), "given_name": person.given_name,
                 "family_name": person.family_name, "display_name": person.display_name,
                 "birthdate": person.birthdate, "geschlecht": person.sex, "email": person.email,
+                "card_valid_until": person.card_valid_until,
             });
             format!("{member}\n")
         };

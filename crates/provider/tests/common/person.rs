@@ -52,6 +52,7 @@ impl Person {
             birthdate: "1984-02-29".to_owned(),
             sex: "D".to_owned(),
             email: "ada-liv@post.example".to_owned(),
+            card_valid_until: "2031-07-31".to_owned(),
         }
     }
 

@@ -67,6 +67,7 @@ impl Canary {
             birthdate: "1984-02-29".to_owned(),
             sex: "D".to_owned(),
             email: self.email.clone(),
+            card_valid_until: "2031-07-31".to_owned(),
         }
     }
 }

@@ -597,6 +597,7 @@ async fn she_takes_everything_with_her_in_one_document_that_explains_itself() {
     ] {
         assert_eq!(document["person"][member], value, "{member}");
     }
+    assert_eq!(document["account"]["cards"][0]["valid_until"], "2031-07-31");
     assert_eq!(document["account"]["devices"][0]["name"], "Mein Handy");
     assert_eq!(document["account"]["devices"][0]["bound_at"], "2026-11-21T12:00:00Z");
     assert_eq!(document["account"]["consents"][0]["shared"], json!(["birthdate"]));

@@ -22,6 +22,26 @@ async fn is_remembered(harness: &Harness, service: &Service, person: &Person) ->
 }
 
 #[tokio::test]
+async fn a_card_without_a_known_last_day_says_so_and_follows_the_register() {
+    let harness = Harness::start().await;
+    let ada = harness.ada().await;
+    let mut data = ada.data();
+    for (told, shown) in [("", json!(null)), ("2027-01-31", json!("2027-01-31"))] {
+        data.card_valid_until = told.to_owned();
+        harness.import(&harness.path, &data).await;
+        let account = harness.account(&harness.path, &ada).await;
+        assert_eq!(account.overview["cards"][0]["valid_until"], shown);
+    }
+    data.card_valid_until = "2027-02-29".to_owned();
+    let refused = harness.provider.import_person(&harness.path.issuer, data).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(
+        refused.contains("card_valid_until") && !refused.contains("2027"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
 async fn she_sees_what_she_shares_and_which_devices_she_uses() {
     let harness = Harness::start().await;
     let service = harness.service();
@@ -35,6 +55,7 @@ async fn she_sees_what_she_shares_and_which_devices_she_uses() {
         "kvnr": ada.kvnr,
         "name": data.display_name,
         "birthdate": data.birthdate,
+        "valid_until": "2031-07-31",
     });
     assert_eq!(empty.overview["cards"], json!([card]));
     assert!(empty.is_empty(), "{}", empty.overview);

@@ -73,6 +73,7 @@ impl ForeignCard {
             birthdate: String::new(),
             sex: String::new(),
             email: String::new(),
+            card_valid_until: String::new(),
         })
     }
 }

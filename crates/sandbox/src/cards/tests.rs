@@ -71,6 +71,23 @@ fn bernds_card_is_blocked_from_the_start_and_ottos_pin_is_his_own() {
 }
 
 #[test]
+fn insurers_know_until_when_cards_are_valid_and_that_walters_is_over() {
+    let (identity, data) = data();
+    let cards = Cards::open(&identity, data, &ForeignCards::default()).unwrap();
+    let today = oidc::birthdate::calendar_day(identity.created_at);
+    let tomorrow = identity.created_at.plus_seconds(DAY_SECONDS);
+    for person in PEOPLE {
+        let entry = cards.register_entry(person, identity.created_at);
+        entry.check().unwrap();
+        let is_over = entry.card_valid_until < today;
+        assert_eq!(is_over, person.card == CardCondition::Expired, "{}", person.word);
+        // Else each start would be a change in her history.
+        let again = cards.register_entry(person, tomorrow);
+        assert_eq!(entry.card_valid_until, again.card_valid_until);
+    }
+}
+
+#[test]
 fn what_is_no_card_is_not_found() {
     let (identity, data) = data();
     let cards = Cards::open(&identity, data, &ForeignCards::default()).unwrap();

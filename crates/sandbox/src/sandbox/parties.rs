@@ -214,7 +214,9 @@ pub(super) async fn import_people(
     cards: &Cards,
     now: UnixTime,
 ) -> Result<(), StartError> {
-    let own = PEOPLE.iter().map(|person| (person.insurer, person.data(now)));
+    let own = PEOPLE
+        .iter()
+        .map(|person| (person.insurer, cards.register_entry(person, now)));
     let foreign = cards
         .foreign_people()
         .into_iter()

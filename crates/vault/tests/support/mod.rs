@@ -37,6 +37,7 @@ pub fn ada() -> PersonData {
         birthdate: "1984-02-29".into(),
         sex: "W".into(),
         email: "ada@example.org".into(),
+        card_valid_until: "2028-02-29".into(),
     }
 }
 
@@ -50,6 +51,7 @@ pub fn ben() -> PersonData {
         birthdate: "1950".into(),
         sex: "X".into(),
         email: String::new(),
+        card_valid_until: String::new(),
     }
 }
 
