@@ -27,7 +27,7 @@ before(async () => {
   await old.goto(wallet);
   await press(old, 'Start now');
   await press(old, 'I have both here');
-  await old.getByLabel('Name for this device').fill('Old phone');
+  await old.getByLabel('Name of this device').fill('Old phone');
   await press(old, 'I agree, set up device');
   await old.locator('.choice-list button').filter({ hasText: person }).click();
   await old.getByLabel('PIN of your health card').fill('123456');
@@ -62,14 +62,19 @@ async function accessible(page, name) {
   await page.screenshot({ path: `${screenshots}/wallet-move-${name}.png`, fullPage: true });
 }
 
-/** The old phone shows a code; what stands in it. */
-async function offered() {
+/** On the old phone, in her account: the way to a new phone. */
+async function toMove() {
   await old.goto(`${wallet}#/devices`);
-  const open = old.getByRole('button', { name: 'Log in' });
+  const open = old.getByRole('button', { name: 'Log in', exact: true });
   const begin = old.getByRole('button', { name: 'Move to a new phone', exact: true });
   await open.or(begin).first().waitFor();
   if (await open.isVisible()) await open.click();
   await begin.click();
+}
+
+/** The old phone shows a code; what stands in it. */
+async function offered() {
+  await toMove();
   await old.getByText('Only for a phone that you hold in your own hand').waitFor();
   await press(old, 'I have both phones with me');
   await old.getByRole('img', { name: 'Code for the new phone' }).waitFor();
@@ -82,7 +87,7 @@ async function arrived(link) {
   await page.goto(link);
   await heading(page, 'Set up this new phone');
   assert.ok(!page.url().includes('move='), 'the offer does not stay in the address');
-  await page.getByLabel('Name for this device').fill('New phone');
+  await page.getByLabel('Name of this device').fill('New phone');
   await press(page, 'I agree, set up device');
   await heading(page, 'Type this number on the old phone');
   return { page, number: await page.locator('.move-number [aria-hidden]').innerText() };
@@ -100,7 +105,7 @@ test('a new phone shows a number, the old one approves it, and the new one opens
   await heading(old, '“New phone” is set up');
   await heading(page, 'Your new phone is set up');
   await page.goto(`${wallet}#/devices`);
-  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByRole('button', { name: 'Log in', exact: true }).click();
   await page.getByRole('heading', { level: 2, name: 'Old phone' }).waitFor();
   await page.getByRole('heading', { level: 2, name: 'New phone' }).waitFor();
   assert.deepEqual([...old.wrong, ...page.wrong], []);
@@ -129,10 +134,8 @@ test('somebody is on the phone: it ends, and no other code is shown for a while'
   await press(old, 'Someone is on the phone with me');
   await old.getByText('The move has ended. No device was set up.').waitFor();
   await heading(page, 'This move has ended');
-  await old.goto(`${wallet}#/devices`);
-  await old.getByRole('button', { name: 'Log in' }).click();
-  await press(old, 'Move to a new phone');
+  await toMove();
   await press(old, 'I have both phones with me');
-  await old.getByRole('alert').getByText('Logins on other devices are paused').waitFor();
+  await heading(old, 'Logins on other devices are paused');
   await page.context().close();
 });

@@ -315,8 +315,8 @@ fn the_tour_shows_as_seen_what_the_sandbox_saw_since_it_began_and_nothing_else()
                 .unwrap();
             let html = page.text();
             assert!(html.contains(&format!("Schritt {step} von 4")), "{html}");
-            let seen = html.matches("tag good\">gesehen").count();
-            (seen, html.matches("tag\">noch nicht gesehen").count())
+            let seen = html.matches("tag good\">erledigt").count();
+            (seen, html.matches("tag\">noch nicht").count())
         };
         assert_eq!(seen("0", 1).await, (0, 3));
         let headless = sandbox::headless::Headless::with(&running).unwrap();
@@ -377,7 +377,7 @@ fn an_address_that_is_no_step_of_the_tour_leads_to_its_beginning() {
                 "{query}"
             );
         }
-        for (language, words) in [("de", "Rundgang"), ("en", "Tour")] {
+        for (language, words) in [("de", "Schritt"), ("en", "Step")] {
             for step in 1..=4 {
                 let address = portal(&format!("/tour?step={step}&since=0&lang={language}"));
                 let page = browser.get(&address, &[]).await.unwrap();

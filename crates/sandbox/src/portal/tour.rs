@@ -71,7 +71,6 @@ struct TourPage<'a> {
 struct BeginPage<'a> {
     frame: &'a Frame,
     begin: String,
-    way: Vec<&'static str>,
 }
 
 /// `GET /tour`.
@@ -93,9 +92,8 @@ pub(super) async fn show(State(portal): Shared, frame: Frame) -> Response {
 }
 
 fn begin(frame: &Frame, mark: u64) -> Response {
-    let way = STEPS.iter().map(|step| pick(frame, step.title)).collect();
     let begin = address(0, mark);
-    page(StatusCode::OK, frame, &BeginPage { frame, begin, way })
+    page(StatusCode::OK, frame, &BeginPage { frame, begin })
 }
 
 fn one(addresses: &Addresses, watch: &Watch, frame: &Frame, at: usize, step: &'static Step, since: u64) -> Response {

@@ -72,40 +72,28 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         title: text("Am Computer: Die Akte fragt", "On the computer: the record asks"),
         intro: text(
-            "Lena will ihre Patientenakte sehen. Die Akte weiß noch nicht, wer sie ist.",
-            "Lena wants to see her patient record. It does not know yet who she is.",
+            "Die Patientenakte weiß noch nicht, wer Lena ist.",
+            "The patient record does not know yet who Lena is.",
         ),
         actions: &[
             go(
-                "Öffnen Sie die Akte. Das neue Fenster ist Lenas Computer.",
-                "Open the record. The new window is Lena’s computer.",
+                "Das neue Fenster ist Lenas Computer.",
+                "The new window is Lena’s computer.",
                 Place::Service("/"),
                 text("Patientenakte öffnen", "Open the patient record"),
             ),
             act(
-                "Wählen Sie dort Musterkasse Leuchtturm. Lassen Sie die Seite mit dem QR-Code offen.",
-                "Choose Musterkasse Leuchtturm there. Leave the page with the QR code open.",
+                "Melden Sie sich dort mit Musterkasse Leuchtturm an, bis ein QR-Code kommt.",
+                "Log in there with Musterkasse Leuchtturm, until a QR code comes.",
             ),
         ],
         checks: &[
-            (
-                Seen::ServiceOpened,
-                text("Sie haben einen Dienst geöffnet.", "You opened a service."),
-            ),
+            (Seen::ServiceOpened, text("Dienst geöffnet", "service opened")),
             (
                 Seen::RequestPushed,
-                text(
-                    "Der Dienst hat der Krankenkasse seine Anfrage geschickt.",
-                    "The service pushed its request to the insurer.",
-                ),
+                text("Anfrage an die Krankenkasse geschickt", "request pushed to the insurer"),
             ),
-            (
-                Seen::LoginShown,
-                text(
-                    "Die Krankenkasse hat ihre Anmeldeseite gezeigt.",
-                    "The insurer showed its login page.",
-                ),
-            ),
+            (Seen::LoginShown, text("Anmeldeseite gezeigt", "login page shown")),
         ],
         messages: &[
             sent(
@@ -142,36 +130,27 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         title: text("Am Telefon: Lena stimmt zu", "On the phone: Lena approves"),
         intro: text(
-            "Ein Handy würde den QR-Code scannen. Hier spielt ein zweites Fenster das Telefon.",
-            "A phone would scan the QR code. Here a second window plays the phone.",
+            "Ein Handy scannt den Code; hier genügt ein Link.",
+            "A phone scans the code; here a link will do.",
         ),
         actions: &[
             act(
-                "Klicken Sie am Computer auf den Link unter dem Code. Scannen geht auch, wenn Ihr Handy diesen Rechner erreicht.",
-                "On the computer, click the link below the code. Scanning works too, if your phone reaches this machine.",
+                "Klicken Sie am Computer auf den Link unter dem Code.",
+                "On the computer, click the link below the code.",
             ),
             act(
-                "Am Telefon: „Ja, das war ich“. Dann die Karte von Lena Beispiel mit der PIN 123456.",
-                "On the phone: “Yes, that was me”. Then the card of Lena Beispiel, with the PIN 123456.",
+                "Am Telefon: „Ja, das war ich“, Karte von Lena Beispiel, PIN 123456.",
+                "On the phone: “Yes, that was me”, card of Lena Beispiel, PIN 123456.",
             ),
             act(
-                "Tippen Sie die Zahl vom Computer ein und bestätigen Sie.",
-                "Type the number from the computer, and confirm.",
+                "Tippen Sie die Zahl vom Computer ein.",
+                "Type the number from the computer.",
             ),
         ],
         checks: &[
-            (
-                Seen::WalletOpened,
-                text("Das Telefon hat die Wallet geladen.", "The phone loaded the wallet."),
-            ),
-            (
-                Seen::CardAnswered,
-                text(
-                    "Die Krankenkasse hat Lenas Karte angenommen.",
-                    "The insurer accepted Lena’s card.",
-                ),
-            ),
-            (Seen::Decided, text("Lena hat entschieden.", "Lena has decided.")),
+            (Seen::WalletOpened, text("Wallet geladen", "wallet loaded")),
+            (Seen::CardAnswered, text("Karte angenommen", "card accepted")),
+            (Seen::Decided, text("Lena hat entschieden", "Lena has decided")),
         ],
         messages: &[
             sent(
@@ -214,30 +193,18 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         title: text("Am Computer: angemeldet", "On the computer: logged in"),
         intro: text(
-            "Der Computer ist von selbst weitergegangen. Das Telefon hat nichts bekommen, was der Dienst annimmt.",
-            "The computer went on by itself. The phone got nothing that the service would take.",
+            "Der Computer ist von selbst weitergegangen.",
+            "The computer went on by itself.",
         ),
         actions: &[go(
-            "Sehen Sie dort nach, was die Akte über Lena erfahren hat.",
-            "See there what the record has learned about Lena.",
+            "Was hat die Akte erfahren?",
+            "What has the record learned?",
             Place::Service("/account"),
             text("Patientenakte ansehen", "Look at the patient record"),
         )],
         checks: &[
-            (
-                Seen::TokenIssued,
-                text(
-                    "Die Krankenkasse hat ein Token ausgestellt.",
-                    "The insurer issued a token.",
-                ),
-            ),
-            (
-                Seen::LoggedIn,
-                text(
-                    "Der Dienst hat es geprüft und Lena angemeldet.",
-                    "The service verified it and logged Lena in.",
-                ),
-            ),
+            (Seen::TokenIssued, text("Token ausgestellt", "token issued")),
+            (Seen::LoggedIn, text("Lena angemeldet", "Lena logged in")),
         ],
         messages: &[
             sent(
