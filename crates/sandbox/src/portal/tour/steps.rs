@@ -83,8 +83,8 @@ pub(super) const STEPS: &[Step] = &[
                 text("Patientenakte öffnen", "Open the patient record"),
             ),
             act(
-                "Melden Sie sich dort mit Musterkasse Leuchtturm an, bis ein QR-Code kommt.",
-                "Log in there with Musterkasse Leuchtturm, until a QR code comes.",
+                "Melden Sie sich dort mit Musterkasse Leuchtturm an.",
+                "Log in there with Musterkasse Leuchtturm.",
             ),
         ],
         checks: &[
@@ -135,8 +135,8 @@ pub(super) const STEPS: &[Step] = &[
         ),
         actions: &[
             act(
-                "Klicken Sie am Computer auf den Link unter dem Code.",
-                "On the computer, click the link below the code.",
+                "Klicken Sie auf den Link unter dem Code.",
+                "Click the link below the code.",
             ),
             act(
                 "Am Telefon: „Ja, das war ich“, Karte von Lena Beispiel, PIN 123456.",
