@@ -166,7 +166,7 @@ test('without network the wallet opens, shows what it keeps, and has cached noth
   await page.goto(wallet);
   await page.evaluate(() => navigator.serviceWorker.ready);
   await context.setOffline(true);
-  for (const place of ['', '#/cards', '#/timers', '#/block', '#/help']) {
+  for (const place of ['', '#/cards', '#/timers', '#/block', '#/help', '#/history', '#/devices', '#/consents', '#/data', '#/settings']) {
     await page.goto(`${wallet}${place}`);
     await page.reload();
     await page.locator('main h1').waitFor();
@@ -187,6 +187,51 @@ test('without network the wallet opens, shows what it keeps, and has cached noth
     assert.match(address.slice(folder.length), /^(brand\.css|logo\.svg|wallet\/(|assets\/[\w.-]+|config\.json|[\w-]+\.(png|svg)))$/);
   }
   await context.setOffline(false);
+  assert.deepEqual(wrong, []);
+  await context.close();
+});
+
+test('screens that are fetched later: one that cannot be had says so and is asked for again, one that comes late has the focus at its heading', async () => {
+  // No worker, which would have them all.
+  const { context, page, wrong } = await fresh({ serviceWorkers: 'block' });
+  const later = /\/assets\/more-/;
+  let asked = 0;
+  await context.route(later, (route) => {
+    asked += 1;
+    return route.abort('connectionreset');
+  });
+  await page.goto(`${wallet}#/settings`);
+  await heading(page, 'Your insurer does not answer right now');
+  assert.ok(asked > 0, 'they are files of their own');
+  await press(page, 'Get help');
+  await heading(page, 'Help');
+  await page.goBack();
+  await heading(page, 'Your insurer does not answer right now');
+  await context.setOffline(true);
+  await heading(page, 'No internet connection');
+  await press(page, 'Try again');
+  await heading(page, 'No internet connection');
+  await context.setOffline(false);
+  await context.unroute(later);
+  await press(page, 'Try again');
+  await heading(page, 'Settings');
+
+  // Held up for as long as it takes to see what stands there meanwhile. The page's first screen leaves the focus where the browser put it.
+  for (const [start, focused] of [['#/history', 'BODY'], ['#/help', 'H1']]) {
+    let letGo;
+    const held = new Promise((resolve) => (letGo = resolve));
+    await context.route(later, (route) => held.then(() => route.continue()));
+    const tab = await context.newPage();
+    await tab.goto(`${wallet}${start}`);
+    if (start === '#/help') await heading(tab, 'Help');
+    await tab.evaluate(() => (location.hash = '#/history'));
+    await heading(tab, 'One moment, please');
+    letGo();
+    await heading(tab, 'History');
+    assert.equal(await tab.evaluate(() => document.activeElement.tagName), focused);
+    assert.match(await tab.title(), /^History/);
+    await context.unroute(later);
+  }
   assert.deepEqual(wrong, []);
   await context.close();
 });

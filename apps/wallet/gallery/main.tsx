@@ -3,7 +3,7 @@
 import { render } from 'preact';
 import type { Actions, Language } from '../src/app/model.ts';
 import { Wallet } from '../src/screens/index.tsx';
-import { loadMove } from '../src/screens/move-later.tsx';
+import { loadMore } from '../src/screens/later.ts';
 import { load } from '../src/texts/index.ts';
 import { SCREENS } from './screens.ts';
 
@@ -17,7 +17,7 @@ const act = new Proxy({} as Actions, {
 async function show(name: string, language: Language): Promise<void> {
   const state = SCREENS[name];
   if (!root || !state) return;
-  const [t] = await Promise.all([load(language), loadMove()]);
+  const [t] = await Promise.all([load(language), loadMore(language)]);
   render(null, root);
   pressed = [];
   render(<Wallet state={{ ...state, language }} act={act} t={t} />, root);

@@ -1,11 +1,11 @@
 /** Her cards, as the insurer's register has them. No photograph of a card: it would prove nothing and look as if it did. */
 
 import type { CardEntry, State } from '../app/model.ts';
-import type { Translate } from '../texts/index.ts';
+import type { TranslateMore } from '../texts/index.ts';
 import { Account } from './account.tsx';
-import { Facts, Notice, type Props } from './parts.tsx';
+import { Facts, Notice, type MoreProps } from './parts.tsx';
 
-export function Cards(props: Props) {
+export function Cards(props: MoreProps) {
   const { state, t } = props;
   const { account, snapshot } = state;
   const notes = (
@@ -36,7 +36,7 @@ export function Cards(props: Props) {
   );
 }
 
-function Listed({ cards, state, t }: { cards: CardEntry[]; state: State; t: Translate }) {
+function Listed({ cards, state, t }: { cards: CardEntry[]; state: State; t: TranslateMore }) {
   return (
     <>
       {cards.map((card) => (
@@ -54,7 +54,7 @@ export function cardEnds({ validUntil }: CardEntry, now: number): 'over' | 'soon
   return left <= 0 ? 'over' : left <= MONTH ? 'soon' : undefined;
 }
 
-function OneCard({ card, state, t }: { card: CardEntry; state: State; t: Translate }) {
+function OneCard({ card, state, t }: { card: CardEntry; state: State; t: TranslateMore }) {
   const facts: [string, string][] = [
     [t.cards.name, card.name],
     [t.cards.number, card.kvnr],

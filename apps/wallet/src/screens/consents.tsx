@@ -3,9 +3,9 @@
 import { useState } from 'preact/hooks';
 import type { ConsentEntry } from '../app/model.ts';
 import { Account } from './account.tsx';
-import { Button, Buttons, claimName, Confirm, type Props } from './parts.tsx';
+import { Button, Buttons, claimName, Confirm, type MoreProps } from './parts.tsx';
 
-export function Consents(props: Props) {
+export function Consents(props: MoreProps) {
   const { state, act, t } = props;
   const [asked, setAsked] = useState<ConsentEntry | null>(null);
   const none = state.account.state === 'open' && state.account.consents.length === 0;

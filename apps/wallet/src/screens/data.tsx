@@ -3,9 +3,9 @@
 import { useState } from 'preact/hooks';
 import type { Erased } from '../app/model.ts';
 import { Account } from './account.tsx';
-import { Button, Buttons, Confirm, Field, Form, Section, Title, type Props } from './parts.tsx';
+import { Button, Buttons, Confirm, Field, Form, Section, Title, type MoreProps } from './parts.tsx';
 
-export function Data(props: Props) {
+export function Data(props: MoreProps) {
   const { state, act, t } = props;
   const [asked, setAsked] = useState(false);
   if (state.account.erased) return <Gone {...props} erased={state.account.erased} />;
@@ -33,7 +33,7 @@ export function Data(props: Props) {
 }
 
 /** Cannot be undone, so a word has to be typed first. */
-function Erase({ act, t, onClose }: Props & { onClose: () => void }) {
+function Erase({ act, t, onClose }: MoreProps & { onClose: () => void }) {
   const [word, setWord] = useState('');
   const [tried, setTried] = useState(false);
   const right = word.trim().toLowerCase() === t.data.eraseWord;
@@ -59,7 +59,7 @@ function Erase({ act, t, onClose }: Props & { onClose: () => void }) {
   );
 }
 
-function Gone({ act, t, erased }: Props & { erased: Erased }) {
+function Gone({ act, t, erased }: MoreProps & { erased: Erased }) {
   return (
     <>
       <Title>{t.data.erasedTitle}</Title>

@@ -3,11 +3,11 @@
 import { useState } from 'preact/hooks';
 import type { DeviceEntry } from '../app/model.ts';
 import { Account } from './account.tsx';
-import { Button, Buttons, Confirm, Facts, Field, Form, type Props } from './parts.tsx';
+import { Button, Buttons, Confirm, Facts, Field, Form, type MoreProps } from './parts.tsx';
 
 type Asked = { what: 'lock' | 'remove' | 'rename'; device: DeviceEntry };
 
-export function Devices(props: Props) {
+export function Devices(props: MoreProps) {
   const { state, act, t } = props;
   const [asked, setAsked] = useState<Asked | null>(null);
   const close = () => setAsked(null);
@@ -69,7 +69,7 @@ export function Devices(props: Props) {
   );
 }
 
-function Device({ state, act, t, device, onAsk }: Props & { device: DeviceEntry; onAsk: (what: Asked['what']) => void }) {
+function Device({ state, act, t, device, onAsk }: MoreProps & { device: DeviceEntry; onAsk: (what: Asked['what']) => void }) {
   const due = device.validUntil !== null && device.validUntil <= state.now;
   const about = (what: string) => t.devices.about(what, device.name);
   const facts: [string, string][] = [
@@ -109,7 +109,7 @@ function Device({ state, act, t, device, onAsk }: Props & { device: DeviceEntry;
   );
 }
 
-function Rename({ act, t, device, onClose }: Props & { device: DeviceEntry; onClose: () => void }) {
+function Rename({ act, t, device, onClose }: MoreProps & { device: DeviceEntry; onClose: () => void }) {
   const [name, setName] = useState(device.name);
   const [tried, setTried] = useState(false);
   const empty = name.trim() === '';

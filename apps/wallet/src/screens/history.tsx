@@ -2,11 +2,11 @@
 
 import { useEffect } from 'preact/hooks';
 import type { HistoryEntry, State } from '../app/model.ts';
-import type { Translate } from '../texts/index.ts';
+import type { TranslateMore } from '../texts/index.ts';
 import { Account } from './account.tsx';
-import { Button, Buttons, claimName, Contact, Notice, type Props } from './parts.tsx';
+import { Button, Buttons, claimName, Contact, Notice, type MoreProps } from './parts.tsx';
 
-export function History(props: Props) {
+export function History(props: MoreProps) {
   const { state, act, t } = props;
   const { account } = state;
   const missing = account.state === 'open' && account.history === null && account.problem === null && state.busy === null;
@@ -56,7 +56,7 @@ export function History(props: Props) {
 /** Events that went wrong or were stopped stand out by a word and a border, not by colour alone. */
 const STOPPED = ['declined', 'broken-off', 'refused', 'device-misused', 'blocked', 'not-me', 'phone-call'];
 
-function Entry({ entry, state, t }: { entry: HistoryEntry; state: State; t: Translate }) {
+function Entry({ entry, state, t }: { entry: HistoryEntry; state: State; t: TranslateMore }) {
   const known = t.events as Record<string, string>;
   const device = entry.device === null ? undefined : state.account.devices.find((one) => one.id === entry.device);
   const what = known[entry.event] ?? t.otherEvent;
@@ -96,7 +96,7 @@ function Entry({ entry, state, t }: { entry: HistoryEntry; state: State; t: Tran
   );
 }
 
-function methodName(method: string | null, t: Translate): string {
+function methodName(method: string | null, t: TranslateMore): string {
   switch (method) {
     case 'health-card':
     case 'guest-health-card':

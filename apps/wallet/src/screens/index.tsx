@@ -2,25 +2,18 @@
 
 import type { ComponentChild } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import type { Done } from '../app/model.ts';
+import type { Done, Route, State } from '../app/model.ts';
+import { Trouble } from '../app/problem.ts';
 import { LANGUAGE_NAMES, LANGUAGE_TAGS } from '../texts/format.ts';
-import { Block } from './block.tsx';
 import { Card } from './card.tsx';
-import { Cards } from './cards.tsx';
-import { Consents } from './consents.tsx';
-import { Data } from './data.tsx';
-import { Devices } from './devices.tsx';
 import { Enrol } from './enrol.tsx';
 import { codeOf, Help } from './help.tsx';
-import { History } from './history.tsx';
+import { useLater, type Later } from './later.ts';
 import { Button, Buttons, Title, type Props } from './parts.tsx';
-import { MoveLater } from './move-later.tsx';
 import { Pin } from './pin.tsx';
 import { ProblemScreen } from './problem.tsx';
 import { Request } from './request.tsx';
-import { Settings } from './settings.tsx';
 import { Start } from './start.tsx';
-import { Timers } from './timers.tsx';
 
 export type { Props } from './parts.tsx';
 
@@ -32,7 +25,9 @@ export function Wallet(props: Props) {
   // The problem is gone once she leaves its screen; the code is what she takes to the help page.
   const code = useRef<string | null>(null);
   code.current = codeOf(state) ?? code.current;
-  const main = useHeading(place(props), state.config.insurer);
+  const first = before(props);
+  const later = useLater(props, first === undefined && needsMore(state));
+  const main = useHeading(place(props, later), later.is === 'fetching', state.config.insurer);
   return (
     <>
       <a
@@ -63,7 +58,7 @@ export function Wallet(props: Props) {
           </p>
         )}
         <Said {...props} />
-        {screen(props, code.current)}
+        {first ?? screen(props, later, code.current)}
         {state.update && (
           <div class="notice">
             <p>{t.common.update}</p>
@@ -147,13 +142,27 @@ function Languages({ state, act, t }: Props) {
   );
 }
 
-function screen(props: Props, code: string | null): ComponentChild {
+/** What comes before the screen of the route. */
+function before(props: Props): ComponentChild | undefined {
   const { state, t } = props;
   if (state.problem && state.route !== 'block' && state.route !== 'help') return <ProblemScreen {...props} problem={state.problem} />;
   if (state.phase !== 'ready') return <Title>{t.common.moment}</Title>;
   if (state.card) return <Card {...props} step={state.card} />;
   // The one of a request is asked for within it: what she chose there stays.
   if (state.pin && state.pin.purpose !== 'request') return <Pin {...props} step={state.pin} />;
+  return undefined;
+}
+
+/** The screens fetched later. The help is none of them: it is where people go when something cannot be fetched. */
+const MORE: Route[] = ['cards', 'history', 'devices', 'move', 'consents', 'timers', 'block', 'data', 'settings'];
+
+function needsMore({ route, move }: State): boolean {
+  return MORE.includes(route) && (route !== 'move' || move !== null);
+}
+
+function screen(props: Props, { is, found, again }: Later, code: string | null): ComponentChild {
+  const { state, t } = props;
+  if (is === 'failed') return <ProblemScreen {...props} problem={new Trouble(state.online ? 'unavailable' : 'offline').problem} again={again} />;
   switch (state.route) {
     case 'start':
       return <Start {...props} />;
@@ -161,28 +170,34 @@ function screen(props: Props, code: string | null): ComponentChild {
       return state.enrolment ? <Enrol {...props} /> : <Start {...props} />;
     case 'request':
       return state.request ? <Request {...props} /> : <Start {...props} />;
-    case 'cards':
-      return <Cards {...props} />;
-    case 'history':
-      return <History {...props} />;
-    case 'devices':
-      return <Devices {...props} />;
-    case 'move':
-      return state.move ? <MoveLater {...props} move={state.move} /> : <Start {...props} />;
-    case 'consents':
-      return <Consents {...props} />;
-    case 'timers':
-      return <Timers {...props} />;
-    case 'block':
-      return <Block {...props} />;
-    case 'data':
-      return <Data {...props} />;
-    case 'settings':
-      return <Settings {...props} />;
     case 'help':
       return <Help {...props} code={code} />;
     case 'not-found':
       return <NotFound {...props} />;
+  }
+  if (state.route === 'move' && !state.move) return <Start {...props} />;
+  if (!found) return <Title>{t.common.moment}</Title>;
+  const { more } = found;
+  const all = { ...props, t: found.t };
+  switch (state.route) {
+    case 'cards':
+      return <more.Cards {...all} />;
+    case 'history':
+      return <more.History {...all} />;
+    case 'devices':
+      return <more.Devices {...all} />;
+    case 'move':
+      return state.move && <more.Move {...all} move={state.move} />;
+    case 'consents':
+      return <more.Consents {...all} />;
+    case 'timers':
+      return <more.Timers {...all} />;
+    case 'block':
+      return <more.Block {...all} />;
+    case 'data':
+      return <more.Data {...all} />;
+    case 'settings':
+      return <more.Settings {...all} />;
   }
 }
 
@@ -199,7 +214,7 @@ function NotFound({ act, t }: Props) {
 }
 
 /** Which screen is shown, `null` before the first: when this changes, the focus goes to its heading. What changes within a screen leaves the focus alone. */
-function place({ state }: Props): string | null {
+function place({ state }: Props, { is }: Later): string | null {
   const { card, pin, request, enrolment, move } = state;
   if (state.phase === 'starting') return null;
   return [
@@ -212,13 +227,17 @@ function place({ state }: Props): string | null {
     state.route === 'request' && request && `${request.id} ${request.step} ${request.outcome}`,
     state.route === 'enrol' && enrolment?.step,
     state.route === 'move' && move && `${move.side} ${move.step}`,
+    (is === 'fetching' || is === 'failed') && is,
   ]
     .filter(Boolean)
     .join(' | ');
 }
 
-/** Moves the focus to the heading of a new screen, and names the page after it. The first screen keeps the focus where the browser put it. */
-function useHeading(key: string | null, insurer: string) {
+/**
+ * Moves the focus to the heading of a new screen, and names the page after it. The first screen keeps the focus where the browser put it, also
+ * when it is still to be fetched.
+ */
+function useHeading(key: string | null, isFetching: boolean, insurer: string) {
   const main = useRef<HTMLElement>(null);
   const shown = useRef<string | null>(null);
   useEffect(() => {
@@ -229,7 +248,7 @@ function useHeading(key: string | null, insurer: string) {
       // A field that asks for the focus itself, after an error, keeps it.
       if (!main.current?.querySelector('dialog[open]') && document.activeElement?.getAttribute('aria-invalid') !== 'true') title.focus();
     }
-    shown.current = key;
+    if (shown.current !== null || !isFetching) shown.current = key;
   });
   return main;
 }

@@ -4,10 +4,10 @@ import { useState } from 'preact/hooks';
 import type { DrawnCode } from '../core/move.ts';
 import type { Move as Moving } from '../app/model.ts';
 import { numberOf, NumberField, Origin } from './elsewhere.tsx';
-import { Button, Buttons, Confirm, Facts, Field, Form, Notice, Section, Title, type Props } from './parts.tsx';
+import { Button, Buttons, Confirm, Facts, Field, Form, Notice, Section, Title, type MoreProps } from './parts.tsx';
 import { ProblemNotice, ProblemScreen } from './problem.tsx';
 
-type MoveProps = Props & { move: Moving };
+type MoveProps = MoreProps & { move: Moving };
 
 export function Move(props: MoveProps) {
   const { move, act, t } = props;
@@ -42,13 +42,13 @@ export function Move(props: MoveProps) {
   }
 }
 
-function leave(act: Props['act'], route: 'start' | 'devices'): void {
+function leave(act: MoreProps['act'], route: 'start' | 'devices'): void {
   act.dropMove();
   act.go(route);
 }
 
 /** Who was talked into it stops here. */
-function Warning({ act, t }: Props) {
+function Warning({ act, t }: MoreProps) {
   return (
     <div class="notice warn">
       <p class="notice-title">{t.move.warning}</p>

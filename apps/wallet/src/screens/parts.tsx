@@ -3,9 +3,12 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Actions, Config, State } from '../app/model.ts';
-import type { Translate } from '../texts/index.ts';
+import type { Translate, TranslateMore } from '../texts/index.ts';
 
 export type Props = { state: State; act: Actions; t: Translate };
+
+/** Of a screen that is fetched later. */
+export type MoreProps = Props & { t: TranslateMore };
 
 let ids = 0;
 

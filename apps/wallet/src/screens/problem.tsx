@@ -137,8 +137,8 @@ export function ProblemNotice({ problem, t }: { problem: Problem; t: Translate }
   );
 }
 
-/** A problem that takes the whole screen. `backHome`: besides the next step, the way to the overview. */
-export function ProblemScreen({ problem, state, act, t }: Props & { problem: Problem }) {
+/** A problem that takes the whole screen. `again`: what the screens themselves do once more. */
+export function ProblemScreen({ problem, state, act, t, again }: Props & { problem: Problem; again?: () => void }) {
   if (state.phase === 'stopped') {
     // Nothing runs yet that could do anything.
     return (
@@ -153,7 +153,7 @@ export function ProblemScreen({ problem, state, act, t }: Props & { problem: Pro
       </>
     );
   }
-  const [name, go] = step(problem.reason, state, act);
+  const [name, go]: [Step, () => void] = again ? ['again', again] : step(problem.reason, state, act);
   const back = state.route === 'request' && state.request?.back !== null && state.request !== null;
   return (
     <>

@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks';
 import type { Route } from '../app/model.ts';
 import { Button, Buttons, Contact, Notice, Section, Title, useArrival, type Props } from './parts.tsx';
-import { Reminder } from './timers.tsx';
+import { Reminder } from './reminder.tsx';
 
 /** In the order of how often they are needed. */
 const PLACES: Exclude<Route, 'start' | 'enrol' | 'request' | 'move' | 'not-found'>[] = [

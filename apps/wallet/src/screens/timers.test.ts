@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { reminderDue } from './timers.tsx';
+import { reminderDue } from './reminder.tsx';
 
 const DAY = 86_400;
 const device = (days: number) => ({ device: 'd', name: 'n', kind: 'device-key' as const, class: 'c', boundAt: 0, validUntil: days * DAY, pin: null });
