@@ -63,7 +63,8 @@ fuzz_target!(|data: &[u8]| {
             judge(&response);
         }
         let _ = device::parse_assertion(text);
-        let _ = device::parse_look(text);
+        let _ = device::parse_look(text, device::LookPurpose::Requests);
+        let _ = device::parse_look(text, device::LookPurpose::Push);
         let _ = challenge::verify(text, &key_set("leaf"), NOW);
     }
     for token in [token(CARD, data), token(data, br#"{"njwt":"challenge"}"#)] {
@@ -86,7 +87,7 @@ fuzz_target!(|data: &[u8]| {
         && let Some(token) = sign(data, device::ASSERTION_TYP, "leaf")
     {
         let _ = device::parse_assertion(&token).map(|assertion| assertion.challenge_token().len());
-        let _ = sign(data, device::LOOK_TYP, "leaf").map(|token| device::parse_look(&token).is_ok());
+        let _ = sign(data, device::LOOK_TYP, "leaf").map(|token| device::parse_look(&token, device::LookPurpose::Push).is_ok());
         let _ =
             sign(data, challenge::TYP, "leaf").map(|token| challenge::verify(&token, &key_set("leaf"), NOW).is_ok());
         assert!(key("leaf").is_some());

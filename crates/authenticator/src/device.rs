@@ -34,7 +34,8 @@ pub(crate) use self::binding::{check_consent, check_occasion};
 pub(crate) use self::key::{BoundKey, RsaModulus};
 pub use self::key::{RSA_EXPONENT, RSA_MODULUS_BYTES};
 pub use self::look::{
-    LOOK_TYP, LookClaims, LookError, LookPurpose, UnverifiedLook, check_may_look, parse_look, verify_look,
+    LOOK_TYP, LookClaims, LookError, LookPurpose, MAX_ENDPOINT_BYTES, UnverifiedLook, check_may_look, parse_look,
+    verify_look,
 };
 use self::moving::Inherited;
 pub use self::moving::{Candidate, Voucher, VoucherError, move_id};

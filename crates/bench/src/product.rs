@@ -66,6 +66,7 @@ pub fn provider(world: &World, store: Arc<dyn Store>, register: &Path, limits: L
         schemes: Schemes::HttpsOnly,
         tenants: tenants.into_iter().collect::<Result<_>>()?,
         token_certificates: Some(Arc::new(Certificates(world.component_authority()?))),
+        push: None,
         invented_people: true,
     })?)
 }

@@ -17,7 +17,7 @@ use authenticator::{
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::{LimitSettings, WalletSettings, certificates::CertificatesConfig};
+use crate::{LimitSettings, PushSettings, WalletSettings, certificates::CertificatesConfig};
 
 mod evidence;
 mod files;
@@ -65,6 +65,9 @@ pub struct Config {
     pub generations: GenerationsConfig,
     /// The trust anchor.
     pub federation_master: FederationMaster,
+    /// Which push services wake phones; no phone is woken where left out.
+    #[serde(default)]
+    pub push: Option<PushSettings>,
     /// Whose health cards are accepted.
     pub cards: Cards,
     /// Whom to believe about phones. Needed by an insurer's `attestation`.

@@ -23,6 +23,7 @@ use crate::{
     clock::Clock,
     freshness::Ledgers,
     history::History,
+    inbox::PushService,
     keys::TokenCertificates,
     limits::LimitSettings,
     nobody::Nobodies,
@@ -53,6 +54,8 @@ pub(crate) struct Core {
     pub(crate) relying_parties: RelyingParties,
     pub(crate) token_certificates: Option<Arc<dyn TokenCertificates>>,
     pub(crate) schemes: Schemes,
+    /// Wakes phones; `None` where nobody is called.
+    pub(crate) push: Option<PushService>,
     pub(crate) invented_people: bool,
 }
 

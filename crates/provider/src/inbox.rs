@@ -5,6 +5,7 @@
 //! |---|---|
 //! | she ticks it in the asking browser, which then keeps a sealed [`right`] | `POST /auth/return` |
 //! | the browser sends a login to the phone: it waits in one sealed row, for minutes | [`send`], `POST /auth/phone/send` |
+//! | the phone is woken, where it said that it wants to be | [`subscribe`], `POST /devices/push`; [`waking`] |
 //! | the phone asks what waits for it | [`look`], `POST /devices/requests` |
 //!
 //! From there it is a login that was begun on another device: who asks is shown, the number is typed, she can end it.
@@ -12,9 +13,12 @@
 //! Trusted for: only the device a right was given for is told of a request, only so many come, and what she says of one is held against the right
 //! that sent it. Does not: approve anything, or reach a phone that does not ask.
 
+mod endpoint;
 mod looking;
 mod right;
 mod sending;
+mod subscribing;
+mod waking;
 
 use jose::{UnixTime, base64url};
 use oidc::{asking_device::SendingRight, login_state::LoginId};
@@ -24,6 +28,9 @@ use store::{Key, Row};
 pub(crate) use looking::look;
 pub(crate) use right::{Standing, answered, keep_if_ticked, of_browser};
 pub(crate) use sending::{forget, send};
+pub(crate) use subscribing::subscribe;
+pub(crate) use waking::public_key;
+pub use waking::{PushService, PushSettings, PushSettingsError};
 
 use crate::core::{Core, StepProblem};
 
@@ -39,6 +46,9 @@ pub const RIGHT_SECONDS: u64 = 180 * 24 * 3_600;
 pub const PAUSE_SECONDS: u64 = 900;
 /// Seconds a phone asks with what it was given for a signature. Keys that want their user each time are not asked every few seconds.
 pub const TICKET_SECONDS: u64 = 30 * 24 * 3_600;
+
+/// Seconds a phone is woken at an address it named; it names it again when it is opened.
+pub const SUBSCRIPTION_SECONDS: u64 = 90 * 24 * 3_600;
 
 /// A request on its way to a phone.
 #[derive(Serialize, Deserialize)]

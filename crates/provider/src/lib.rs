@@ -77,6 +77,7 @@ use crate::{
 pub use attestation::Attestation;
 pub use devices::{DeviceAttestation, DeviceTrust, DeviceTrustError, MAX_DEVICES};
 pub use freshness::FreshnessError;
+pub use inbox::{PushService, PushSettings, PushSettingsError};
 pub use keys::{KEYS_KEPT_SECONDS, RolloverStep, TokenCertificates};
 pub use limits::{Allowance, LimitSettings};
 pub use pages::{STYLE, STYLE_PATH};
@@ -112,6 +113,8 @@ pub struct ProviderParts {
     pub tenants: Vec<TenantSettings>,
     /// Certifies token keys made here; `None` where the operator brings certified keys.
     pub token_certificates: Option<Arc<dyn TokenCertificates>>,
+    /// Wakes phones that a login waits for; `None`: they are not woken.
+    pub push: Option<PushService>,
     /// Whether every page says that people here are invented.
     pub invented_people: bool,
 }
@@ -175,6 +178,7 @@ impl Provider {
             relying_parties: RelyingParties::new(parts.anchors, parts.schemes, parts.fetch),
             token_certificates: parts.token_certificates,
             schemes: parts.schemes,
+            push: parts.push,
             invented_people: parts.invented_people,
         })))
     }

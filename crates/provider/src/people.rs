@@ -369,11 +369,19 @@ async fn delete_rows(core: &Core, tenant: TenantId, person: PersonId, rows: Rows
         Rows::EventsUntil(_) => Kind::Audit,
     };
     loop {
-        let rows = store.list(kind, tenant, group.as_bytes(), store::MAX_WRITES).await?;
+        let rows = store
+            .list(kind, tenant, group.as_bytes(), store::MAX_WRITES / 2)
+            .await?;
         if rows.is_empty() {
             return Ok(());
         }
-        let deletes: Vec<Write> = rows.into_iter().map(|(key, _)| Write::Delete(key)).collect();
+        let mut deletes: Vec<Write> = rows.iter().map(|(key, _)| Write::Delete(*key)).collect();
+        if kind == Kind::Device {
+            // Where the device was woken goes with it.
+            for (device, _) in &rows {
+                deletes.push(Write::Delete(core.vault.subscription_key(device)?));
+            }
+        }
         core.commit(&[], &deletes).await?;
     }
 }

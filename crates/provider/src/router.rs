@@ -67,6 +67,7 @@ pub(crate) fn public(core: Arc<Core>) -> Router {
             ("/devices", post(bind_device)),
             ("/devices/confirm", post(confirm_device)),
             ("/devices/requests", post(waiting_requests)),
+            ("/devices/push", post(wake_up)),
             ("/block", get(show_block).post(block)),
             ("/devices/passkey", post(passkey_options)),
             ("/account", get(show_account)),
@@ -256,7 +257,7 @@ async fn wallet_folder(
 }
 
 async fn wallet_page(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap) -> Response {
-    wallet_files::file(&tenant, "", &headers, core.invented_people).unwrap_or_else(|| unknown_path(&core, &headers))
+    wallet_files::file(&core, &tenant, "", &headers).unwrap_or_else(|| unknown_path(&core, &headers))
 }
 
 async fn wallet_file(
@@ -267,7 +268,7 @@ async fn wallet_file(
 ) -> Response {
     let named = path.iter().find(|(name, _)| *name == "file").map(|(_, file)| file);
     named
-        .and_then(|file| wallet_files::file(&tenant, file, &headers, core.invented_people))
+        .and_then(|file| wallet_files::file(&core, &tenant, file, &headers))
         .unwrap_or_else(|| unknown_path(&core, &headers))
 }
 
@@ -370,6 +371,15 @@ async fn waiting_requests(
     body: Body,
 ) -> Response {
     inbox::look(&core, &tenant, network(&connection), &body.0).await
+}
+
+async fn wake_up(
+    State(core): Shared,
+    AtTenant(tenant): AtTenant,
+    connection: Option<Extension<ConnectionInfo>>,
+    body: Body,
+) -> Response {
+    inbox::subscribe(&core, &tenant, network(&connection), &body.0).await
 }
 
 async fn card(

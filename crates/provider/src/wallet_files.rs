@@ -10,7 +10,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::tenant::Tenant;
+use crate::{core::Core, inbox, tenant::Tenant};
 use brand::Brand;
 
 mod brand;
@@ -74,13 +74,13 @@ fn brand(tenant: &Tenant) -> Option<Brand> {
 }
 
 /// One file; `None` where there is none of this name, or this insurer has no web wallet.
-pub(crate) fn file(tenant: &Tenant, path: &str, headers: &HeaderMap, invented: bool) -> Option<Response> {
+pub(crate) fn file(core: &Core, tenant: &Tenant, path: &str, headers: &HeaderMap) -> Option<Response> {
     let settings = tenant.settings.wallet.as_ref()?;
     let policy = policy(settings);
     match path {
         CONFIG => {
             return Some(answer(
-                json(&Config::of(tenant, settings, invented)),
+                json(&Config::of(core, tenant, settings)),
                 "application/json",
                 NO_CACHE,
                 &policy,
@@ -189,6 +189,8 @@ struct Config<'a> {
     support: Option<&'a Support>,
     /// Whether a bound phone may vouch for a new one.
     moves: bool,
+    /// The key that wakes a phone when a login waits for it (RFC 8292): an uncompressed point in base64url. Null where no phone is woken.
+    push_key: Option<String>,
     languages: [&'static str; 3],
 }
 
@@ -201,7 +203,7 @@ struct DeviceClass<'a> {
 }
 
 impl<'a> Config<'a> {
-    fn of(tenant: &'a Tenant, settings: &'a WalletSettings, invented: bool) -> Self {
+    fn of(core: &Core, tenant: &'a Tenant, settings: &'a WalletSettings) -> Self {
         let classes = tenant.settings.policy.device_classes.iter().map(|class| DeviceClass {
             name: &class.name,
             level: class.level.as_str(),
@@ -212,11 +214,12 @@ impl<'a> Config<'a> {
             issuer: tenant.issuer(),
             insurer: &tenant.settings.organization_name,
             logo: "../logo.svg",
-            invented,
+            invented: core.invented_people,
             card_terminal: settings.card_terminal.as_deref(),
             device_classes: classes.collect(),
             support: settings.support.as_ref(),
             moves: tenant.settings.policy.moving == Moving::On,
+            push_key: inbox::public_key(core, tenant.id()),
             languages: LANGUAGES,
         }
     }

@@ -252,6 +252,7 @@ async fn start(options: SandboxOptions) -> Result<RunningSandbox, StartError> {
         schemes: Schemes::LoopbackHttpToo,
         tenants: tenants(&options, &addresses, &cards, now)?,
         token_certificates: Some(Arc::new(token_authority)),
+        push: None,
         invented_people: true,
     })?;
     let services = [

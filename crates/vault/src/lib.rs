@@ -56,6 +56,7 @@ mod seal;
 pub mod secret_memory;
 pub mod shares;
 mod signing_key;
+mod subscription;
 mod succession;
 mod tenant_bundle;
 mod tenant_keys;

@@ -21,7 +21,12 @@ pub const LOOK_TYP: &str = "healthid-device-look+jwt";
 pub enum LookPurpose {
     /// Which logins wait for its answer.
     Requests,
+    /// To be woken at an address, or not any more.
+    Push,
 }
+
+/// Longest address of a push service that is signed, in bytes.
+pub const MAX_ENDPOINT_BYTES: usize = 1_024;
 
 /// Payload of a look.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +38,10 @@ pub struct LookClaims {
     pub device: String,
     /// What it asks.
     pub purpose: LookPurpose,
+    /// Where a push service takes messages for it (RFC 8030), with [`LookPurpose::Push`] only; absent there: it is not to be woken any more.
+    /// Signed, so that nobody who reads a look sends the device's wake-ups elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
     /// The device's clock.
     pub time: UnixTime,
 }
@@ -54,7 +63,9 @@ pub enum LookError {
     #[error("look: header typ must be {LOOK_TYP} and alg ES256")]
     Header,
     /// Payload.
-    #[error("look: expected exactly the members aud, device, purpose, time")]
+    #[error(
+        "look: expected exactly the members aud, device, purpose, time, with the purpose asked for here, and endpoint (at most {MAX_ENDPOINT_BYTES} bytes) with 'push' only"
+    )]
     Payload,
     /// Not by this key, or the key is a passkey's, which signs no looks.
     #[error("look: the signature is not the bound key's")]
@@ -73,17 +84,24 @@ pub enum LookError {
     Blocked,
 }
 
-/// Reads a look. Total; verifies nothing.
+/// Reads a look with this purpose: none is taken for one with another. Total; verifies nothing.
 ///
 /// # Errors
 /// [`LookError::Jws`], [`LookError::Header`], [`LookError::Payload`].
-pub fn parse_look(token: &str) -> Result<UnverifiedLook, LookError> {
+pub fn parse_look(token: &str, purpose: LookPurpose) -> Result<UnverifiedLook, LookError> {
     let jws = jws::parse(token, &LIMITS)?;
     let header = jws.header();
     if header.typ.as_deref() != Some(LOOK_TYP) || header.alg != jws::Algorithm::Es256 {
         return Err(LookError::Header);
     }
-    let claims = json::parse_as(jws.unverified_payload(), &LIMITS).map_err(|_| LookError::Payload)?;
+    let claims: LookClaims = json::parse_as(jws.unverified_payload(), &LIMITS).map_err(|_| LookError::Payload)?;
+    let has_endpoint_it_may = match &claims.endpoint {
+        Some(endpoint) => purpose == LookPurpose::Push && endpoint.len() <= MAX_ENDPOINT_BYTES,
+        None => true,
+    };
+    if claims.purpose != purpose || !has_endpoint_it_may {
+        return Err(LookError::Payload);
+    }
     Ok(UnverifiedLook { jws, claims })
 }
 
@@ -92,6 +110,12 @@ impl UnverifiedLook {
     #[must_use]
     pub fn device(&self) -> &str {
         &self.claims.device
+    }
+
+    /// Where it wants to be woken, as it says.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&str> {
+        self.claims.endpoint.as_deref()
     }
 }
 

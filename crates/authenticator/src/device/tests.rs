@@ -550,12 +550,13 @@ fn look(time: UnixTime) -> LookClaims {
         aud: ISSUER.into(),
         device: "handle".into(),
         purpose: LookPurpose::Requests,
+        endpoint: None,
         time,
     }
 }
 
 fn looked(claims: &LookClaims, key: &SoftwareKey, device: &DeviceKey) -> Result<(), LookError> {
-    let look = parse_look(&sign(LOOK_TYP, claims, key)).unwrap();
+    let look = parse_look(&sign(LOOK_TYP, claims, key), LookPurpose::Requests).unwrap();
     verify_look(&look, ISSUER, device, NOW)
 }
 
@@ -607,10 +608,10 @@ fn a_look_is_no_login_and_a_login_is_no_look() {
     };
     // Neither under its own name nor under the other's.
     let errors = [
-        parse_look(&sign(ASSERTION_TYP, &claims, &key)).unwrap_err(),
-        parse_look(&sign(LOOK_TYP, &claims, &key)).unwrap_err(),
-        parse_look(&sign(BINDING_TYP, &look(NOW), &key)).unwrap_err(),
-        parse_look(&sign("JWT", &look(NOW), &key)).unwrap_err(),
+        parse_look(&sign(ASSERTION_TYP, &claims, &key), LookPurpose::Requests).unwrap_err(),
+        parse_look(&sign(LOOK_TYP, &claims, &key), LookPurpose::Requests).unwrap_err(),
+        parse_look(&sign(BINDING_TYP, &look(NOW), &key), LookPurpose::Requests).unwrap_err(),
+        parse_look(&sign("JWT", &look(NOW), &key), LookPurpose::Requests).unwrap_err(),
     ];
     assert_eq!(
         errors,
@@ -647,12 +648,44 @@ fn a_look_with_a_member_more_less_or_of_another_kind_is_refused() {
         serde_json::json!([]),
     ] {
         assert_eq!(
-            parse_look(&sign(LOOK_TYP, &claims, &key)).unwrap_err(),
+            parse_look(&sign(LOOK_TYP, &claims, &key), LookPurpose::Requests).unwrap_err(),
             LookError::Payload,
             "{claims}"
         );
     }
     for token in ["", "a.b", "a.b.c"] {
-        assert!(matches!(parse_look(token).unwrap_err(), LookError::Jws(_)), "{token}");
+        assert!(
+            matches!(parse_look(token, LookPurpose::Requests).unwrap_err(), LookError::Jws(_)),
+            "{token}"
+        );
+    }
+}
+
+#[test]
+fn a_look_with_one_purpose_is_none_with_the_other() {
+    let key = SoftwareKey::generate("k").unwrap();
+    let with = |purpose, endpoint: Option<String>| LookClaims {
+        purpose,
+        endpoint,
+        ..look(NOW)
+    };
+    let read = |claims: &LookClaims, purpose| parse_look(&sign(LOOK_TYP, claims, &key), purpose);
+    let endpoint = |length| Some("x".repeat(length));
+    let registration = with(LookPurpose::Push, endpoint(MAX_ENDPOINT_BYTES));
+    let read_one = read(&registration, LookPurpose::Push).unwrap();
+    assert_eq!(read_one.endpoint(), registration.endpoint.as_deref());
+    let clearing = read(&with(LookPurpose::Push, None), LookPurpose::Push).unwrap();
+    assert_eq!(clearing.endpoint(), None);
+    for (claims, purpose) in [
+        (with(LookPurpose::Requests, None), LookPurpose::Push),
+        (with(LookPurpose::Push, None), LookPurpose::Requests),
+        (registration, LookPurpose::Requests),
+        (with(LookPurpose::Requests, endpoint(1)), LookPurpose::Requests),
+        (
+            with(LookPurpose::Push, endpoint(MAX_ENDPOINT_BYTES + 1)),
+            LookPurpose::Push,
+        ),
+    ] {
+        assert_eq!(read(&claims, purpose).unwrap_err(), LookError::Payload, "{claims:?}");
     }
 }

@@ -26,7 +26,7 @@ use super::{
     evidence::INTERVAL_SECONDS, files::read,
 };
 use crate::{
-    LimitSettings, Provider, ProviderError, ProviderParts, TenantSettings,
+    LimitSettings, Provider, ProviderError, ProviderParts, PushService, TenantSettings,
     certificates::Watch,
     clock::{Clock, SystemClock},
     devices::{DeviceAttestation, DeviceTrust},
@@ -96,6 +96,7 @@ pub struct Prepared {
     limits: LimitSettings,
     anchor: TrustAnchor,
     fetcher: Fetcher,
+    push: Option<PushService>,
     store: SqliteStore,
     register: FileRegister,
     tenants: Vec<TenantSettings>,
@@ -127,6 +128,7 @@ impl Prepared {
             schemes: Schemes::HttpsOnly,
             tenants: self.tenants,
             token_certificates: None,
+            push: self.push,
             invented_people: false,
         })?;
         Ok(Loaded {
@@ -220,6 +222,7 @@ impl Config {
             limits: self.limits,
             anchor,
             fetcher,
+            push: self.push_service()?,
             store,
             register,
             watch,
@@ -372,6 +375,17 @@ impl Config {
             ));
         }
         Ok(register)
+    }
+
+    fn push_service(&self) -> Result<Option<PushService>, LoadError> {
+        let Some(config) = &self.push else { return Ok(None) };
+        let mut roots = Roots::none();
+        for path in &config.tls_roots {
+            let pem = read("push.tls_roots", path)?;
+            roots.add_pem(&pem).map_err(value("push.tls_roots"))?;
+        }
+        let service = PushService::new(&config.hosts, &config.contact, &roots, AddressRule::PublicOnly);
+        service.map(Some).map_err(value("push"))
     }
 
     /// A key that is not registered is refused here, before it is used.

@@ -16,7 +16,7 @@ use axum::{
     response::Response,
 };
 use serde::{Deserialize, Serialize};
-use store::Key;
+use store::{Key, Write};
 use vault::{PersonId, freshness::GONE};
 
 use super::{change, named, not_hers, read};
@@ -232,6 +232,9 @@ impl Work<'_> {
             with_database: true,
         };
         self.step(change, entry).await?;
+        // Where it was woken: nobody looks there any more without the device.
+        let woken_at = self.core.vault.subscription_key(&self.at)?;
+        self.core.commit(&[], &[Write::Delete(woken_at)]).await?;
         tracing::info!(event = "device_removed", "taken back");
         Ok(())
     }

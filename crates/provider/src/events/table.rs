@@ -463,6 +463,31 @@ pub const EVENTS: &[Event] = &[
         "nothing. Many with few `approved_elsewhere`: see `sending_right_lost`",
     ),
     event(
+        "wake_up_on",
+        Count,
+        "a phone named a push service: it is woken when a login waits for it",
+        "nothing",
+    ),
+    event("wake_up_off", Count, "a phone is not woken any more", "nothing"),
+    event(
+        "wake_up_refused",
+        Count,
+        "a phone's push service was not taken; the description says why",
+        "nothing. Many with a host that is not called here: a new browser's push service is missing in `push.hosts`",
+    ),
+    event(
+        "phone_woken",
+        Count,
+        "a push service took the message that a login waits",
+        "nothing",
+    ),
+    event(
+        "phone_not_woken",
+        Count,
+        "a phone was not woken; it is told when it looks. `kind`: `gone` (the browser ended it, the address is deleted), `refused` (`status` says how), `no-answer`, `busy` (too many at once), `host` (not called here any more), `unreadable`, `key`, `gone-but-kept` (the database did not answer)",
+        "`gone` is ordinary. Many `no-answer`: can this machine reach `push.hosts`, and are `push.tls_roots` theirs? `refused` with 401 or 403: look at `push.contact`",
+    ),
+    event(
         "sending_right_lost",
         Look,
         "a person said of a request sent to her phone that it was not hers, or that somebody called; the browser that sent it sends no more; `kind` says which",

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use authenticator::{
     Reason,
-    device::{LookError, UnverifiedLook, check_may_look, parse_look, verify_look},
+    device::{LookError, LookPurpose, UnverifiedLook, check_may_look, parse_look, verify_look},
 };
 use axum::{body::Bytes, http::StatusCode, response::Response};
 use jose::{UnixTime, base64url};
@@ -75,7 +75,7 @@ enum Asker {
 impl Asker {
     fn of(core: &Core, tenant: &Tenant, question: &Question, now: UnixTime) -> Result<Self, StepProblem> {
         match (&question.look, &question.ticket) {
-            (Some(look), None) => parse_look(look)
+            (Some(look), None) => parse_look(look, LookPurpose::Requests)
                 .map(Self::Signed)
                 .map_err(|error| StepProblem::invalid_because(error.reason(), error)),
             (None, Some(ticket)) => open_ticket(core, tenant, ticket, now).map(Self::Ticket).ok_or_else(|| {
@@ -115,13 +115,43 @@ fn open_ticket(core: &Core, tenant: &Tenant, sealed: &str, now: UnixTime) -> Opt
     (now.0 <= until).then_some(*handle)
 }
 
-async fn try_look(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &Bytes) -> Result<Found, StepProblem> {
-    let mut counted: Vec<Counted<'_>> = vec![(Limit::InsurerFailures, &[])];
+/// Whose failures count.
+pub(super) fn counted<'a>(core: &Core, network: &'a Network) -> Vec<Counted<'a>> {
+    let mut counted: Vec<Counted<'a>> = vec![(Limit::InsurerFailures, &[])];
     counted.extend(
         network
             .told_apart(&core.limits)
             .map(|network| (Limit::NetworkFailures, &network[..])),
     );
+    counted
+}
+
+/// Lets the holder of a bound device go on.
+pub(super) async fn admit(
+    core: &Core,
+    tenant: &Tenant,
+    counted: &[Counted<'_>],
+    is_bound: bool,
+    verdict: Result<(), LookError>,
+) -> Result<(), StepProblem> {
+    match verdict {
+        Ok(()) if is_bound => Ok(()),
+        // Its holder is told what is wrong; everybody else, that there is no such device. They do not lock hers out: they are counted as a network.
+        Err(error) if is_bound && !matches!(error, LookError::Signature | LookError::Elsewhere) => {
+            Err(StepProblem::denied(error.reason(), error))
+        }
+        Ok(()) | Err(_) => {
+            core.count_failure(tenant, counted).await?;
+            Err(StepProblem::denied(
+                Reason::DeviceUnknown,
+                "no device is bound under this name (any more), or the look does not bear its signature",
+            ))
+        }
+    }
+}
+
+async fn try_look(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &Bytes) -> Result<Found, StepProblem> {
+    let counted = counted(core, &network);
     core.check_room(tenant, &counted).await?;
     let now = core.now();
     let question: Question = authenticate::read(body)?;
@@ -134,20 +164,7 @@ async fn try_look(core: &Core, tenant: &Arc<Tenant>, network: Network, body: &By
         Asker::Signed(look) => verify_look(look, tenant.issuer(), &held.key, now),
         Asker::Ticket(_) => check_may_look(&held.key),
     };
-    match verdict {
-        Ok(()) if held.is_bound => {}
-        // Its holder is told what is wrong; everybody else, that there is no such device. They do not lock hers out: they are counted as a network.
-        Err(error) if held.is_bound && !matches!(error, LookError::Signature | LookError::Elsewhere) => {
-            return Err(StepProblem::denied(error.reason(), error));
-        }
-        Ok(()) | Err(_) => {
-            core.count_failure(tenant, &counted).await?;
-            return Err(StepProblem::denied(
-                Reason::DeviceUnknown,
-                "no device is bound under this name (any more), or the look does not bear its signature",
-            ));
-        }
-    }
+    admit(core, tenant, &counted, held.is_bound, verdict).await?;
     let row = held.beside.into_iter().next().flatten();
     let waiting = read(core, &key, row.as_ref(), now)?;
     let mut requests = Vec::with_capacity(waiting.len());

@@ -10,6 +10,7 @@ use oidc::{authorization::AuthorizationError, form::Form};
 use super::{
     MAX_CLIENT_ID_BYTES, MAX_WAITING, WAITING_SECONDS, Waiting, read,
     right::{self, Right, Standing},
+    waking::wake,
 };
 use crate::{
     authorize::redirect,
@@ -117,15 +118,24 @@ impl Sending<'_> {
         let login = second_device::phones_half(core, tenant, headers, &self.asked.pending, network, by, now)?;
         let (person, device) = self.right.person_and_device();
         let key = core.vault.inbox_key(tenant.id(), &person, &device)?;
+        let woken_at = match &core.push {
+            Some(_) => {
+                let at = core.vault.device_key(tenant.id(), &person, &device)?;
+                Some(core.vault.subscription_key(&at)?)
+            }
+            None => None,
+        };
+        let beside: Vec<_> = [key].into_iter().chain(woken_at).collect();
         for _ in 0..ATTEMPTS {
-            let held = people::held(core, tenant, &self.right.handle, &[key]).await?;
+            let held = people::held(core, tenant, &self.right.handle, &beside).await?;
             if !held.is_bound {
                 return Ok(ToPhone::Gone);
             }
             if check_may_look(&held.key).is_err() {
                 return Ok(ToPhone::Later);
             }
-            let row = held.beside.into_iter().next().flatten();
+            let mut rows = held.beside.into_iter();
+            let (row, subscription) = (rows.next().flatten(), rows.next().flatten());
             let mut waiting = read(core, &key, row.as_ref(), now)?;
             waiting.retain(|other| !other.is_of(self.right.name));
             if waiting.len() >= MAX_WAITING {
@@ -145,6 +155,9 @@ impl Sending<'_> {
                 .leave_in_inbox(key, stored, &content, now.0 + WAITING_SECONDS)?;
             if core.commit(&[change.condition], &[change.write]).await? == Committed::Yes {
                 tracing::info!(event = "request_sent", "a login waits for a phone that was not scanned");
+                if let Some((key, row)) = woken_at.zip(subscription) {
+                    wake(core, tenant, key, &row, now, WAITING_SECONDS);
+                }
                 return Ok(ToPhone::Sent);
             }
         }

@@ -60,6 +60,15 @@ impl Device {
         self.signed(LOOK_TYP, &claims)
     }
 
+    /// Says where it is to be woken, or that it is not.
+    pub fn wants_to_be_woken(&self, aud: &str, time: u64, endpoint: Option<&str>) -> String {
+        let mut claims = json!({"aud": aud, "device": self.handle, "purpose": "push", "time": time});
+        if let Some(endpoint) = endpoint {
+            claims["endpoint"] = json!(endpoint);
+        }
+        self.signed(LOOK_TYP, &claims)
+    }
+
     pub fn assertion(&self, challenge: &str, decision: &str, time: UnixTime, counter: u64) -> String {
         let claims = json!({"challenge": challenge, "decision": decision, "time": time, "counter": counter});
         self.signed(ASSERTION_TYP, &claims)

@@ -91,6 +91,7 @@ pub struct Setup {
     pub attestation: Option<provider::DeviceAttestation>,
     pub authenticator_url: Option<String>,
     pub wallet: Option<WalletSettings>,
+    pub push: Option<provider::PushService>,
     /// Whether token keys are certified when they are made.
     pub certified: bool,
     pub clock: Arc<FrozenClock>,
@@ -115,6 +116,7 @@ impl Setup {
             attestation: None,
             authenticator_url: Some("https://wallet.example/card".to_owned()),
             wallet: None,
+            push: None,
             certified: true,
             federation: FakeFederation::new(Arc::clone(&clock)),
             clock,
@@ -208,6 +210,7 @@ impl Harness {
                     settings(&host, "BKK Test", &setup),
                 ],
                 token_certificates: setup.certified.then(|| Arc::clone(&authority) as _),
+                push: setup.push.clone(),
                 invented_people: true,
             }
         };

@@ -174,6 +174,7 @@ async fn run(orders: Orders) {
         schemes: Schemes::HttpsOnly,
         tenants: vec![settings(&insurer, "Testkasse Nord", &setup)],
         token_certificates: Some(Arc::new(ComponentAuthority::default())),
+        push: None,
         invented_people: true,
     })
     .unwrap();

@@ -10,6 +10,8 @@ use transport::{HttpClient, HttpResponse};
 use crate::common::asking::{Asking, another, done};
 use crate::common::{Answered, Device, HIGH_CLASS, Harness, Insurer, Person, Redirect, Service, Setup, wire};
 
+mod waking;
+
 const MINUTE: u64 = 60;
 const DAY: u64 = 86_400;
 
@@ -26,9 +28,14 @@ impl World {
     }
 
     async fn with(limits: LimitSettings) -> Self {
+        Self::woken_by(None, limits).await
+    }
+
+    async fn woken_by(push: Option<provider::PushService>, limits: LimitSettings) -> Self {
         let harness = Harness::with(Setup {
             wallet: Some(WalletSettings::default()),
             limits,
+            push,
             ..Setup::default()
         })
         .await;

@@ -24,6 +24,7 @@ fn parts(setup: &Setup, store: &Arc<WatchedStore>, authority: &Arc<ComponentAuth
         schemes: federation::Schemes::HttpsOnly,
         tenants: Vec::new(),
         token_certificates: Some(Arc::clone(authority) as _),
+        push: None,
         invented_people: true,
     }
 }

@@ -100,6 +100,7 @@ async fn the_configuration_tells_what_the_insurer_says_and_nothing_else() {
     assert_eq!(config["support"]["phone"], "0800 000000");
     assert_eq!(config["device_classes"][2]["name"], "software");
     assert_eq!(config["device_classes"][2]["evidence"], "claimed");
+    assert!(config["push_key"].is_null(), "{config}");
     let mut members: Vec<&str> = config.as_object().unwrap().keys().map(String::as_str).collect();
     members.sort_unstable();
     assert_eq!(
@@ -113,6 +114,7 @@ async fn the_configuration_tells_what_the_insurer_says_and_nothing_else() {
             "languages",
             "logo",
             "moves",
+            "push_key",
             "support"
         ]
     );

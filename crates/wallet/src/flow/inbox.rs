@@ -62,6 +62,7 @@ impl Look {
             aud: issuer.to_owned(),
             device: record.device.clone(),
             purpose: LookPurpose::Requests,
+            endpoint: None,
             time: now,
         };
         Ok(Self {
@@ -232,7 +233,7 @@ mod tests {
         let Want::Send(request) = plays().signed else {
             panic!("nothing to send")
         };
-        let look = parse_look(request.body.unwrap()["look"].as_str().unwrap()).unwrap();
+        let look = parse_look(request.body.unwrap()["look"].as_str().unwrap(), LookPurpose::Requests).unwrap();
         assert_eq!(look.device(), "handle");
     }
 
