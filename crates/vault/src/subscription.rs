@@ -72,7 +72,6 @@ impl Vault {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use jose::Signer;
     use store::Write;
 
     use super::*;

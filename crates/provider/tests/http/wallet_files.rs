@@ -77,7 +77,7 @@ async fn files_with_a_hash_in_their_name_are_kept_for_good_and_compressed_for_wh
     let page = String::from_utf8(get(&harness, "/wallet/", &[]).await.body.to_vec()).unwrap();
     let script = page
         .split("\"./")
-        .find(|rest| rest.starts_with("assets/index-") && rest.contains(".js"))
+        .find(|rest| rest.starts_with("assets/") && rest.split('"').next().is_some_and(|name| name.ends_with(".js")))
         .unwrap();
     let path = format!("/wallet/{}", script.split('"').next().unwrap());
     let plain = get(&harness, &path, &[]).await;
