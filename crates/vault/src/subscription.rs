@@ -33,7 +33,7 @@ impl Vault {
     /// The address, for a commit. Has the same size whatever it is.
     ///
     /// # Errors
-    /// [`SealError`]; [`SealError::TooLong`] above [`MAX_SUBSCRIPTION_BYTES`].
+    /// [`SealError`]; [`SealError::TooLong`] above `MAX_SUBSCRIPTION_BYTES`.
     pub fn keep_subscription(
         &self,
         key: Key,
