@@ -72,10 +72,7 @@ impl Named {
     /// What has not even a handle's form leads to nobody.
     fn of(core: &Core, tenant: &Tenant, handle: &str) -> Result<Self, StepProblem> {
         let handle = base64url::decode_array::<32>(handle).unwrap_or_default();
-        let (mut person, mut device_id) = ([0; 16], [0; 16]);
-        person.copy_from_slice(&handle[..16]);
-        device_id.copy_from_slice(&handle[16..]);
-        let person = PersonId::from_bytes(person);
+        let (person, device_id) = people::of_handle(&handle);
         let key = core.vault.device_key(tenant.id(), &person, &device_id)?;
         Ok(Self { person, device_id, key })
     }
@@ -128,6 +125,11 @@ async fn try_set(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Result<Eval
         .vault
         .open_device(tenant.id(), person, &identity, &named.device_id, &row)?;
     let mut device = people::read_device(facts.bytes())?;
+    if device.is_passkey() {
+        return Err(StepProblem::invalid(
+            "member 'device': a passkey is unlocked by its authenticator and has no PIN of the app",
+        ));
+    }
     let share = PinShare::new(|bytes| *bytes = rng::bytes(&*core.rng)).map_err(failed)?;
     let evaluated = share.evaluate(blinded).map_err(failed)?;
     device.pin = Some(share);

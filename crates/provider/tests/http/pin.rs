@@ -258,6 +258,16 @@ async fn of_many_tries_at_once_no_more_are_answered_than_there_are() {
 }
 
 #[tokio::test]
+async fn a_passkey_gets_no_pin() {
+    let world = World::new().await;
+    let (passkey, _) = world.harness.passkey(world.at(), &world.ada, 0, true).await;
+    let (_, point) = blinded(&world.harness, "135790");
+    let answer = world.ask_to_set(&world.ada, &passkey.user_handle, &point).await;
+    let refused = wire::assert_refused(&answer, 400, "invalid_request");
+    assert!(refused.description.contains("passkey"), "{}", refused.description);
+}
+
+#[tokio::test]
 async fn points_that_are_none_devices_that_are_not_hers_and_logins_without_card_are_refused() {
     let world = World::new().await;
     let mut device = world.bound().await;
