@@ -44,30 +44,17 @@ impl Vault {
     /// # Errors
     /// [`OpenError`] for anything else.
     pub fn open_inbox(&self, key: &Key, row: &Row) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-        self.open_rendezvous(key, row)
+        self.open_left(key, row)
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use store::Write;
-
     use super::*;
-    use crate::tenant_id;
+    use crate::{left::row, tenant_id};
 
     const DEVICE: [u8; 16] = [7; 16];
-
-    fn row(change: &SealedChange) -> Row {
-        let Write::Put { sealed, expires_at, .. } = &change.write else {
-            panic!("nothing was written")
-        };
-        Row {
-            version: 1,
-            sealed: sealed.clone(),
-            expires_at: *expires_at,
-        }
-    }
 
     #[test]
     fn what_waits_is_found_again_has_one_size_and_an_end() {

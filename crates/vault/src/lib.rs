@@ -38,6 +38,7 @@ mod hierarchy;
 pub mod hsm;
 mod inbox;
 mod key_source;
+mod left;
 mod lock;
 mod login_state;
 mod moving;

@@ -49,7 +49,7 @@ impl Vault {
     /// # Errors
     /// [`OpenError`] for anything else.
     pub fn open_subscription(&self, key: &Key, row: &Row) -> Result<Zeroizing<String>, OpenError> {
-        let content = self.open_rendezvous(key, row)?;
+        let content = self.open_left(key, row)?;
         let endpoint = std::str::from_utf8(&content).map_err(|_| OpenError::Content)?;
         Ok(Zeroizing::new(endpoint.to_owned()))
     }
@@ -72,23 +72,10 @@ impl Vault {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use store::Write;
-
     use super::*;
-    use crate::{PersonId, tenant_id};
+    use crate::{PersonId, left::row, tenant_id};
 
     const ENDPOINT: &str = "https://push.example/abc";
-
-    fn row(change: &SealedChange) -> Row {
-        let Write::Put { sealed, expires_at, .. } = &change.write else {
-            panic!("nothing was written")
-        };
-        Row {
-            version: 1,
-            sealed: sealed.clone(),
-            expires_at: *expires_at,
-        }
-    }
 
     fn key(vault: &Vault, issuer: &str, device: u8) -> Key {
         let person = PersonId::from_bytes([1; 16]);
