@@ -1,12 +1,13 @@
 //! Which path is answered by whom. A tenant is found by the first path segment, or by the host where its issuer has no path.
 
+mod request;
+
 use std::sync::Arc;
 
 use axum::{
     Extension, Router,
-    body::Bytes,
-    extract::{FromRequest, FromRequestParts, RawPathParams, RawQuery, State},
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    extract::{RawPathParams, RawQuery, State},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
@@ -20,16 +21,13 @@ use crate::{
     app_links::System,
     attestation, authenticate, authorize, consent,
     core::{Core, StepProblem},
-    devices, extend, inbox,
-    limits::Network,
-    mtls::PeerCertificate,
-    pages, passkeys, pin, push,
+    devices, extend, inbox, pages, passkeys, pin, push,
     rng::Rng,
     second_device, statement,
     support::Problem,
-    tenant::Tenant,
     token, wallet_files,
 };
+use request::{AtTenant, Body, Host, OauthForm, network, peer};
 
 /// What every handler gets.
 type Shared = State<Arc<Core>>;
@@ -151,50 +149,6 @@ async fn apple_links(State(core): Shared, Host(host): Host, headers: HeaderMap) 
 fn links(core: &Core, host: Option<&str>, system: System, headers: &HeaderMap) -> Response {
     host.and_then(|host| core.tenants.association_files(host)?.answer(system))
         .unwrap_or_else(|| unknown_path(core, headers))
-}
-
-/// The tenant this request names.
-struct AtTenant(Arc<Tenant>);
-
-impl FromRequestParts<Arc<Core>> for AtTenant {
-    type Rejection = Response;
-
-    async fn from_request_parts(parts: &mut Parts, core: &Arc<Core>) -> Result<Self, Response> {
-        let path = RawPathParams::from_request_parts(parts, core).await;
-        let segment = path
-            .as_ref()
-            .ok()
-            .and_then(|params| params.iter().find(|(name, _)| *name == "tenant"))
-            .map(|(_, segment)| segment);
-        let found = match segment {
-            Some(segment) => core.tenants.by_path(segment),
-            None => host(parts).and_then(|host| core.tenants.by_host(host)),
-        };
-        match found {
-            Some(tenant) => Ok(Self(Arc::clone(tenant))),
-            None => Err(unknown_path(core, &parts.headers)),
-        }
-    }
-}
-
-/// HTTP/2 carries the host in the request target, HTTP/1.1 in a header.
-fn host(parts: &Parts) -> Option<&str> {
-    parts
-        .uri
-        .authority()
-        .map(axum::http::uri::Authority::as_str)
-        .or_else(|| parts.headers.get(header::HOST)?.to_str().ok())
-}
-
-/// The host this request names.
-struct Host(Option<String>);
-
-impl<S: Sync> FromRequestParts<S> for Host {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        Ok(Self(host(parts).map(str::to_owned)))
-    }
 }
 
 fn unknown_path(core: &Core, headers: &HeaderMap) -> Response {
@@ -565,72 +519,6 @@ async fn token_endpoint(
     body: OauthForm,
 ) -> Response {
     token::token(&core, &tenant, &peer(&connection), network(&connection), &body.0).await
-}
-
-fn peer(connection: &Option<Extension<ConnectionInfo>>) -> PeerCertificate {
-    PeerCertificate::of(connection.as_ref().map(|Extension(connection)| connection))
-}
-
-fn network(connection: &Option<Extension<ConnectionInfo>>) -> Network {
-    Network::of(connection.as_ref().map(|Extension(connection)| connection))
-}
-
-/// A request body that was read whole; too large a one is answered with 413.
-struct Body(Bytes);
-
-impl FromRequest<Arc<Core>> for Body {
-    type Rejection = Response;
-
-    async fn from_request(request: axum::extract::Request, core: &Arc<Core>) -> Result<Self, Response> {
-        whole(request, core).await.map(Self).map_err(Problem::into_json)
-    }
-}
-
-async fn whole(request: axum::extract::Request, core: &Arc<Core>) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, core).await.map_err(|rejection| {
-        let refusal = Refusal::new(
-            rejection.status().as_u16(),
-            ErrorCode::InvalidRequest,
-            "the request body could not be read, or is larger than this address accepts",
-        );
-        core.problem("body_refused", StepProblem::Refused(refusal))
-    })
-}
-
-impl Body {
-    fn is_json(&self, headers: &HeaderMap) -> bool {
-        has_media_type(headers, "application/json")
-    }
-}
-
-/// The body of a pushed or token request. RFC 6749 appendix B: parameters travel as `application/x-www-form-urlencoded`.
-struct OauthForm(Bytes);
-
-impl FromRequest<Arc<Core>> for OauthForm {
-    type Rejection = Response;
-
-    async fn from_request(request: axum::extract::Request, core: &Arc<Core>) -> Result<Self, Response> {
-        let is_form = has_media_type(request.headers(), "application/x-www-form-urlencoded");
-        let body = whole(request, core).await.map_err(Problem::into_oauth_json)?;
-        if is_form {
-            return Ok(Self(body));
-        }
-        let refusal = Refusal::invalid_request(
-            "the Content-Type must be application/x-www-form-urlencoded (RFC 9126 section 2.1, RFC 6749 section 4.1.3)",
-        );
-        Err(core
-            .problem("wrong_content_type", StepProblem::Refused(refusal))
-            .into_oauth_json())
-    }
-}
-
-/// Media types have no case, and may carry parameters (RFC 9110 §8.3.1).
-fn has_media_type(headers: &HeaderMap, expected: &str) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case(expected))
 }
 
 #[cfg(test)]
