@@ -58,8 +58,12 @@ pub const BODY_LIMITS: json::Limits = json::Limits {
     depth: 4,
 };
 
-/// Reads a JSON body strictly: no duplicate, no unknown member.
+/// Reads a JSON body strictly: an object, no duplicate, no unknown member.
 pub(crate) fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, StepProblem> {
+    // Serde fills a struct from an array, too: members without names.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(StepProblem::invalid("request body: expected an object"));
+    }
     json::parse_as(body, &BODY_LIMITS).map_err(|error| StepProblem::invalid(format_args!("request body: {error}")))
 }
 

@@ -5,13 +5,31 @@ use transport::HttpResponse;
 
 use crate::common::{Harness, Service, part, wire};
 
-const PATHS: [&str; 6] = [
+const PATHS: [&str; 24] = [
     "/auth/challenge",
     "/auth/card",
     "/auth/device",
+    "/auth/abort",
+    "/auth/extend",
     "/devices",
+    "/devices/passkey",
+    "/devices/confirm",
+    "/devices/requests",
+    "/devices/push",
+    "/devices/move",
+    "/devices/move/accept",
+    "/devices/move/state",
+    "/devices/move/approve",
+    "/devices/move/end",
+    "/devices/pin",
+    "/devices/pin/evaluate",
     "/account/overview",
     "/account/revoke",
+    "/account/devices",
+    "/account/block-code",
+    "/account/history",
+    "/account/export",
+    "/account/erase",
 ];
 
 async fn post(harness: &Harness, path: &str, body: Vec<u8>) -> HttpResponse {
@@ -22,6 +40,23 @@ async fn post(harness: &Harness, path: &str, body: Vec<u8>) -> HttpResponse {
         .send(http::Method::POST, &url, &headers, body.into())
         .await
         .unwrap()
+}
+
+/// Serde fills a struct from its members in their order, too.
+#[tokio::test]
+async fn members_without_names_are_refused_everywhere() {
+    let harness = Harness::start().await;
+    for path in PATHS.into_iter().chain(["/auth/consent", "/block"]) {
+        for body in ["[]", "[\"a\"]", " \n[\"a\",\"b\",\"c\"]", "[null,null]"] {
+            let answer = post(&harness, path, body.into()).await;
+            let refused = wire::assert_refused(&answer, 400, "invalid_request");
+            assert!(
+                refused.description.contains("expected an object"),
+                "{path} {body}: {}",
+                refused.description
+            );
+        }
+    }
 }
 
 #[tokio::test]
