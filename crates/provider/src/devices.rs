@@ -60,12 +60,19 @@ fn not_hers() -> StepProblem {
     )
 }
 
-/// Every device of the person whose login this is, as its record says.
+fn too_many() -> StepProblem {
+    StepProblem::invalid_because(
+        Reason::TooManyDevices,
+        format_args!("at most {MAX_DEVICES} devices can be bound; remove one first"),
+    )
+}
+
+/// Every device of the person whose login this is, with where it stands. One that cannot be read is an error of its own.
 pub(crate) async fn all(
     core: &Core,
     tenant: &Tenant,
     capability: PersonCapability,
-) -> Result<Vec<DeviceKey>, StepProblem> {
+) -> Result<Vec<(Key, Result<DeviceKey, StepProblem>)>, StepProblem> {
     let group = core
         .vault
         .row_group(tenant.id(), &capability.person_id(), Rows::Devices)?;
@@ -78,7 +85,9 @@ pub(crate) async fn all(
         let facts = hers.iter().map(|(key, row)| scope.open_record(key, row)?.into_facts());
         facts.collect::<Result<Vec<RecordFacts>, ScopeError>>()
     })??;
-    opened.iter().map(|facts| people::read_device(facts.bytes())).collect()
+    let keys = hers.into_iter().map(|(key, _)| key);
+    let devices = opened.iter().map(|facts| people::read_device(facts.bytes()));
+    Ok(keys.zip(devices).collect())
 }
 
 /// One device as it is, with what stands against it.

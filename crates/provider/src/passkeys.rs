@@ -85,12 +85,12 @@ async fn creation_options(core: &Core, tenant: &Arc<Tenant>, body: &Bytes) -> Re
     let party = party(tenant)?;
     let handle = passkey::user_handle(capability.person_id().as_bytes(), &rng::bytes(&*core.rng));
     let insurer = &tenant.settings.organization_name;
-    let known = devices::all(core, tenant, capability).await?;
-    let known = known
-        .iter()
-        .filter_map(|device| device.credential_id().map(str::to_owned));
+    let mut known = Vec::new();
+    for (_, device) in devices::all(core, tenant, capability).await? {
+        known.extend(device?.credential_id().map(str::to_owned));
+    }
     Ok(OptionsAnswer {
-        options: CreationOptions::new(&party, insurer, &login.request.login_id.0, &handle, known.collect()),
+        options: CreationOptions::new(&party, insurer, &login.request.login_id.0, &handle, known),
     })
 }
 

@@ -167,7 +167,15 @@ impl ConsentRows {
 
 /// What a device calls itself with: the person's handle and its own, base64url. Known to the device and to us.
 pub(crate) fn device_handle(person: PersonId, device_id: &[u8; 16]) -> String {
-    base64url::encode(&[person.as_bytes().as_slice(), device_id].concat())
+    base64url::encode(&to_handle(person, device_id))
+}
+
+/// The bytes of a device's handle; [`of_handle`] takes them apart.
+pub(crate) fn to_handle(person: PersonId, device_id: &[u8; 16]) -> [u8; 32] {
+    let mut handle = [0; 32];
+    handle[..16].copy_from_slice(person.as_bytes());
+    handle[16..].copy_from_slice(device_id);
+    handle
 }
 
 /// The device a handle leads to, and what was read with it because the next step asks for it.

@@ -3,10 +3,7 @@
 
 use std::sync::Arc;
 
-use authenticator::{
-    Reason,
-    device::{self, BindingRequest, ClassEvidence, DeviceKey, HardwareMark},
-};
+use authenticator::device::{self, BindingRequest, ClassEvidence, DeviceKey, HardwareMark};
 use axum::{
     body::Bytes,
     http::{HeaderMap, StatusCode},
@@ -14,10 +11,10 @@ use axum::{
 };
 use jose::{UnixTime, base64url, jwk::Jwk};
 use serde::{Deserialize, Serialize};
-use store::{Key, Kind};
-use vault::{PersonId, RecordFacts, Rows, ScopeError, freshness::GONE};
+use store::Key;
+use vault::{PersonId, freshness::GONE};
 
-use super::{ATTEMPTS, MAX_DEVICES, attested::MadeAttestation, keep_changing};
+use super::{ATTEMPTS, MAX_DEVICES, all, attested::MadeAttestation, keep_changing, too_many};
 use crate::{
     authenticate,
     consent::{self, Authenticated},
@@ -212,32 +209,21 @@ impl New<'_> {
     }
 
     async fn others(&self, authenticated: Authenticated) -> Result<Others, StepProblem> {
-        let (core, tenant) = (self.core, self.tenant.id());
-        let group = core.vault.row_group(tenant, &self.person(), Rows::Devices)?;
-        let hers = core
-            .store
-            .list(Kind::Device, tenant, group.as_bytes(), MAX_DEVICES + 1)
-            .await?;
+        let hers = all(self.core, self.tenant, authenticated.capability).await?;
         let mut others = Others {
             count: hers.len(),
             replaced: Vec::new(),
             same: None,
         };
-        let capability = authenticated.capability;
-        let identity = people::identity(core, &capability).await?;
-        let opened = core.vault.with_person(capability, &identity, |scope| {
-            let facts = hers.iter().map(|(key, row)| scope.open_record(key, row)?.into_facts());
-            facts.collect::<Result<Vec<RecordFacts>, ScopeError>>()
-        })??;
-        for ((key, _), facts) in hers.iter().zip(opened) {
+        for (key, other) in hers {
             // One that cannot be read is nobody's older entry.
-            let Ok(other) = people::read_device(facts.bytes()) else {
+            let Ok(other) = other else {
                 continue;
             };
             if other.has_key_of(self.device) && other.bound_at >= self.device.confirmed_at {
                 others.same = Some(other);
             } else if self.device.hardware().is_some() && other.hardware() == self.device.hardware() {
-                others.replaced.push(*key);
+                others.replaced.push(key);
             }
         }
         Ok(others)
@@ -247,10 +233,7 @@ impl New<'_> {
         if others.count - others.replaced.len() < MAX_DEVICES {
             return Ok(());
         }
-        Err(StepProblem::invalid_because(
-            Reason::TooManyDevices,
-            format_args!("at most {MAX_DEVICES} devices can be bound; remove one first"),
-        ))
+        Err(too_many())
     }
 
     /// Stores it with the entry of her history, and tells which devices it takes the place of.

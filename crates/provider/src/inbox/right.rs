@@ -119,9 +119,7 @@ pub(crate) async fn keep_if_ticked(
     let (Some(_), Some(used), Some(_)) = (form.value(TICK), code.device, &tenant.settings.wallet) else {
         return Ok(response);
     };
-    let mut handle = [0; HANDLE_BYTES];
-    handle[..16].copy_from_slice(person.as_bytes());
-    handle[16..].copy_from_slice(&used.device_id);
+    let handle = people::to_handle(person, &used.device_id);
     let held = people::held(core, tenant, &handle, &[]).await?;
     // A passkey signs for pages only: nothing could ask in its name.
     if !held.is_bound || held.key.is_passkey() {

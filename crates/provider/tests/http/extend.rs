@@ -84,7 +84,7 @@ async fn a_browser_gets_more_time_ten_times_and_the_code_comes_to_it_once() {
         "de",
     );
     assert!(page.contains("Mehr Zeit gibt es für diese Anmeldung nicht."), "{page}");
-    // The first one has ended so long ago that the key it was sealed with is gone; the last one lives to its last second.
+    // The first one has ended so long ago that nothing of it is looked at any more; the last one lives to its last second.
     let ended = first.look().await;
     assert!(
         ended.contains("Diese Anmeldung kennen wir nicht oder nicht mehr."),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use authenticator::{
-    Acr, Reason,
+    Acr,
     device::{BindingRequest, Candidate, ClassEvidence, move_id},
 };
 use axum::{
@@ -25,7 +25,7 @@ use super::{
 use crate::{
     authenticate,
     core::{Core, StepProblem},
-    devices::{Finding, MAX_DEVICES, attested::MadeAttestation, binding},
+    devices::{Finding, MAX_DEVICES, attested::MadeAttestation, binding, too_many},
     limits::{Limit, Network},
     rng, second_device,
     support::json_response,
@@ -177,8 +177,5 @@ pub(super) async fn check_room(core: &Core, tenant: &Tenant, person: PersonId) -
     if hers.len() < MAX_DEVICES {
         return Ok(());
     }
-    Err(StepProblem::invalid_because(
-        Reason::TooManyDevices,
-        format_args!("at most {MAX_DEVICES} devices can be bound; remove one first"),
-    ))
+    Err(too_many())
 }

@@ -186,13 +186,6 @@ struct Old<'a> {
 }
 
 impl Old<'_> {
-    fn handle(&self) -> [u8; 32] {
-        let mut handle = [0; 32];
-        handle[..16].copy_from_slice(self.person.as_bytes());
-        handle[16..].copy_from_slice(&self.device_id);
-        handle
-    }
-
     /// Its signature: by the device the offer was made with, and no other of hers.
     async fn verify(
         &self,
@@ -201,7 +194,7 @@ impl Old<'_> {
         now: UnixTime,
     ) -> Result<(DeviceKey, VerifiedAssertion), StepProblem> {
         let Self { core, tenant, .. } = *self;
-        let handle = self.handle();
+        let handle = people::to_handle(self.person, &self.device_id);
         let counted: [Counted<'_>; 2] = [
             (Limit::DeviceFailures, &handle),
             (Limit::PersonFailures, self.person.as_bytes()),
