@@ -1,21 +1,25 @@
 /** The card step: which card, its PIN, holding it still. It lies over whatever needs the card. */
 
 import { useState } from 'preact/hooks';
-import type { CardStep, ReadableCard } from '../app/model.ts';
+import type { CardStep, Problem, ReadableCard, Reason } from '../app/model.ts';
 import { Progress } from './enrol.tsx';
 import { Button, Buttons, Field, Form, SecretField, Title, useArrival, type Props } from './parts.tsx';
-import { ProblemNotice, ProblemScreen } from './problem.tsx';
+import { Details, ProblemNotice, ProblemScreen, wordsFor } from './problem.tsx';
 import { PinMissing } from './start.tsx';
 
 /** PIN.CH has six to eight digits. */
 const PIN = /^\d{6,8}$/;
 const NO_READER = { reason: 'no-card-reader', supportCode: null, retryAfter: null, triesLeft: null } as const;
 
+/** Refused for what the card is: its PIN once more would change nothing. */
+const ANOTHER_CARD: ReadonlySet<Reason> = new Set<Reason>(['card-unknown', 'card-revoked', 'card-expired', 'card-other-insurer']);
+
 export function Card(props: Props & { step: CardStep }) {
   const { state, act, t, step } = props;
   const [changing, setChanging] = useState(false);
   const [pinMissing, setPinMissing] = useState(false);
-  useArrival(`${changing} ${pinMissing}`);
+  const refused = step.problem && ANOTHER_CARD.has(step.problem.reason) ? step.problem : null;
+  useArrival(`${changing} ${pinMissing} ${refused?.reason}`);
   if (state.reader === 'none') return <ProblemScreen {...props} problem={NO_READER} />;
   if (pinMissing) return <PinMissing {...props} onBack={() => setPinMissing(false)} />;
   const card = step.cards.find((entry) => entry.id === step.chosen) ?? (step.cards.length === 1 ? step.cards[0] : undefined);
@@ -33,6 +37,7 @@ export function Card(props: Props & { step: CardStep }) {
   }
   const blocked = step.problem?.reason === 'pin-blocked' || step.problem?.reason === 'puk-wrong' || card.triesLeft === 0;
   const other = step.cards.length > 1 ? () => setChanging(true) : undefined;
+  if (refused) return <Refused {...props} card={card} problem={refused} other={other ?? (() => act.refreshCards())} />;
   // A new form for another card: no digit of one PIN is left for the other.
   if (blocked) return <Puk key={card.id} {...props} card={card} other={other} />;
   return <Pin key={card.id} {...props} card={card} other={other} onPinMissing={() => setPinMissing(true)} />;
@@ -146,6 +151,27 @@ function Pin({ state, act, t, step, card, other, onPinMissing }: PinProps & { on
           )}
         </Buttons>
       </Form>
+    </>
+  );
+}
+
+function Refused({ state, act, t, step, card, problem, other }: Props & { step: CardStep; card: ReadableCard; problem: Problem; other: () => void }) {
+  return (
+    <>
+      <Above step={step} t={t} />
+      <Title>{wordsFor(t, problem.reason).title}</Title>
+      <p class="lead">{t.enrol.pinFor(card.name)}</p>
+      <div class="notice bad" role="alert">
+        <Details problem={problem} t={t} />
+      </div>
+      <Buttons>
+        <Button busy={state.busy !== null} onPress={other}>
+          {t.enrol.cardOther}
+        </Button>
+        <Button look="calm" onPress={() => act.cancelCard()}>
+          {t.common.cancel}
+        </Button>
+      </Buttons>
     </>
   );
 }

@@ -111,7 +111,8 @@ function step(reason: Reason, state: State, act: Actions): [Step, () => void] {
   }
 }
 
-function Details({ problem, t, children }: { problem: Problem; t: Translate; children?: preact.ComponentChildren }) {
+/** What to do about it, and the code to be read out. */
+export function Details({ problem, t, children }: { problem: Problem; t: Translate; children?: preact.ComponentChildren }) {
   return (
     <>
       <p>{wordsFor(t, problem.reason).help}</p>
