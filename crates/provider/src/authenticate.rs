@@ -23,24 +23,15 @@ use oidc::{
     scope::ClaimSet,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use vault::{PersonId, StateKind};
+use vault::StateKind;
 
 use crate::{
     account,
     authorize::open_request,
     browser::BrowserCookie,
-    consent::{self, Authenticated},
     core::{Core, StepProblem},
-    history::Step,
-    inbox,
-    limits::{Counted, Limit, Network},
-    passkeys::PasskeyAnswer,
-    people::{self, ConsentRows, NamedDevice},
-    pin,
-    second_device::{
-        self, OtherDevice,
-        rendezvous::{self, Outcome},
-    },
+    limits::Network,
+    second_device::{self, OtherDevice, rendezvous},
     support::json_response,
     tenant::Tenant,
 };
