@@ -83,6 +83,7 @@ reasons! {
     MustNotAsk "must-not-ask" No "The service asked for an answer without a question to the person (prompt=none).",
     AccountClosed "account-closed" Yes "The person's health ID was closed.",
     ServiceUnknown "service-unknown" No "The service is not, or not properly, registered in the federation.",
+    PushServiceUnknown "push-service-unknown" Yes "The address at which the device wants to be woken is at a push service that this insurer does not call.",
     NotFound "not-found" No "There is nothing under this name or at this address.",
     Malformed "malformed" No "The request is not what the interface expects: an error of the app.",
     Unavailable "unavailable" Yes "Something the provider depends on does not answer; later it may.",

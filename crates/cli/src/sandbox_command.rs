@@ -49,6 +49,9 @@ pub(crate) struct Options {
     /// Let the demo services in by single sign-on for 15 minutes after a login in the same browser.
     #[arg(long)]
     sso: bool,
+    /// A push service that wakes phones: its host, with a port where it is not 443. The wallet offers it then. May be repeated.
+    #[arg(long, value_name = "HOST")]
+    push_host: Vec<String>,
     #[command(flatten)]
     cards: CardOptions,
     /// What is logged to standard error: error, warn, info, debug, or a filter such as provider=debug.
@@ -147,6 +150,7 @@ impl Options {
             },
             foreign_cards: self.cards.read()?,
             single_sign_on: self.sso,
+            push_hosts: self.push_host.clone(),
             built_from: built_from(option_env!("HEALTHID_COMMIT"), option_env!("HEALTHID_RECIPE")),
         })
     }

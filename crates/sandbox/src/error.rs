@@ -67,6 +67,9 @@ pub enum StartError {
     /// What the sandbox shows of itself.
     #[error(transparent)]
     Evidence(#[from] crate::attestation::EvidenceError),
+    /// The push services.
+    #[error("--push-host: {0}")]
+    Push(#[from] provider::PushSettingsError),
     /// The provider.
     #[error(transparent)]
     Provider(#[from] provider::ProviderError),

@@ -18,7 +18,7 @@ use fedmaster::{Clock, FederationMaster, KeyDirectory, MasterOptions, OpenRegist
 use jose::UnixTime;
 use provider::clock::SystemClock;
 use provider::rng::SystemRng;
-use provider::{LimitSettings, Provider, ProviderParts};
+use provider::{LimitSettings, Provider, ProviderParts, PushService};
 use relying_party::demo::DemoService;
 use relying_party::demo::EvidenceCheck;
 use store_sqlite::{FileRegister, SqliteStore};
@@ -252,7 +252,7 @@ async fn start(options: SandboxOptions) -> Result<RunningSandbox, StartError> {
         schemes: Schemes::LoopbackHttpToo,
         tenants: tenants(&options, &addresses, &cards, now)?,
         token_certificates: Some(Arc::new(token_authority)),
-        push: None,
+        push: push_service(&options.push_hosts, &network)?,
         invented_people: true,
     })?;
     let services = [
@@ -399,6 +399,18 @@ fn kept_ca(data: &DataDir, authority: &TlsAuthority) -> Result<String, StartErro
     let text = pem::encode("CERTIFICATE", authority.certificate());
     data.write_public(CA_FILE, text.as_bytes())?;
     Ok(text)
+}
+
+fn push_service(hosts: &[String], network: &Network) -> Result<Option<PushService>, StartError> {
+    if hosts.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(PushService::new(
+        hosts,
+        "mailto:sandbox@healthid.example",
+        &network.roots,
+        network.rule,
+    )?))
 }
 
 fn identity_of(key: &KeyAndCertificate) -> Result<TlsIdentity, StartError> {

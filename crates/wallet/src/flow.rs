@@ -14,7 +14,7 @@
 //! | [`PasskeyBinding`] | the same | a device record |
 //! | [`MoveOut`], [`MoveIn`] | an account login the old phone answered | a device record on the new one |
 //!
-//! Beside them [`Look`] asks what waits for a device, and [`PinTry`] tries an app's PIN: one question and one answer each.
+//! Beside them [`Look`] asks what waits for a device, [`Waking`] says where it is woken, and [`PinTry`] tries an app's PIN: one question and one answer each.
 //!
 //! **Trusted for:** nothing is signed but a challenge that this insurer's key signed for the service the address named, and nothing is
 //! released that the person did not decide. **Does not:** keep anything; a device's counter is raised in what the app is told to keep
@@ -37,6 +37,7 @@ mod signing;
 mod tests;
 #[cfg(test)]
 mod vectors;
+mod waking;
 mod wire;
 
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,7 @@ pub use login::{Login, LoginAddress, MAX_ADDRESS_CHARACTERS};
 pub use moving::{Asking, DrawnCode, EndWhy, MoveIn, MoveOut, MoveTold, MoveWant, OfferShown};
 pub use passkey_binding::{MadePasskey, PasskeyAnswer, PasskeyBinding};
 pub use pin::{PinSecret, PinTry};
+pub use waking::Waking;
 pub use wire::{ClaimNames, Consent, NetworkOf, OtherDevice, Requested, Service};
 
 /// What a machine wants of the app around it.

@@ -34,6 +34,7 @@ export const REASONS = [
   'must-not-ask',
   'account-closed',
   'service-unknown',
+  'push-service-unknown',
   'not-found',
   'malformed',
   'unavailable',

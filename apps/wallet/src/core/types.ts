@@ -87,6 +87,7 @@ export type FlowErrorCode =
   | 'number'
   | 'card-signature'
   | 'device-key'
+  | 'endpoint'
   | 'out-of-order';
 
 /** Why a flow does not go on. */
@@ -123,6 +124,7 @@ export class FlowError extends Error {
       case 'number':
       case 'card-signature':
       case 'device-key':
+      case 'endpoint':
       case 'out-of-order':
         return false;
       case 'address':

@@ -5,13 +5,16 @@
 
 use std::sync::Arc;
 
-use authenticator::device::{LookPurpose, parse_look, verify_look};
+use authenticator::{
+    Reason,
+    device::{LookPurpose, parse_look, verify_look},
+};
 use axum::{body::Bytes, http::StatusCode, response::Response};
 use jose::base64url;
 use serde::{Deserialize, Serialize};
 use store::Write;
 
-use super::{SUBSCRIPTION_SECONDS, looking};
+use super::{SUBSCRIPTION_SECONDS, endpoint::EndpointError, looking};
 use crate::{
     authenticate,
     core::{Committed, Core, StepProblem},
@@ -59,8 +62,13 @@ async fn try_subscribe(core: &Core, tenant: &Arc<Tenant>, network: Network, body
     looking::admit(core, tenant, &counted, held.is_bound, verdict).await?;
     let endpoint = match (look.endpoint(), &core.push) {
         (None, _) => None,
-        (Some(_), None) => return Err(StepProblem::invalid("no phone is woken here")),
-        (Some(text), Some(service)) => Some(service.endpoint(text).map_err(StepProblem::invalid)?),
+        (Some(_), None) => {
+            return Err(StepProblem::invalid_because(
+                Reason::PushServiceUnknown,
+                "no phone is woken here",
+            ));
+        }
+        (Some(text), Some(service)) => Some(service.endpoint(text).map_err(refusal)?),
     };
     core.spend(tenant, Limit::AccountChanges, person.as_bytes()).await?;
     let Some(endpoint) = endpoint else {
@@ -79,5 +87,15 @@ async fn try_subscribe(core: &Core, tenant: &Arc<Tenant>, network: Network, body
         Committed::Conflict(_) => Err(StepProblem::Unavailable(
             "the same phone named another address at the same time".to_owned(),
         )),
+    }
+}
+
+/// A push service that is not called here is nothing the wallet did wrong; an address that is none is.
+fn refusal(error: EndpointError) -> StepProblem {
+    match error {
+        EndpointError::Host => StepProblem::invalid_because(Reason::PushServiceUnknown, error),
+        EndpointError::TooLong | EndpointError::Form | EndpointError::Scheme | EndpointError::UserInfo => {
+            StepProblem::invalid(error)
+        }
     }
 }

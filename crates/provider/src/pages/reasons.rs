@@ -107,6 +107,11 @@ const fn german(reason: Reason) -> Sentences {
             "Dieser Dienst ist nicht zugelassen, oder wir können ihn gerade nicht prüfen.",
             "Geben Sie dort keine Daten ein. Fragen Sie den Anbieter des Dienstes.",
         ),
+        // Never on a page: only a wallet asks to be woken.
+        Reason::PushServiceUnknown => (
+            "Ihre Krankenkasse kann diesem Gerät keine Nachrichten schicken.",
+            "Öffnen Sie die App, wenn Sie sich anmelden.",
+        ),
         Reason::NotFound => (
             "Diese Seite oder dieser Eintrag ist nicht da.",
             "Gehen Sie zurück und beginnen Sie noch einmal.",
@@ -195,6 +200,10 @@ const fn english(reason: Reason) -> Sentences {
         Reason::ServiceUnknown => (
             "This service is not admitted, or we cannot check it just now.",
             "Do not type anything there. Ask whoever runs the service.",
+        ),
+        Reason::PushServiceUnknown => (
+            "Your insurer cannot send messages to this device.",
+            "Open the app when you log in.",
         ),
         Reason::NotFound => ("This page or entry is not there.", "Go back and start again."),
         Reason::Malformed => ("The page sent something that we do not understand.", RESTART),

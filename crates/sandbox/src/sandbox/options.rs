@@ -30,6 +30,9 @@ pub struct SandboxOptions {
     pub foreign_cards: ForeignCards,
     /// Whether the demo services may be entered by single sign-on.
     pub single_sign_on: bool,
+    /// Push services that wake phones: each host, with a port where it is not 443, believed under the sandbox's authority and `trusted_authorities`.
+    /// Nobody is called where none is named.
+    pub push_hosts: Vec<String>,
     /// What this program was built from; `None` for a build nobody wants to repeat.
     pub built_from: Option<BuiltFrom>,
 }
@@ -55,6 +58,7 @@ impl Default for SandboxOptions {
             address_rule: AddressRule::LoopbackAllowed,
             foreign_cards: ForeignCards::default(),
             single_sign_on: false,
+            push_hosts: Vec::new(),
             built_from: None,
         }
     }

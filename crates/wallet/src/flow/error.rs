@@ -47,6 +47,12 @@ pub enum FlowError {
     /// What the key told is no signature or no point.
     #[error("device: its key did not sign")]
     DeviceKey,
+    /// The address of a push service is none that is signed.
+    #[error(
+        "endpoint: expected an https address of at most {} bytes",
+        authenticator::device::MAX_ENDPOINT_BYTES
+    )]
+    Endpoint,
     /// What was told is not what was wanted.
     #[error("{told}: not what was wanted here")]
     OutOfOrder {
@@ -80,6 +86,7 @@ impl FlowError {
             Self::Number => "number",
             Self::CardSignature => "card-signature",
             Self::DeviceKey => "device-key",
+            Self::Endpoint => "endpoint",
             Self::OutOfOrder { .. } => "out-of-order",
         }
     }
@@ -95,9 +102,12 @@ impl FlowError {
             Self::Refused {
                 reason: None, status, ..
             } => !(*status == 403 || *status == 429 || *status >= 500),
-            Self::ForeignDevice | Self::Number | Self::CardSignature | Self::DeviceKey | Self::OutOfOrder { .. } => {
-                false
-            }
+            Self::ForeignDevice
+            | Self::Number
+            | Self::CardSignature
+            | Self::DeviceKey
+            | Self::Endpoint
+            | Self::OutOfOrder { .. } => false,
             Self::Address | Self::Answer(_) | Self::Challenge(_) | Self::ForeignChallenge => true,
         }
     }

@@ -195,21 +195,24 @@ async fn an_address_that_is_no_named_push_services_is_refused_and_nothing_is_kep
     let (world, pushes) = world().await;
     let host = pushes.origin.strip_prefix("https://").unwrap();
     let port = host.rsplit(':').next().unwrap();
-    for endpoint in [
-        format!("http://{host}/a"),
-        "https://push.example/a".to_owned(),
-        "https://localhost/a".to_owned(),
-        format!("https://evil-{host}/a"),
-        format!("https://localhost.evil.example:{port}/a"),
-        format!("https://127.0.0.1:{port}/a"),
-        format!("https://user@{host}/a"),
-        format!("https://{host}@evil.example/a"),
-        format!("https://{host}/a#b"),
-        format!("https://{host}/{}", "a".repeat(1_024)),
-        String::new(),
+    // The wallet has a sentence for a push service that is not called; whatever else is wrong is its own fault.
+    let (foreign, wrong) = (Reason::PushServiceUnknown, Reason::Malformed);
+    for (endpoint, reason) in [
+        (format!("http://{host}/a"), wrong),
+        ("https://push.example/a".to_owned(), foreign),
+        ("https://localhost/a".to_owned(), foreign),
+        (format!("https://evil-{host}/a"), foreign),
+        (format!("https://localhost.evil.example:{port}/a"), foreign),
+        (format!("https://127.0.0.1:{port}/a"), foreign),
+        (format!("https://user@{host}/a"), wrong),
+        (format!("https://{host}@evil.example/a"), wrong),
+        (format!("https://{host}/a#b"), wrong),
+        (format!("https://{host}/{}", "a".repeat(1_024)), wrong),
+        (String::new(), wrong),
     ] {
         let answer = world.wake_me(&world.wish(Some(&endpoint))).await;
         assert_eq!(answer.status, 400, "{endpoint}: {}", answer.text());
+        wire::assert_reason(&answer, reason);
         assert!(!world.is_kept().await, "{endpoint}");
     }
 }
@@ -358,6 +361,7 @@ async fn where_nobody_is_woken_an_address_is_refused_and_taking_back_is_not() {
     let world = World::new().await;
     let answer = world.wake_me(&world.wish(Some("https://push.example/a"))).await;
     assert_eq!(answer.status, 400);
+    wire::assert_reason(&answer, Reason::PushServiceUnknown);
     assert_eq!(world.wake_me(&world.wish(None)).await.status, 200);
 }
 
