@@ -2,7 +2,7 @@ import { defineConfig } from 'vite';
 import { shell } from './build/shell.ts';
 
 /** What is fetched later is named here; whatever else lies in `src` is of the first load. */
-const LATER = /\/src\/(sw|texts\/(de|en|more)|core\/(move|pin)|app\/moving|screens\/(more|account|block|cards|consents|data|devices|history|move|settings|timers))\b/;
+const LATER = /\/src\/(sw|texts\/(de|en|more)|core\/(move|pin|waking)|app\/(moving|push|waking)|screens\/(more|account|block|cards|consents|data|devices|history|move|settings|timers))\b/;
 
 const isFirst = (id: string) => /\/src\/.+\.tsx?$|preact/.test(id) && !LATER.test(id);
 

@@ -16,6 +16,7 @@ const FIRST_LOAD_LIMIT = 60_000;
 const LATER = [
   { what: 'after the first screen', name: /^assets\/more-/, limit: 16_000 },
   { what: 'with the first PIN', name: /^assets\/pin-/, limit: 20_000 },
+  { what: 'where phones are woken', name: /^assets\/(waking|push)-/, limit: 4_000 },
   { what: 'with the first move', name: /^assets\/moving-/, limit: 6_000 },
 ];
 

@@ -1,7 +1,7 @@
 /** A state for every screen. Everybody here is invented, and the times stand still. */
 
 import { closedAccount, initial } from '../src/app/initial.ts';
-import type { Account, AskedRequest, CardStep, Enrolment, HistoryEntry, PinStep, Problem, ReadableCard, Reason, State } from '../src/app/model.ts';
+import type { Account, AskedRequest, CardStep, Enrolment, HistoryEntry, PinStep, Problem, ReadableCard, Reason, State, Wake } from '../src/app/model.ts';
 import { de } from '../src/texts/de.ts';
 
 const DAY = 86_400;
@@ -18,6 +18,7 @@ const config: State['config'] = {
   support: { phone: '0800 000 00 00', mail: 'hilfe@beispiel-kasse.example', url: 'https://beispiel-kasse.example/hilfe' },
   languages: ['de', 'de-simple', 'en'],
   moves: true,
+  push_key: 'BKey',
 };
 
 const before: State = { ...initial(), phase: 'ready', busy: null, config, now: NOW, reader: 'terminal' };
@@ -62,6 +63,7 @@ const cardStep = (more: Partial<CardStep>, state: State = enrolment('card')): St
   card: { purpose: 'enrol', cards, chosen: null, problem: null, ...more },
 });
 
+const settings = (wake: Partial<Wake>): State => ({ ...at, route: 'settings', wake: { is: 'off', until: null, problem: null, ...wake } });
 const pinStep = (more: Partial<PinStep>, triesLeft: number | null = null, state: State = request({})): State => ({
   ...state,
   device: { ...device, pin: { triesLeft } },
@@ -345,6 +347,16 @@ export const SCREENS: Record<string, State> = {
   },
   settings: { ...at, route: 'settings', install: 'available' },
   'settings-installed': { ...at, route: 'settings', install: 'installed', persisted: true },
+  'settings-wake-off': settings({ is: 'off' }),
+  'settings-wake-on': settings({ is: 'on', until: NOW + 90 * DAY }),
+  'settings-wake-on-pin': { ...settings({ is: 'on', until: NOW + 90 * DAY }), device: { ...device, pin: { triesLeft: null } }, done: 'wake-on' },
+  'settings-wake-pending': settings({ is: 'pending' }),
+  'settings-wake-pending-pin': { ...settings({ is: 'pending' }), device: { ...device, pin: { triesLeft: null } } },
+  'settings-wake-untold': { ...settings({ is: 'untold' }), done: 'wake-off' },
+  'settings-wake-denied': settings({ problem: problem('notifications-denied') }),
+  'settings-wake-failed': settings({ problem: problem('push-failed') }),
+  'settings-wake-foreign': settings({ problem: problem('push-service-unknown', { supportCode: 'BCDF-GHJK' }) }),
+  'pin-wake': pinStep({ purpose: 'wake' }, null, { ...at, route: 'settings' }),
   help: { ...at, route: 'help', request: { ...asked, step: 'over', problem: problem('internal', { supportCode: 'BCDF-GHJK' }) } },
   'help-no-contact': { ...before, route: 'help', config: { ...config, support: null } },
   'not-found': { ...at, route: 'not-found' },

@@ -1,20 +1,24 @@
 /**
  * The service worker: the shell of the wallet works without network. It caches the files of one build, `config.json`, and the insurer's colours
- * and logo; never an answer of the provider, and nothing about a person.
+ * and logo; never an answer of the provider, and nothing about a person. And it shows that a login waits, without a word about it (`sw/wake.ts`).
  */
+
+import * as wake from './sw/wake.ts';
 
 /** Filled in by the build. */
 const SHELL: { version: string; files: string[] } = JSON.parse('__SHELL__');
 
 export type Extendable = Event & { waitUntil(promise: Promise<unknown>): void };
 type Fetching = Extendable & { request: Request; respondWith(response: Promise<Response>): void };
-type ServiceWorkerScope = {
-  registration: { scope: string };
+type ServiceWorkerScope = wake.Scope & {
   skipWaiting(): Promise<void>;
   clients: { claim(): Promise<void> };
   addEventListener(type: 'install' | 'activate', listener: (event: Extendable) => void): void;
   addEventListener(type: 'fetch', listener: (event: Fetching) => void): void;
   addEventListener(type: 'message', listener: (event: MessageEvent) => void): void;
+  addEventListener(type: 'push', listener: (event: Extendable) => void): void;
+  addEventListener(type: 'notificationclick', listener: (event: Extendable & { notification: wake.Shown }) => void): void;
+  addEventListener(type: 'pushsubscriptionchange', listener: (event: Extendable & { oldSubscription?: { options: object } | null }) => void): void;
 };
 const worker = globalThis as unknown as ServiceWorkerScope;
 
@@ -31,6 +35,9 @@ worker.addEventListener('activate', (event) => event.waitUntil(forgetOlder()));
 worker.addEventListener('message', (event) => {
   if (event.data === 'change-over') void worker.skipWaiting();
 });
+worker.addEventListener('push', (event) => event.waitUntil(wake.pushed(worker)));
+worker.addEventListener('notificationclick', (event) => event.waitUntil(wake.pressed(worker, event.notification)));
+worker.addEventListener('pushsubscriptionchange', (event) => event.waitUntil(wake.changed(worker, event.oldSubscription?.options)));
 worker.addEventListener('fetch', (event) => {
   const { request } = event;
   if (request.method !== 'GET') return;

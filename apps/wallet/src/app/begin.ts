@@ -9,7 +9,6 @@ import { Records } from '../storage/sealed.ts';
 import { load, type Translate } from '../texts/index.ts';
 import { Provider, exchange } from '../transport/provider.ts';
 import { preferred, readConfig } from './config.ts';
-import type { Inbox } from './inbox.ts';
 import { initial } from './initial.ts';
 import { Kept } from './kept.ts';
 import type { Actions, Config, Language, Route, State } from './model.ts';
@@ -55,7 +54,7 @@ export async function begin(show: (shown: Shown) => void): Promise<void> {
   store.set({ phase: 'ready', busy: null });
   follow(store);
   await enter(store, started);
-  ask(store, started.inbox);
+  ask(store, started);
   await surroundings.offline();
 }
 
@@ -104,6 +103,7 @@ async function start(
     reader,
     passkeys: { isSupported, create, get },
     opened: { key: undefined },
+    push: 'PushManager' in globalThis && 'Notification' in globalThis ? async () => (await import('./push.ts')).push : undefined,
     now,
     pause: () => new Promise((resolve) => setTimeout(resolve, LOOK_MILLISECONDS)),
     leave: (address) => location.assign(address),
@@ -155,12 +155,22 @@ function follow(store: Store): void {
 }
 
 /** What was sent to this device: now, when she comes back, and again and again while she looks at the first page. */
-function ask(store: Store, inbox: Inbox): void {
+function ask(store: Store, { inbox, wakes, act }: Wallet): void {
+  const isSeen = () => document.visibilityState === 'visible';
   const look = () => {
-    if (store.state.device && document.visibilityState === 'visible') void inbox.look();
+    if (store.state.device && isSeen()) void inbox.look();
   };
-  look();
-  document.addEventListener('visibilitychange', look);
+  const seen = () => {
+    look();
+    if (isSeen()) void wakes.check();
+  };
+  seen();
+  document.addEventListener('visibilitychange', seen);
+  // She pressed the message that a login waits (`sw/wake.ts`); or the browser subscribed anew.
+  navigator.serviceWorker?.addEventListener('message', ({ data }) => {
+    if (data === 'look') act.go('start');
+    seen();
+  });
   addEventListener('hashchange', () => store.state.route === 'start' && look());
   setInterval(() => store.state.route === 'start' && look(), ASK_MILLISECONDS);
 }

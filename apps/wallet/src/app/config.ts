@@ -21,6 +21,7 @@ export function readConfig(body: string): Config | undefined {
     device_classes: classes.flatMap(deviceClass),
     support: support(said['support']),
     moves: said['moves'] === true,
+    push_key: text(said['push_key']) ?? null,
     languages: languages.length > 0 ? languages : ['de'],
   };
 }

@@ -123,6 +123,19 @@ export class Kept {
     return this.records.write('ticket', ticket);
   }
 
+  /** Whether she wants to be woken, and where the provider was told (`waking.ts`). */
+  wake(): Promise<unknown> {
+    return this.records.read('wake');
+  }
+
+  keepWake(wake: object): Promise<void> {
+    return this.records.write('wake', wake);
+  }
+
+  dropWake(): Promise<void> {
+    return this.records.remove('wake');
+  }
+
   /** What was seen of her account; `null` where there is nothing, or it opens with her passkey only. */
   async snapshot(): Promise<Snapshot | null> {
     return snapshot(await this.records.read('snapshot'));

@@ -34,6 +34,8 @@ export type Config = {
   languages: Language[];
   /** Whether a bound phone may vouch for a new one. */
   moves: boolean;
+  /** The key browsers subscribe with at their push services; `null`: this insurer wakes nobody. */
+  push_key: string | null;
 };
 
 export type DeviceClass = { name: string; level: string; reconfirm_after_seconds: number; evidence: string };
@@ -83,6 +85,8 @@ export type State = {
   card: CardStep | null;
   /** The app's PIN is asked for, or chosen. Never with what was typed in it. */
   pin: PinStep | null;
+  /** Being told when a login waits. `null`: not offered here, or not known yet. */
+  wake: Wake | null;
   /** A move to a new phone that is under way, on this side or that. */
   move: Move | null;
   account: Account;
@@ -131,7 +135,9 @@ export type Done =
   | 'card-unblocked'
   | 'pin-set'
   | 'pin-changed'
-  | 'move-stopped';
+  | 'move-stopped'
+  | 'wake-on'
+  | 'wake-off';
 
 /** Reasons the provider gives. One this wallet does not know is shown as `internal`. */
 export type ProviderReason = provider.Reason;
@@ -169,6 +175,10 @@ export type OwnReason =
   /** The kept key or record is gone or does not open any more: enrol again. */
   | 'storage-lost'
   | 'browser-too-old'
+  /** She, or her device, forbids this page to show messages. */
+  | 'notifications-denied'
+  /** The browser could not subscribe at its push service. */
+  | 'push-failed'
   | 'unexpected';
 
 export type Reason = ProviderReason | OwnReason;
@@ -233,6 +243,12 @@ export type CardStep = {
 };
 
 /**
+ * Being told when a login waits. `pending`: she wants it, the provider does not know yet; `untold`: she does not, and the provider still thinks so.
+ * `until`: named again before then.
+ */
+export type Wake = { is: 'off' | 'on' | 'pending' | 'untold'; until: number | null; problem: Problem | null };
+
+/**
  * A move to a new phone. On the old one: `warn`, `code` to be scanned, `compare` with what asks, `moved`. On the new one: `name`, `number` to be
  * typed on the old one, `bound`. `over`: {@link Move.problem} says why.
  */
@@ -256,8 +272,8 @@ export type AskingPhone = OtherDevice & { name: string; class: string; level: st
 export type PinStep = {
   /** `ask`: the one there is. `choose`, `repeat`: a new one, typed twice. `locked`: no try is left, only the card helps. */
   step: 'ask' | 'choose' | 'repeat' | 'locked';
-  /** `request`, `account`: unlocks an answer. `enrol`, `new`: after the card. `change`: the old one, then a new one. */
-  purpose: 'request' | 'account' | 'enrol' | 'new' | 'change';
+  /** `request`, `account`: unlocks an answer. `enrol`, `new`: after the card. `change`: the old one, then a new one. `wake`: signs where it is woken. */
+  purpose: 'request' | 'account' | 'enrol' | 'new' | 'change' | 'wake';
   /** What was wrong with what was typed last. */
   refused: PinRefusal | null;
   /** Network and the like; the step stays. */
@@ -480,6 +496,7 @@ export type Actions = {
   erase(): void;
 
   /** This browser. */
+  setWake(on: boolean): void;
   install(): void;
   update(): void;
   /** Removes everything the wallet keeps here; the entry at the insurer stays until it is removed there. */

@@ -18,7 +18,7 @@ type Asked = After & { use: (key: CryptoKey) => Promise<void>; mayLeave?: boolea
 /** `null`: she wants none. */
 type Chosen = After & { use: (pin: string | null) => Promise<void> };
 /** What is done once she has typed, as the screens say it. */
-const DOING = { request: 'deciding', account: 'loading-account', enrol: 'enrolling', new: 'enrolling', change: 'changing' } as const satisfies Record<
+const DOING = { request: 'deciding', account: 'loading-account', enrol: 'enrolling', new: 'enrolling', change: 'changing', wake: 'changing' } as const satisfies Record<
   PinStep['purpose'],
   Doing
 >;

@@ -13,6 +13,7 @@ import { Provider } from '../transport/provider.ts';
 import { initial } from './initial.ts';
 import { Kept } from './kept.ts';
 import type { ReadableCard } from './model.ts';
+import type { Push } from './push.ts';
 import { Trouble } from './problem.ts';
 import { Store } from './store.ts';
 import { PasskeyFailure } from '../passkey/index.ts';
@@ -27,6 +28,9 @@ export const PIN = '123456';
 /** Of the app. */
 export const APP_PIN = '407193';
 export const NUMBER = '42';
+/** The push service the insurer calls. */
+export const PUSH = 'https://push.example/';
+export const PUSH_SECONDS = 90 * 86_400;
 export const KVNR = 'X110000000';
 
 const ES256 = { name: 'ECDSA', namedCurve: 'P-256' };
@@ -55,6 +59,10 @@ export class FakeInsurer {
   waiting: { client_id: string; login: string; asked_at: number; service: { name: string } | null }[] = [];
   /** What may be asked with, instead of a signature. */
   tickets = new Set<string>();
+  /** The key browsers subscribe with; `null`: nobody is woken. */
+  pushKey: string | null = null;
+  /** Where devices are woken. */
+  woken = new Map<unknown, string>();
   /** How long a login lives. */
   lives = 900;
   /** How often it is extended. */
@@ -165,6 +173,20 @@ export class FakeInsurer {
         const made = `ticket-${this.tickets.size + 1}`;
         this.tickets.add(made);
         return Response.json({ requests: this.waiting, ticket: made });
+      }
+      case 'devices/push': {
+        const claims = members(parse(decoded(text(body['look'])?.split('.')[1] ?? '')));
+        const device = claims?.['device'];
+        if (claims?.['purpose'] !== 'push' || Object.keys(body).length !== 1) return refusal(400, 'malformed');
+        if (!this.devices.some(({ handle }) => handle === device)) return refusal(403, 'device-unknown');
+        const endpoint = text(claims['endpoint']);
+        if (endpoint === undefined) {
+          this.woken.delete(device);
+          return Response.json({});
+        }
+        if (this.pushKey === null || !endpoint.startsWith(PUSH)) return refusal(400, 'push-service-unknown');
+        this.woken.set(device, endpoint);
+        return Response.json({ until: this.now() + PUSH_SECONDS });
       }
       case 'account/overview':
         return Response.json({
@@ -288,7 +310,42 @@ export function turns(): Alone {
   };
 }
 
-export type Browser = { database: MemoryDatabase; alone: Alone };
+/** A browser's push subscription. */
+export class FakePush implements Push {
+  allowed: NotificationPermission = 'default';
+  /** What she answers when she is asked. */
+  answers: NotificationPermission = 'granted';
+  service = PUSH;
+  fails = false;
+  subscription: { endpoint: string; key: string } | undefined;
+  asked = 0;
+  cleared = 0;
+  #made = 0;
+
+  permission(): NotificationPermission {
+    return this.allowed;
+  }
+  async ask(): Promise<boolean> {
+    this.asked += 1;
+    if (this.allowed === 'default') this.allowed = this.answers;
+    return this.allowed === 'granted';
+  }
+  async subscribed(key: string): Promise<string> {
+    if (this.allowed !== 'granted') throw new Trouble('notifications-denied');
+    if (this.fails) throw new Trouble('push-failed');
+    if (this.subscription?.key !== key) this.subscription = { endpoint: `${this.service}${(this.#made += 1)}`, key };
+    return this.subscription.endpoint;
+  }
+  async end(): Promise<void> {
+    this.subscription = undefined;
+  }
+  async clear(): Promise<void> {
+    this.cleared += 1;
+  }
+}
+
+/** `push`: where it has one. */
+export type Browser = { database: MemoryDatabase; alone: Alone; push?: FakePush };
 
 export type Tab = Wallet & { store: Store; left: string[]; tools: Tools; kept: Kept; records: Records };
 
@@ -333,6 +390,7 @@ export async function tab(browser: Browser, insurer: FakeInsurer, reader: CardRe
     config: {
       ...store.state.config,
       issuer: ISSUER,
+      push_key: insurer.pushKey,
       device_classes: [
         { name: 'software', evidence: 'claimed' },
         { name: 'passkey', evidence: 'attested-passkey' },
@@ -352,6 +410,7 @@ export async function tab(browser: Browser, insurer: FakeInsurer, reader: CardRe
     reader,
     passkeys,
     opened: { key: undefined },
+    push: browser.push && (async () => browser.push as FakePush),
     now,
     pause: () => new Promise((resolve) => setTimeout(resolve, 1)),
     leave: (address) => void left.push(address),

@@ -6,6 +6,7 @@ import type { OwnKey } from '../storage/device.ts';
 import type { Alone } from '../storage/locks.ts';
 import type { Provider } from '../transport/provider.ts';
 import type { Kept } from './kept.ts';
+import type { Push } from './push.ts';
 import type { Store } from './store.ts';
 
 /** The browser's passkeys. */
@@ -21,7 +22,9 @@ export type Tools = {
   passkeys: Passkeys;
   /** What her passkey opens the storage with; in memory, since it last answered. */
   opened: { key: CryptoKey | undefined };
-  /** The device's key is at hand, by the app's PIN: asks what waits for it. */
+  /** The browser's push subscription; absent where it has none. */
+  push?: (() => Promise<Push>) | undefined;
+  /** The device's key is at hand, by the app's PIN: asks what waits for it, and says where it is woken. */
   look?: (unlocked: CryptoKey) => void;
   /** Seconds since 1970. */
   now: () => number;

@@ -11,6 +11,7 @@ import { PinSteps } from './pin-step.ts';
 import { problemOf } from './problem.ts';
 import { Requests } from './requests.ts';
 import type { Tools } from './tools.ts';
+import { WakeSteps } from './wake-step.ts';
 import type { Members } from '../core/shape.ts';
 
 /** What only a browser can do. */
@@ -26,7 +27,7 @@ export type Surface = {
   deviceName: string;
 };
 
-export type Wallet = { act: Actions; requests: Requests; moves: MoveSteps; inbox: Inbox };
+export type Wallet = { act: Actions; requests: Requests; moves: MoveSteps; inbox: Inbox; wakes: WakeSteps };
 
 export function wallet(tools: Tools, surface: Surface): Wallet {
   const { store } = tools;
@@ -35,16 +36,22 @@ export function wallet(tools: Tools, surface: Surface): Wallet {
   const account = new AccountSession(tools, cards, pins, surface.save);
   const requests = new Requests(tools, cards, pins);
   const inbox = new Inbox(tools, () => requests.waiting());
-  tools.look = (unlocked) => void inbox.look(unlocked);
+  const wakes = new WakeSteps(tools, pins);
+  tools.look = (unlocked) => {
+    void inbox.look(unlocked);
+    void wakes.check(unlocked);
+  };
   const enrolling = new Enrolling(tools, cards, pins, async (login) => {
     surface.persist();
     requests.refresh();
+    void wakes.check();
     // The device is bound, whatever comes of showing the account.
     await account.opened(login, 'card').catch((error: unknown) => account.failed(problemOf(error, tools.provider.refused)));
   });
   const moves = new MoveSteps(tools, pins, () => {
     surface.persist();
     requests.refresh();
+    void wakes.check();
   });
   const act: Actions = {
     go: surface.go,
@@ -110,6 +117,7 @@ export function wallet(tools: Tools, surface: Surface): Wallet {
     exportData: () => account.exportData(),
     erase: () => account.erase(),
 
+    setWake: (on) => wakes.turn(on),
     install: () => surface.install(),
     update: () => surface.update(),
     forgetEverything: () => {
@@ -117,12 +125,13 @@ export function wallet(tools: Tools, surface: Surface): Wallet {
         account.close();
         pins.close();
         moves.drop();
+        await wakes.end();
         await surface.forget();
-        store.set({ device: null, enrolment: null, request: null, waiting: [], snapshot: null, card: null, done: 'forgotten' });
+        store.set({ device: null, wake: null, enrolment: null, request: null, waiting: [], snapshot: null, card: null, done: 'forgotten' });
       });
     },
   };
-  return { act, requests, moves, inbox };
+  return { act, requests, moves, inbox, wakes };
 }
 
 /** Reads what was kept. */

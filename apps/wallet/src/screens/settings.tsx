@@ -1,10 +1,12 @@
 /** This browser: language, installing, forgetting. */
 
 import { useState } from 'preact/hooks';
+import type { Wake } from '../app/model.ts';
 import { LANGUAGE_NAMES, LANGUAGE_TAGS } from '../texts/format.ts';
-import { Button, Buttons, Confirm, Notice, Section, Title, type Props } from './parts.tsx';
+import { Button, Buttons, Check, Confirm, Notice, Section, Title, type MoreProps, type Props } from './parts.tsx';
+import { ProblemNotice } from './problem.tsx';
 
-export function Settings(props: Props) {
+export function Settings(props: MoreProps) {
   const { state, act, t } = props;
   const [asked, setAsked] = useState(false);
   return (
@@ -30,6 +32,7 @@ export function Settings(props: Props) {
         <p>{t.settings.themeHelp}</p>
       </Section>
       {state.device?.kind === 'device-key' && <AppPin {...props} />}
+      {state.wake && <WakeUp {...props} wake={state.wake} />}
       {state.install !== 'no' && (
         <Section title={t.settings.installTitle}>
           {state.install === 'installed' ? (
@@ -89,6 +92,27 @@ function AppPin({ state, act, t }: Props) {
           {state.device?.pin ? t.pin.newByCard : t.pin.add}
         </Button>
       </Buttons>
+    </Section>
+  );
+}
+
+/** Whether it is told when a login waits. Off until she wants it. */
+function WakeUp({ state, act, t, wake: { is, until, problem } }: MoreProps & { wake: Wake }) {
+  const hasPin = state.device?.pin != null;
+  return (
+    <Section title={t.wake.title}>
+      <Check
+        isSwitch
+        label={t.wake.label}
+        hint={t.wake.hint}
+        checked={is === 'on' || is === 'pending'}
+        onChange={(on) => act.setWake(on)}
+      />
+      <p class="hint">{t.wake.who}</p>
+      {problem && <ProblemNotice problem={problem} t={t} />}
+      {until !== null && <p>{hasPin ? t.wake.onPin(t.date(until)) : t.wake.on(t.date(until))}</p>}
+      {is === 'pending' && <p>{hasPin ? t.wake.pendingPin : t.wake.pending}</p>}
+      {is === 'untold' && <p>{t.wake.untold}</p>}
     </Section>
   );
 }

@@ -235,6 +235,18 @@ const reasons: ReasonTexts = {
     title: 'Dieses Gerät darf nichts speichern',
     help: 'Vielleicht ist ein privates Fenster offen. Öffnen Sie die App in einem normalen Fenster.',
   },
+  'notifications-denied': {
+    title: 'Ihr Gerät verbietet Nachrichten',
+    help: 'Erlauben Sie dem Gerät Nachrichten für diese Seite. Dann schalten Sie hier noch einmal ein.',
+  },
+  'push-failed': {
+    title: 'Nachrichten gehen gerade nicht',
+    help: 'Ist das Netz da? Versuchen Sie es später noch einmal.',
+  },
+  'push-service-unknown': {
+    title: 'Nachrichten gehen hier nicht',
+    help: 'Ihre Kasse kann diesem Gerät nichts schicken. Öffnen Sie die App, wenn Sie sich anmelden.',
+  },
   'storage-lost': {
     title: 'Dieses Gerät kennt Sie nicht mehr',
     help: 'Der Speicher ist leer. Machen Sie das Gerät mit Ihrer Karte neu bereit.',
@@ -263,6 +275,8 @@ const done: DoneTexts = {
   forgotten: 'Auf diesem Gerät ist nichts mehr gespeichert.',
   'card-unblocked': 'Die PIN Ihrer Karte geht wieder.',
   'move-stopped': 'Der Umzug ist gestoppt. Es ist nichts passiert.',
+  'wake-on': 'Sie bekommen Bescheid.',
+  'wake-off': 'Sie bekommen keinen Bescheid mehr.',
   'pin-set': 'Die neue App-PIN gilt.',
   'pin-changed': 'Die App-PIN ist geändert.',
 };

@@ -171,6 +171,18 @@ const reasons: ReasonTexts = {
     title: 'Die App ist in einem anderen Fenster offen',
     help: 'Machen Sie dort weiter. Oder schließen Sie das andere Fenster und versuchen Sie es hier noch einmal.',
   },
+  'notifications-denied': {
+    title: 'Ihr Gerät verbietet Nachrichten',
+    help: 'Erlauben Sie Nachrichten für diese Seite in den Einstellungen des Geräts. Dann schalten Sie hier noch einmal ein.',
+  },
+  'push-failed': {
+    title: 'Nachrichten gehen gerade nicht',
+    help: 'Ihr Gerät hat seinen Nachrichten-Dienst nicht erreicht. Prüfen Sie das Netz und versuchen Sie es später.',
+  },
+  'push-service-unknown': {
+    title: 'Nachrichten gehen hier nicht',
+    help: 'Ihre Krankenkasse arbeitet nicht mit dem Nachrichten-Dienst dieses Geräts. Öffnen Sie die App, wenn Sie sich anmelden.',
+  },
   'storage-lost': {
     title: 'Dieses Gerät kennt Sie nicht mehr',
     help: 'Der Speicher dieses Geräts wurde geleert. Richten Sie es mit Ihrer Gesundheitskarte neu ein.',
@@ -259,6 +271,8 @@ const done: DoneTexts = {
   forgotten: 'Auf diesem Gerät ist nichts mehr gespeichert.',
   'card-unblocked': 'Die PIN Ihrer Karte ist wieder frei.',
   'move-stopped': 'Der Umzug ist beendet. Es wurde kein Gerät eingerichtet.',
+  'wake-on': 'Sie bekommen Bescheid.',
+  'wake-off': 'Sie bekommen keinen Bescheid mehr.',
   'pin-set': 'Die neue App-PIN ist gesetzt.',
   'pin-changed': 'Die App-PIN ist geändert.',
 };

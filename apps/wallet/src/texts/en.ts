@@ -172,6 +172,18 @@ const reasons: ReasonTexts = {
     title: 'The app is open in another window',
     help: 'Go on there. Or close the other window and try again here.',
   },
+  'notifications-denied': {
+    title: 'Your device forbids messages',
+    help: 'Allow messages for this page in the settings of the device. Then turn it on here again.',
+  },
+  'push-failed': {
+    title: 'Messages do not work just now',
+    help: 'Your device did not reach its message service. Check the network, and try again later.',
+  },
+  'push-service-unknown': {
+    title: 'Messages do not work here',
+    help: 'Your insurer does not work with the message service of this device. Open the app when you log in.',
+  },
   'storage-lost': {
     title: 'This device no longer knows you',
     help: 'The memory of this device was cleared. Set it up again with your health card.',
@@ -260,6 +272,8 @@ const done: DoneTexts = {
   forgotten: 'Nothing is stored on this device any more.',
   'card-unblocked': 'The PIN of your card is unlocked.',
   'move-stopped': 'The move has ended. No device was set up.',
+  'wake-on': 'You will be told.',
+  'wake-off': 'You will not be told any more.',
   'pin-set': 'The new app PIN is set.',
   'pin-changed': 'The app PIN is changed.',
 };

@@ -157,6 +157,17 @@ export const more: MoreTexts = {
     boundTitle: 'Das neue Handy ist fertig',
     bound: 'Mit der Karte gilt es wieder länger.',
   },
+  wake: {
+    title: 'Bescheid bei einer Anmeldung',
+    label: 'Bescheid geben, wenn eine Anmeldung auf mich wartet',
+    hint: 'Das Gerät zeigt eine kurze Nachricht. Auch wenn die App zu ist. Darin steht nichts über Sie.',
+    who: 'Ein fremder Dienst bringt die Nachricht. Er sieht die Zeit und Ihre Kasse. Mehr sieht er nicht.',
+    on: (date) => `Das gilt bis ${date}. Öffnen Sie die App ab und zu. Dann geht es weiter.`,
+    onPin: (date) => `Das gilt bis ${date}. Benutzen Sie ab und zu Ihre App-PIN. Dann geht es weiter.`,
+    pending: 'Es ist noch nicht fertig. Haben Sie Netz? Dann öffnen Sie die App noch einmal.',
+    pendingPin: 'Es ist noch nicht fertig. Melden Sie sich einmal mit Ihrer App-PIN an.',
+    untold: 'Es ist aus. Ihre Kasse erfährt es, wenn Sie wieder die App benutzen.',
+  },
   data: {
     title: 'Ihre Daten',
     exportTitle: 'Daten holen',

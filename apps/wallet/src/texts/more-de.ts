@@ -156,6 +156,17 @@ export const more = {
     boundTitle: 'Ihr neues Handy ist eingerichtet',
     bound: 'Mit der Karte können Sie es jederzeit verlängern.',
   },
+  wake: {
+    title: 'Bescheid bei einer Anmeldung',
+    label: 'Bescheid geben, wenn eine Anmeldung auf mich wartet',
+    hint: 'Ihr Gerät zeigt dann eine kurze Nachricht, auch wenn die App zu ist. Darin steht nichts über Sie.',
+    who: 'Der Nachrichten-Dienst Ihres Geräts sieht dann, wann bei Ihrer Krankenkasse eine Anmeldung wartet. Mehr erfährt er nicht.',
+    on: (date: string) => `Das gilt bis ${date}. Öffnen Sie die App ab und zu, dann geht es weiter.`,
+    onPin: (date: string) => `Das gilt bis ${date}. Benutzen Sie ab und zu Ihre App-PIN, dann geht es weiter.`,
+    pending: 'Es ist noch nicht fertig. Öffnen Sie die App noch einmal, wenn Sie Netz haben.',
+    pendingPin: 'Es ist noch nicht fertig. Melden Sie sich einmal mit Ihrer App-PIN an, dann geht es.',
+    untold: 'Es ist ausgeschaltet. Ihre Krankenkasse erfährt es, wenn Sie das nächste Mal die App benutzen.',
+  },
   data: {
     title: 'Ihre Daten',
     exportTitle: 'Daten herunterladen',

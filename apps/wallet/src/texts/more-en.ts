@@ -157,6 +157,17 @@ export const more: MoreTexts = {
     boundTitle: 'Your new phone is set up',
     bound: 'With your card you can renew it at any time.',
   },
+  wake: {
+    title: 'When a login waits',
+    label: 'Tell me when a login waits for me',
+    hint: 'Your device then shows a short message, also when the app is closed. It says nothing about you.',
+    who: 'The message service of your device then sees when a login waits at your insurer. It learns no more.',
+    on: (date) => `This is good until ${date}. Open the app now and then, and it goes on.`,
+    onPin: (date) => `This is good until ${date}. Use your app PIN now and then, and it goes on.`,
+    pending: 'This is not done yet. Open the app once more when you have network.',
+    pendingPin: 'This is not done yet. Log in once with your app PIN, and it works.',
+    untold: 'It is off. Your insurer learns of it when you next use the app.',
+  },
   data: {
     title: 'Your data',
     exportTitle: 'Download your data',
