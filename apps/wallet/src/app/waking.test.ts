@@ -69,6 +69,8 @@ test('nobody is asked before she turns it on, and then once; turned off, nobody 
   const other = await open();
   expect(shown(other)?.is).toBe('on');
   expect(asked(insurer)).toBe(1);
+  // What was shown is taken away: she is looking.
+  expect(push.cleared).toBeGreaterThan(0);
   await turn(other, false);
   expect(shown(other)).toEqual({ is: 'off', until: null, problem: null });
   expect([push.subscription, insurer.woken.size]).toEqual([undefined, 0]);
