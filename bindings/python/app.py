@@ -6,6 +6,7 @@ What a real app does differently stands in the methods that say so.
 import base64
 import http.client
 import json
+import queue
 import ssl
 import time
 import urllib.parse
@@ -45,7 +46,7 @@ class Keystore(core.Keystore):
     """Keys in memory. A real app has them in secure hardware, or wraps them with a PIN as here, and writes the rest down before it returns."""
 
     def __init__(self):
-        self.record = self.key = self.made = self.wrapped = None
+        self.record = self.key = self.made = self.wrapped = self.asking = None
 
     def load(self) -> core.DeviceRecord | None:
         return self.record
@@ -67,7 +68,13 @@ class Keystore(core.Keystore):
         return signature(self.made, message)
 
     def keep(self, record: core.DeviceRecord) -> None:
-        self.record, self.key, self.made = record, self.made, None
+        self.record, self.key, self.made, self.asking = record, self.made, None, None
+
+    def ticket(self) -> str | None:
+        return self.asking
+
+    def keep_ticket(self, ticket: str) -> None:
+        self.asking = ticket
 
     def lock(self, secret: core.PinSecret) -> None:
         """From now on the key is used only with this PIN."""
@@ -89,10 +96,12 @@ class Person(core.Person):
     """Somebody with a card who approves everything, with her phone where it is bound. A real app shows her who asks for what, a switch for each voluntary
     claim, and talks to the card over NFC after its PIN."""
 
-    def __init__(self, pem: bytes):
-        self.key = serialization.load_pem_private_key(pem, None)
-        self.certificate = x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER)
+    def __init__(self, pem: bytes | None):
+        if pem:
+            self.key = serialization.load_pem_private_key(pem, None)
+            self.certificate = x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER)
         self.shown = []
+        self.number = None
 
     def choose(self, request: core.Request, device: core.DeviceRecord | None) -> core.Choice:
         self.shown.append(request)
@@ -105,13 +114,42 @@ class Person(core.Person):
 
     def decide(self, consent: core.Consent) -> core.Decision:
         self.shown.append(consent)
-        return core.Decision.APPROVE(consent.voluntary, False, None)
+        # The two digits she reads on the other device's page and types.
+        return core.Decision.APPROVE(consent.voluntary, False, self.number if consent.other_device else None)
+
+
+class OldPhone(core.OldPhone):
+    """What the old phone of a move shows. A real app draws the code black on white with its warning, for two or three seconds each time, and lets her type
+    what she reads on the new one."""
+
+    def __init__(self):
+        self.offers, self.asked, self.typed = queue.SimpleQueue(), queue.SimpleQueue(), queue.SimpleQueue()
+
+    def show_offer(self, offer: core.Offer) -> core.Shown:
+        self.offers.put(offer)
+        time.sleep(0.05)
+        return core.Shown.STILL()
+
+    def compare(self, asking: core.Asking, expires_at: int) -> core.Compared:
+        self.asked.put(asking)
+        return self.typed.get(timeout=20)
+
+
+class NewPhone(core.NewPhone):
+    """What the new phone shows: two digits."""
+
+    def __init__(self):
+        self.numbers = queue.SimpleQueue()
+
+    def show_number(self, number: str, expires_at: int) -> None:
+        self.numbers.put(number)
+        time.sleep(0.05)
 
 
 class App:
     """One insurer's app on one phone."""
 
-    def __init__(self, issuer: str, authorities: str, card: bytes):
+    def __init__(self, issuer: str, authorities: str, card: bytes | None):
         self.transport, self.keystore, self.person = Transport(authorities), Keystore(), Person(card)
         self.wallet = core.Wallet(issuer, self.transport, self.keystore, Clock(), self.person)
 
@@ -130,6 +168,14 @@ class App:
     def log_in(self, authorization_url: str) -> str:
         """From the address a service sent the person to, to the address she goes back to."""
         return self.wallet.approve(authorization_url).run().address
+
+    def waiting(self) -> list[core.WaitingRequest]:
+        """The logins that browsers sent to this phone, asked without her. A real app asks when it is opened, and every few seconds while she waits."""
+        return self.wallet.requests(core.Unlock.NEVER)
+
+    def answer(self, client_id: str, login: str) -> core.End:
+        """A login that was begun on another device: that one goes on."""
+        return self.wallet.resume(client_id, login).run()
 
 
 def load_sandbox(directory: str) -> dict:

@@ -3,18 +3,21 @@
     python test_app.py SANDBOX_DIRECTORY CARD_PEM
 """
 
+import html
 import http.client
 import http.cookiejar
 import os
+import re
 import ssl
 import sys
 import time
 import unittest
 import urllib.parse
 import urllib.request
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import healthid_wallet as core
-from app import App, Clock, load_sandbox
+from app import App, Clock, NewPhone, OldPhone, load_sandbox
 
 
 class Browser:
@@ -23,7 +26,8 @@ class Browser:
     def __init__(self, pages: str, authorities: str):
         self.pages = pages
         tls = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=authorities))
-        cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        self.jar = http.cookiejar.CookieJar()
+        cookies = urllib.request.HTTPCookieProcessor(self.jar)
         self.follow = urllib.request.build_opener(tls, cookies)
         self.stay = urllib.request.build_opener(tls, cookies, Stay())
 
@@ -37,6 +41,42 @@ class Browser:
     def open(self, address: str) -> str:
         with self.follow.open(address, timeout=20) as answer:
             return answer.read().decode()
+
+    def wait_for_phone(self, issuer: str) -> "Page":
+        """A login in which nobody is logged in any more, up to the page that waits for a phone."""
+        for cookie in list(self.jar):
+            if cookie.name != "healthid_phone":
+                self.jar.clear(cookie.domain, cookie.path, cookie.name)
+        return Page(self, attribute(self.open(self.begin_login(issuer)), "<iframe", "src"))
+
+
+class Page:
+    """The frame that waits for a phone."""
+
+    def __init__(self, browser: Browser, frame: str):
+        self.browser, self.frame = browser, frame
+        self.login = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(frame).query))
+
+    def number(self) -> str:
+        return re.search('class="number".*?<strong>([0-9]{2})<', self.browser.open(self.frame), re.DOTALL)[1]
+
+    def scanned(self) -> tuple[str, str]:
+        """What a phone reads in the code: service and login."""
+        link = attribute(self.browser.open(self.frame), 'class="code"', "href")
+        names = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(link).query))
+        return names["client_id"], names["login"]
+
+    def post(self, path: str, **more: str) -> str:
+        form = {"client_id": self.login["client_id"], "login": self.login["login"], **more}
+        address = self.frame.split("/auth/")[0] + "/auth/" + path
+        origin = "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(address))
+        request = urllib.request.Request(address, urllib.parse.urlencode(form).encode(), {"Origin": origin})
+        with self.browser.follow.open(request, timeout=20) as answer:
+            return answer.read().decode()
+
+
+def attribute(page: str, mark: str, name: str) -> str:
+    return html.unescape(re.search(f'{mark}.*?{name}="([^"]*)"', page, re.DOTALL)[1])
 
 
 class Stay(urllib.request.HTTPRedirectHandler):
@@ -181,6 +221,80 @@ class TheApp(unittest.TestCase):
         self.app.person.choose = choose
         self.app.wallet.approve(self.browser.begin_login(self.insurer["issuer"])).run()
         self.assertEqual([type(error) for error in errors], [core.WalletError.Busy])
+
+    def test_a_login_comes_to_the_phone_by_a_code_and_then_by_a_button(self):
+        with self.assertRaises(core.WalletError.NoDevice):
+            self.app.waiting()
+        self.app.enrol("Handy (Python)", "software")
+        # Only the key can ask the first time; then its ticket does.
+        with self.assertRaises(core.WalletError.Locked):
+            self.app.waiting()
+        self.assertEqual(self.app.wallet.requests(core.Unlock.IF_NEEDED), [])
+        page = self.browser.wait_for_phone(self.insurer["issuer"])
+        self.app.person.number = page.number()
+        self.assertIsInstance(self.app.answer(*page.scanned()), core.End.DONE)
+        self.assertIn("Lena", page.post("return", keep_phone="yes"))
+
+        page = self.browser.wait_for_phone(self.insurer["issuer"])
+        page.post("phone/send")
+        key, self.keystore.key = self.keystore.key, None
+        [request] = self.app.waiting()
+        self.keystore.key = key
+        self.assertEqual(request.service, self.app.person.shown[-1].service)
+        self.app.person.number = page.number()
+        self.assertIsInstance(self.app.answer(request.client_id, request.login), core.End.DONE)
+        self.assertTrue(self.app.person.shown[-1].other_device)
+        self.assertIn("Lena", page.post("return"))
+        self.assertEqual(self.app.waiting(), [])
+        self.assertEqual(self.keystore.record.counter, 2)
+
+    def test_a_wrong_number_ends_a_login_of_another_device(self):
+        page = self.browser.wait_for_phone(self.insurer["issuer"])
+        self.app.person.number = f"{(int(page.number()) + 1) % 100:02}"
+        with self.assertRaises(core.WalletError.Over) as refused:
+            self.app.answer(*page.scanned())
+        self.assertEqual(refused.exception.reason, "number-wrong")
+        self.assertNotIn("Lena", page.post("return"))
+
+    def move(self, new: App, says=core.Compared.NUMBER) -> tuple[Future, Future]:
+        """Both halves, each on a thread of its own as on a phone of its own. What she reads on the new one she types on the old one."""
+        old_screen, new_screen = OldPhone(), NewPhone()
+        with ThreadPoolExecutor(2) as threads:
+            out = threads.submit(self.app.wallet.move_out(old_screen).run)
+            offer = old_screen.offers.get(timeout=20)
+            self.assertIn("move=", offer.link)
+            self.assertTrue(offer.code_path and offer.code_size)
+            into = threads.submit(new.wallet.move_in(offer.offer, "Neues Handy", "software", True, None, new_screen).run)
+            self.assertEqual(old_screen.asked.get(timeout=20).name, "Neues Handy")
+            old_screen.typed.put(says(new_screen.numbers.get(timeout=20)))
+        return out, into
+
+    def test_a_new_phone_is_bound_with_the_old_one_and_a_wrong_number_or_a_no_ends_a_move_on_both(self):
+        self.app.enrol("Altes Handy (Python)", "software")
+        new = App(self.insurer["issuer"], SANDBOX["ca"], None)
+        out, into = self.move(new, lambda number: core.Compared.NUMBER(f"{(int(number) + 1) % 100:02}"))
+        for half in (out, into):
+            with self.assertRaises(core.WalletError.Over) as refused:
+                half.result()
+            self.assertIn(refused.exception.reason, ("number-wrong", "move-over"))
+        out, into = self.move(new, lambda _: core.Compared.END(core.EndWhy.DECLINED))
+        self.assertEqual(out.result(), core.MoveEnd.ENDED())
+        with self.assertRaises(core.WalletError.Over):
+            into.result()
+        self.assertIsNone(new.keystore.record)
+
+        out, into = self.move(new)
+        record = into.result().record
+        self.assertEqual(out.result().name, "Neues Handy")
+        self.assertEqual(new.keystore.record, record)
+        self.assertLessEqual(record.valid_until, self.keystore.record.valid_until)
+        self.assertIn("Lena", self.log_in())
+        self.app, self.keystore = new, new.keystore
+        self.assertIn("Lena", self.log_in())
+        # It vouches for no third one before her card has confirmed it.
+        with self.assertRaises(core.WalletError.Over) as refused:
+            new.wallet.move_out(OldPhone()).run()
+        self.assertEqual(refused.exception.reason, "card-login-needed")
 
     def test_an_address_of_another_insurer_is_not_answered(self):
         other = next(entry for entry in SANDBOX["insurers"] if entry["word"] != "leuchtturm")

@@ -2,9 +2,10 @@
 
 use jose::{UnixTime, base64url};
 use wallet::flow::{self, FlowError, Method};
-use wallet::run::{RunError, StepError};
+use wallet::run::{self, RunError, StepError};
 
 use crate::{AbortWhy, Attestation, Consent, DeviceRecord, Finding, OtherDevice, Request, Told, WalletError, Want};
+use crate::{Unlock, WaitingRequest};
 
 impl From<flow::Want> for Want {
     fn from(want: flow::Want) -> Self {
@@ -202,6 +203,31 @@ impl From<DeviceRecord> for flow::DeviceRecord {
     }
 }
 
+impl From<Unlock> for run::Unlock {
+    fn from(unlock: Unlock) -> Self {
+        match unlock {
+            Unlock::IfNeeded => Self::IfNeeded,
+            Unlock::Never => Self::Never,
+        }
+    }
+}
+
+impl From<flow::WaitingRequest> for WaitingRequest {
+    fn from(request: flow::WaitingRequest) -> Self {
+        let (service, logo_uri) = match request.service {
+            Some(service) => (Some(service.name), service.logo_uri),
+            None => (None, None),
+        };
+        Self {
+            client_id: request.client_id,
+            login: request.login,
+            asked_at: request.asked_at,
+            service,
+            logo_uri,
+        }
+    }
+}
+
 impl From<FlowError> for WalletError {
     fn from(error: FlowError) -> Self {
         let detail = error.to_string();
@@ -237,6 +263,7 @@ impl From<RunError> for WalletError {
             RunError::Step(StepError::Cancelled) => Self::Cancelled,
             RunError::Step(StepError::Failed(detail)) => Self::Failed { detail },
             RunError::NoDevice => Self::NoDevice,
+            RunError::Locked => Self::Locked,
             RunError::Pin(error) => Self::Failed {
                 detail: error.to_string(),
             },

@@ -7,6 +7,7 @@
 //! **Trusted for:** nothing of its own; it only hands on. **Does not:** keep, log or start threads; the machines neither block nor call back.
 
 mod convert;
+mod moving;
 mod pin;
 mod run;
 
@@ -15,10 +16,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jose::{UnixTime, base64url};
 use wallet::flow;
 
+pub use moving::{Asking, Compared, EndWhy, MoveEnd, MoveIn, MoveOut, NewPhone, Offer, OldPhone, Shown};
 pub use pin::{PinSecret, PinTry, Unlocked};
 pub use run::{
     Answer, Approval, Bound, Choice, Clock, Decision, End, Enrolment, Keystore, NewKey, Person, StepFailed, Transport,
-    Wallet,
+    Unlock, WaitingRequest, Wallet,
 };
 
 uniffi::setup_scaffolding!();
@@ -328,9 +330,12 @@ pub enum WalletError {
         /// The app's own words.
         detail: String,
     },
-    /// A [`Wallet`]'s run: she chose this device, and none is bound here. Run again: she is asked again.
+    /// A [`Wallet`]'s run: this device is to answer or to ask, and none is bound here. Run again: she is asked again.
     #[error("no device is bound here")]
     NoDevice,
+    /// [`Wallet::requests`]: no ticket that still asks is kept, and she was not to be asked for the key. Ask again when she may be.
+    #[error("only the device's key can ask what waits")]
+    Locked,
     /// Another run of this [`Wallet`] is under way: end that one first.
     #[error("another run is under way")]
     Busy,

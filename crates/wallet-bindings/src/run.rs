@@ -12,6 +12,7 @@ use wallet::flow;
 use wallet::run::{self, App, NoAnswer, StepError};
 
 use crate::convert::method_name;
+use crate::moving::{MoveIn, MoveOut, NewPhone, OldPhone};
 use crate::pin::{Unlocked, draw};
 use crate::{AbortWhy, Attestation, Consent, DeviceRecord, Finding, Request, WalletError};
 
@@ -51,9 +52,16 @@ pub trait Keystore: Send + Sync {
     /// Lets the key just made sign, as `sign`.
     fn sign_with_new_key(&self, message: String) -> Result<Vec<u8>, StepFailed>;
 
-    /// The key just made is bound: it and this record take the place of key and record before, in one step. Durable when it returns. What is thrown costs
-    /// nothing: the next run keeps the same record.
+    /// The key just made is bound: it and this record take the place of key, record and ticket before, in one step. Durable when it returns. What is
+    /// thrown costs nothing: the next run keeps the same record.
     fn keep(&self, record: DeviceRecord) -> Result<(), StepFailed>;
+
+    /// The ticket kept last for the device in use; none where none was, and after `keep`.
+    fn ticket(&self) -> Result<Option<String>, StepFailed>;
+
+    /// Keeps what asks, without the key, what waits for the device in use. Whoever has it reads which services ask, and can end those logins: keep it as
+    /// the record.
+    fn keep_ticket(&self, ticket: String) -> Result<(), StepFailed>;
 }
 
 /// A key that was made.
@@ -85,6 +93,30 @@ pub trait Person: Send + Sync {
 
     /// Shows what is required, and a switch for each voluntary claim; she decides.
     fn decide(&self, consent: Consent) -> Result<Decision, StepFailed>;
+}
+
+/// Whether asking what waits may let her unlock the device's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum Unlock {
+    /// Where no ticket is kept, or it is too old: she is looking at the app and expects it.
+    IfNeeded,
+    /// Not at all: the app asks by itself, every few seconds. `Locked` where only the key could ask.
+    Never,
+}
+
+/// A login that waits for this device's answer.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct WaitingRequest {
+    /// The service's identifier.
+    pub client_id: String,
+    /// Names this request: with `client_id` for [`Wallet::resume`].
+    pub login: String,
+    /// When it was sent, in seconds since 1970.
+    pub asked_at: u64,
+    /// The service's name, for a list; not signed. Text, never markup.
+    pub service: Option<String>,
+    /// Where its logo is.
+    pub logo_uri: Option<String>,
 }
 
 /// With what a person answers.
@@ -161,7 +193,7 @@ pub struct Bound {
     pub findings: Vec<Finding>,
 }
 
-type TheApp = App<Net, Keys, Time, Her>;
+pub(crate) type TheApp = App<Net, Keys, Time, Her>;
 
 /// One insurer's app on one phone.
 #[derive(uniffi::Object)]
@@ -222,17 +254,50 @@ impl Wallet {
         consent_to_substantial: bool,
         hardware: Option<Vec<u8>>,
     ) -> Arc<Enrolment> {
-        let wish = run::Wish {
-            name,
-            class: device_class,
-            consent_to_substantial,
-            hardware: hardware.map(|mark| base64url::encode(&mark)),
-        };
+        let wish = wish(name, device_class, consent_to_substantial, hardware);
         Arc::new(Enrolment {
             run: Mutex::new(run::Enrolment::begin(&self.issuer, wish)),
             net: self.net.clone(),
             app: Arc::clone(&self.app),
         })
+    }
+
+    /// The logins that browsers sent to this device, oldest first; each goes on with [`resume`](Self::resume). Asks with the ticket that is kept, or lets
+    /// the key sign and keeps the ticket that comes for it. Moves nothing: ask when the app is opened, and every few seconds at most while she waits.
+    ///
+    /// # Errors
+    /// [`WalletError::Locked`] where it needs the key and `unlock` says never; [`WalletError::NoDevice`].
+    pub fn requests(&self, unlock: Unlock) -> Result<Vec<WaitingRequest>, WalletError> {
+        let mut app = exclusively(&self.app)?;
+        let found = finish(run::requests(&mut app, &self.issuer, unlock.into()))?;
+        Ok(found.into_iter().map(Into::into).collect())
+    }
+
+    /// The old phone's half of a move to a new one, where the insurer allows it: a login to her account that she answers with this phone, and then what
+    /// `screen` shows. Warn her before: only for a phone in her hand.
+    #[must_use]
+    pub fn move_out(&self, screen: Arc<dyn OldPhone>) -> Arc<MoveOut> {
+        MoveOut::of(run::MoveOut::begin(&self.issuer), screen, Arc::clone(&self.app))
+    }
+
+    /// The new phone's half, with the offer of the old one: member `move` of the link whose `issuer` is this insurer. The others as in
+    /// [`enrol`](Self::enrol).
+    #[must_use]
+    pub fn move_in(
+        &self,
+        offer: &str,
+        name: String,
+        device_class: String,
+        consent_to_substantial: bool,
+        hardware: Option<Vec<u8>>,
+        screen: Arc<dyn NewPhone>,
+    ) -> Arc<MoveIn> {
+        let wish = wish(name, device_class, consent_to_substantial, hardware);
+        MoveIn::of(
+            run::MoveIn::begin(&self.issuer, offer, wish),
+            screen,
+            Arc::clone(&self.app),
+        )
     }
 
     /// Tries the PIN of a bound device, by its handle. Costs a try, and asks nobody; may be called from an interface.
@@ -242,6 +307,15 @@ impl Wallet {
     pub fn try_pin(&self, device: &str, pin: &str) -> Result<Unlocked, WalletError> {
         let tried = run::try_pin(&self.net, &self.issuer, device, pin, draw);
         Ok(finish(tried).map(Unlocked::from)?)
+    }
+}
+
+fn wish(name: String, class: String, consent_to_substantial: bool, hardware: Option<Vec<u8>>) -> run::Wish {
+    run::Wish {
+        name,
+        class,
+        consent_to_substantial,
+        hardware: hardware.map(|mark| base64url::encode(&mark)),
     }
 }
 
@@ -344,7 +418,7 @@ impl From<StepFailed> for StepError {
 }
 
 /// Whoever holds it is waited for by nobody: a person may think for minutes.
-fn exclusively<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>, WalletError> {
+pub(crate) fn exclusively<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>, WalletError> {
     match mutex.try_lock() {
         Ok(guard) => Ok(guard),
         Err(TryLockError::Poisoned(poisoned)) => Ok(PoisonError::into_inner(poisoned)),
@@ -353,7 +427,7 @@ fn exclusively<T>(mutex: &Mutex<T>) -> Result<MutexGuard<'_, T>, WalletError> {
 }
 
 /// Waits for a run. The interfaces of the app block, so it is ready when it is asked first.
-fn finish<F: Future>(run: F) -> F::Output {
+pub(crate) fn finish<F: Future>(run: F) -> F::Output {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -371,10 +445,10 @@ fn finish<F: Future>(run: F) -> F::Output {
 }
 
 #[derive(Clone)]
-struct Net(Arc<dyn Transport>);
-struct Keys(Arc<dyn Keystore>);
-struct Time(Arc<dyn Clock>);
-struct Her(Arc<dyn Person>);
+pub(crate) struct Net(Arc<dyn Transport>);
+pub(crate) struct Keys(Arc<dyn Keystore>);
+pub(crate) struct Time(Arc<dyn Clock>);
+pub(crate) struct Her(Arc<dyn Person>);
 
 impl run::Transport for Net {
     fn send(&self, request: &flow::HttpRequest) -> impl Future<Output = Result<run::Answer, NoAnswer>> + Send {
@@ -414,6 +488,14 @@ impl run::Keystore for Keys {
 
     async fn keep(&mut self, record: &flow::DeviceRecord) -> Result<(), StepError> {
         Ok(self.0.keep(record.clone().into())?)
+    }
+
+    async fn ticket(&mut self) -> Result<Option<String>, StepError> {
+        Ok(self.0.ticket()?)
+    }
+
+    async fn keep_ticket(&mut self, ticket: &str) -> Result<(), StepError> {
+        Ok(self.0.keep_ticket(ticket.to_owned())?)
     }
 }
 

@@ -12,6 +12,7 @@
 mod account;
 mod device;
 mod hand;
+mod moving;
 
 use jose::UnixTime;
 use jose::json;
@@ -20,12 +21,15 @@ use transport::HttpClient;
 
 use crate::card::UnlockedCard;
 use crate::flow::{FlowError, HttpRequest, Method, Request};
-use crate::run::{Answer, App, Approval, Choice, Clock, Decision, End, Enrolment, NoAnswer, Transport, Wish};
+use crate::run::{self, Answer, App, Approval, Choice, Clock, Enrolment, NoAnswer, Transport, Unlock, Wish};
 use device::KeyInMemory;
 use hand::Hand;
 
-pub use crate::flow::{BindingWish, ClaimNames, Consent, MAX_ADDRESS_CHARACTERS, Requested, Service};
-pub use crate::run::RunError as PhoneError;
+pub use crate::flow::{
+    AbortWhy, Asking, BindingWish, ClaimNames, Consent, EndWhy, MAX_ADDRESS_CHARACTERS, OfferShown, OtherDevice,
+    Requested, Service, WaitingRequest,
+};
+pub use crate::run::{Compared, Decision, End, MoveEnd, NewPhone, OldPhone, RunError as PhoneError, Shown, StepError};
 pub use account::{Account, AccountDevice, RememberedConsent, TakeBack};
 pub use device::{BoundDevice, DeviceFileError};
 
@@ -90,6 +94,16 @@ impl Phone {
         self.begin(Approval::resume(&self.issuer, client_id, login), now).await
     }
 
+    /// The logins that wait for a device that is bound, oldest first; each goes on with [`resume`](Self::resume). Keep the device afterwards: it may
+    /// have a ticket to ask with the next time.
+    ///
+    /// # Errors
+    /// [`PhoneError`].
+    pub async fn requests(&self, device: &mut BoundDevice, now: UnixTime) -> Result<Vec<WaitingRequest>, PhoneError> {
+        let mut app = self.app(KeyInMemory::of(device), Hand::default(), now);
+        run::requests(&mut app, &self.issuer, Unlock::IfNeeded).await
+    }
+
     async fn begin(&self, mut approval: Approval, now: UnixTime) -> Result<OpenedLogin<'_>, PhoneError> {
         let mut app = self.app(KeyInMemory::default(), Hand::default(), now);
         let request = approval.request(&mut app).await?.cloned().ok_or(PhoneError::Over)?;
@@ -101,12 +115,12 @@ impl Phone {
         })
     }
 
-    fn app<'a>(
+    fn app<'a, C: Clock>(
         &'a self,
         keystore: KeyInMemory<'a>,
         person: Hand<'a>,
-        clock: UnixTime,
-    ) -> App<&'a HttpClient, KeyInMemory<'a>, UnixTime, Hand<'a>> {
+        clock: C,
+    ) -> App<&'a HttpClient, KeyInMemory<'a>, C, Hand<'a>> {
         App {
             transport: &self.client,
             keystore,
@@ -147,6 +161,12 @@ impl<'p> OpenedLogin<'p> {
     #[must_use]
     pub fn is_for_other_device(&self) -> bool {
         self.request.other_device.is_some()
+    }
+
+    /// That device, where it is not this one.
+    #[must_use]
+    pub fn other_device(&self) -> Option<&OtherDevice> {
+        self.request.other_device.as_ref()
     }
 
     /// What it asks for.
@@ -204,7 +224,27 @@ impl<'p> OpenedLogin<'p> {
     /// # Errors
     /// [`PhoneError`].
     pub async fn decline(self) -> Result<String, PhoneError> {
-        go_back(self.phone, self.approval, Hand::choosing(Choice::Decline), self.now).await
+        address(self.refuse(Choice::Decline).await?)
+    }
+
+    /// The same, also of a login that goes on in a browser of another device.
+    ///
+    /// # Errors
+    /// [`PhoneError`].
+    pub async fn decline_anywhere(self) -> Result<End, PhoneError> {
+        self.refuse(Choice::Decline).await
+    }
+
+    /// Ends the login on both devices: she did not begin it, or somebody is on the phone with her.
+    ///
+    /// # Errors
+    /// [`PhoneError`].
+    pub async fn abort(self, why: AbortWhy) -> Result<End, PhoneError> {
+        self.refuse(Choice::Abort(why)).await
+    }
+
+    async fn refuse(self, choice: Choice) -> Result<End, PhoneError> {
+        end(self.phone, self.approval, Hand::choosing(choice), self.now).await
     }
 }
 
@@ -252,7 +292,15 @@ impl<'p> AnsweredLogin<'p> {
     }
 
     async fn decide(self, decision: Decision) -> Result<String, PhoneError> {
-        go_back(self.phone, self.approval, Hand::deciding(decision), self.now).await
+        address(self.end(decision).await?)
+    }
+
+    /// Any decision, with the number that another device shows where the login was begun there.
+    ///
+    /// # Errors
+    /// [`PhoneError`].
+    pub async fn end(self, decision: Decision) -> Result<End, PhoneError> {
+        end(self.phone, self.approval, Hand::deciding(decision), self.now).await
     }
 
     /// Binds a fresh key of this phone to the person, so that later logins need no card for a while.
@@ -277,11 +325,12 @@ impl<'p> AnsweredLogin<'p> {
     }
 }
 
-async fn go_back(phone: &Phone, mut approval: Approval, person: Hand<'_>, now: UnixTime) -> Result<String, PhoneError> {
-    match approval
-        .run(&mut phone.app(KeyInMemory::default(), person, now))
-        .await?
-    {
+async fn end(phone: &Phone, mut approval: Approval, person: Hand<'_>, now: UnixTime) -> Result<End, PhoneError> {
+    approval.run(&mut phone.app(KeyInMemory::default(), person, now)).await
+}
+
+fn address(end: End) -> Result<String, PhoneError> {
+    match end {
         End::GoBack { address } => Ok(address),
         End::Done => Err(PhoneError::Over),
     }

@@ -10,6 +10,9 @@
 //! |---|---|---|
 //! | [`Approval`] | the address a service sent the person to, or a login another device shows | where she goes back to |
 //! | [`Enrolment`] | a login to her account, answered by card | a device record that is kept |
+//! | [`requests`] | a bound device | the logins that wait for it, each for [`Approval::resume`] |
+//! | [`MoveOut`] | a login to her account, answered by this phone | the word that the new one is bound |
+//! | [`MoveIn`] | the offer that the old phone shows | a device record that is kept |
 //! | [`set_pin`], [`try_pin`] | a PIN | what it unlocks |
 //!
 //! **After an error, run again**, unless it is over: the same login goes on. A request whose answer was lost is sent again, a person who was refused
@@ -21,6 +24,8 @@
 mod approval;
 mod enrolment;
 mod error;
+mod inbox;
+mod moving;
 mod pin;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -30,6 +35,8 @@ use jose::UnixTime;
 pub use approval::{Approval, End};
 pub use enrolment::{Enrolment, Wish};
 pub use error::{NoAnswer, RunError, StepError};
+pub use inbox::{Unlock, requests};
+pub use moving::{Compared, MoveEnd, MoveIn, MoveOut, NewPhone, OldPhone, Shown};
 pub use pin::{set_pin, try_pin};
 
 use crate::flow::{AbortWhy, Attestation, Consent, DeviceRecord, HttpRequest, Request};
@@ -101,11 +108,24 @@ pub trait Keystore: Send {
     /// [`StepError`].
     fn sign_with_new_key(&mut self, message: &str) -> impl Future<Output = Result<String, StepError>> + Send;
 
-    /// The key just made is bound: it and this record take the place of key and record before, in one step. Durable when it returns.
+    /// The key just made is bound: it and this record take the place of key, record and ticket before, in one step. Durable when it returns.
     ///
     /// # Errors
     /// [`StepError`]; the next run keeps the same record.
     fn keep(&mut self, record: &DeviceRecord) -> impl Future<Output = Result<(), StepError>> + Send;
+
+    /// The ticket kept last for the device in use; `None` where none was, and after [`keep`](Self::keep).
+    ///
+    /// # Errors
+    /// [`StepError`].
+    fn ticket(&mut self) -> impl Future<Output = Result<Option<String>, StepError>> + Send;
+
+    /// Keeps what asks, without the key, what waits for the device in use. Whoever has it reads which services ask, and can end those logins: it
+    /// is kept as the record is.
+    ///
+    /// # Errors
+    /// [`StepError`]; then the key is asked again the next time.
+    fn keep_ticket(&mut self, ticket: &str) -> impl Future<Output = Result<(), StepError>> + Send;
 }
 
 /// A key that was made.

@@ -15,6 +15,8 @@ use crate::run::{Keystore, MadeKey, StepError};
 pub struct BoundDevice {
     record: DeviceRecord,
     key: SoftwareKey,
+    /// Asks what waits for it.
+    ticket: Option<String>,
 }
 
 /// Why a file is no bound device.
@@ -32,6 +34,8 @@ struct DeviceFile {
     counter: u64,
     /// Base64url of PKCS#8 DER.
     private_key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ticket: Option<String>,
 }
 
 /// The phone's keystore: what is bound, if anything is, and what is being bound.
@@ -93,7 +97,18 @@ impl Keystore for KeyInMemory<'_> {
         self.kept = Some(BoundDevice {
             record: record.clone(),
             key,
+            ticket: None,
         });
+        Ok(())
+    }
+
+    async fn ticket(&mut self) -> Result<Option<String>, StepError> {
+        Ok(self.bound.as_ref().and_then(|device| device.ticket.clone()))
+    }
+
+    async fn keep_ticket(&mut self, ticket: &str) -> Result<(), StepError> {
+        let device = self.bound.as_mut().ok_or_else(no_key)?;
+        device.ticket = Some(ticket.to_owned());
         Ok(())
     }
 }
@@ -112,6 +127,12 @@ impl BoundDevice {
     #[must_use]
     pub fn handle(&self) -> &str {
         &self.record.device
+    }
+
+    /// The insurer's issuer, where it is bound.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.record.issuer
     }
 
     /// The person's name for it.
@@ -137,6 +158,7 @@ impl BoundDevice {
             valid_until: record.valid_until,
             counter: record.counter,
             private_key: base64url::encode(&self.key.to_pkcs8_der()),
+            ticket: self.ticket.clone(),
         };
         // Strings and numbers only: serialising cannot fail.
         Zeroizing::new(serde_json::to_string_pretty(&file).unwrap_or_default())
@@ -159,6 +181,7 @@ impl BoundDevice {
                 counter: file.counter,
             },
             key: SoftwareKey::from_pkcs8_der("device", &der).map_err(|_| DeviceFileError)?,
+            ticket: file.ticket,
         })
     }
 }

@@ -10,6 +10,12 @@ fn file() -> Value {
     })
 }
 
+fn with(member: &str, value: Value) -> String {
+    let mut changed = file();
+    changed[member] = value;
+    changed.to_string()
+}
+
 #[test]
 fn a_device_survives_its_file_and_counts_on() {
     let text = file();
@@ -18,6 +24,19 @@ fn a_device_survives_its_file_and_counts_on() {
     let again: Value = serde_json::from_str(&device.to_json()).unwrap();
     assert_eq!(again["counter"], 8);
     assert_eq!(again["private_key"], text["private_key"]);
+    assert!(again.get("ticket").is_none());
+    assert_eq!(format!("{device:?}"), "BoundDevice");
+}
+
+#[test]
+fn a_ticket_survives_the_devices_file_and_says_nothing_elsewhere() {
+    let mut device = BoundDevice::from_json(&file().to_string()).unwrap();
+    run_at_once(KeyInMemory::of(&mut device).keep_ticket("sealed")).unwrap();
+    let mut again = BoundDevice::from_json(&device.to_json()).unwrap();
+    assert_eq!(
+        run_at_once(KeyInMemory::of(&mut again).ticket()),
+        Ok(Some("sealed".to_owned()))
+    );
     assert_eq!(format!("{device:?}"), "BoundDevice");
 }
 
@@ -27,6 +46,9 @@ fn damaged_device_files_are_refused() {
         "",
         "{}",
         r#"{"issuer":"a","device":"b","name":"c","valid_until":1,"counter":1,"private_key":"AAAA"}"#,
+        &with("ticket", json!(7)),
+        &with("tickets", json!("sealed")),
+        &with("counter", json!(-1)),
     ] {
         assert_eq!(BoundDevice::from_json(text).map(|_| ()), Err(DeviceFileError));
     }
@@ -52,6 +74,7 @@ fn every_step_can_be_awaited_in_a_server(
     is_send(phone.open("", now));
     is_send(phone.resume("", "", now));
     is_send(phone.open_account(now));
+    is_send(phone.requests(device, now));
     is_send(opened().answer_with_card(card));
     is_send(opened().answer_with_device(device, now));
     is_send(opened().decline());

@@ -112,7 +112,7 @@ impl Enrolment {
 }
 
 impl Wish {
-    fn as_wish(&self) -> BindingWish<'_> {
+    pub(super) fn as_wish(&self) -> BindingWish<'_> {
         BindingWish {
             name: &self.name,
             class: &self.class,

@@ -32,9 +32,12 @@ pub enum RunError {
     /// The app did not do a step. Running again begins with the question before it.
     #[error("the app: {0}")]
     Step(#[from] StepError),
-    /// She chose this device, and no record of one at this insurer is kept.
+    /// This device is to answer or to ask, and no record of one at this insurer is kept.
     #[error("device: none is bound here")]
     NoDevice,
+    /// What waits can only be asked with the device's key, and she was not to be asked for it.
+    #[error("device: no ticket that still asks is kept; let her unlock the key")]
+    Locked,
     /// The PIN is none.
     #[error(transparent)]
     Pin(#[from] PinError),
@@ -50,7 +53,7 @@ impl RunError {
         match self {
             Self::Flow(error) => error.ends(),
             Self::Over => true,
-            Self::Unreachable(_) | Self::Step(_) | Self::NoDevice | Self::Pin(_) => false,
+            Self::Unreachable(_) | Self::Step(_) | Self::NoDevice | Self::Locked | Self::Pin(_) => false,
         }
     }
 }

@@ -11,19 +11,29 @@ import java.security.spec.ECGenParameterSpec
 import java.time.Duration
 import java.time.Instant
 import java.util.Base64
+import java.util.concurrent.LinkedBlockingQueue
+import java.util.concurrent.TimeUnit
 import javax.net.ssl.SSLContext
 import uniffi.healthid_wallet.Answer
+import uniffi.healthid_wallet.Asking
 import uniffi.healthid_wallet.Choice
 import uniffi.healthid_wallet.Clock
+import uniffi.healthid_wallet.Compared
 import uniffi.healthid_wallet.Consent
 import uniffi.healthid_wallet.Decision
 import uniffi.healthid_wallet.DeviceRecord
 import uniffi.healthid_wallet.End
 import uniffi.healthid_wallet.Keystore
 import uniffi.healthid_wallet.NewKey
+import uniffi.healthid_wallet.NewPhone
+import uniffi.healthid_wallet.Offer
+import uniffi.healthid_wallet.OldPhone
 import uniffi.healthid_wallet.Person
 import uniffi.healthid_wallet.Request
+import uniffi.healthid_wallet.Shown
 import uniffi.healthid_wallet.Transport
+import uniffi.healthid_wallet.Unlock
+import uniffi.healthid_wallet.WaitingRequest
 import uniffi.healthid_wallet.Wallet
 import uniffi.healthid_wallet.cardMessage
 import uniffi.healthid_wallet.cardResponse
@@ -48,6 +58,7 @@ class Net(tls: SSLContext) : Transport {
 class Keys : Keystore {
     private var key: KeyPair? = null
     private var made: KeyPair? = null
+    private var ticket: String? = null
     var record: DeviceRecord? = null
         private set
 
@@ -71,6 +82,13 @@ class Keys : Keystore {
     override fun keep(record: DeviceRecord) {
         this.record = record
         key = checkNotNull(made)
+        ticket = null
+    }
+
+    override fun ticket(): String? = ticket
+
+    override fun keepTicket(ticket: String) {
+        this.ticket = ticket
     }
 
     private fun sign(message: String, pair: KeyPair): ByteArray = Signature.getInstance("SHA256withECDSAinP1363Format").run {
@@ -88,6 +106,9 @@ class Holder(private val card: Card) : Person {
     val requests = mutableListOf<Request>()
     val consents = mutableListOf<Consent>()
 
+    /** The two digits she reads on another device's page and types. */
+    var number: String? = null
+
     override fun choose(request: Request, device: DeviceRecord?): Choice {
         requests += request
         return if (device == null) Choice.Card else Choice.Device
@@ -100,7 +121,35 @@ class Holder(private val card: Card) : Person {
 
     override fun decide(consent: Consent): Decision {
         consents += consent
-        return Decision.Approve(consent.voluntary, false, null)
+        return Decision.Approve(consent.voluntary, false, number.takeIf { consent.otherDevice != null })
+    }
+}
+
+/** What the old phone of a move shows. A real app draws the code black on white with its warning, for two or three seconds each time, and lets her type. */
+class OldScreen : OldPhone {
+    val offers = LinkedBlockingQueue<Offer>()
+    val asked = LinkedBlockingQueue<Asking>()
+    val typed = LinkedBlockingQueue<Compared>()
+
+    override fun showOffer(offer: Offer): Shown {
+        offers.put(offer)
+        Thread.sleep(50)
+        return Shown.Still
+    }
+
+    override fun compare(asking: Asking, expiresAt: ULong): Compared {
+        asked.put(asking)
+        return checkNotNull(typed.poll(20, TimeUnit.SECONDS))
+    }
+}
+
+/** What the new phone shows: two digits. */
+class NewScreen : NewPhone {
+    val numbers = LinkedBlockingQueue<String>()
+
+    override fun showNumber(number: String, expiresAt: ULong) {
+        numbers.put(number)
+        Thread.sleep(50)
     }
 }
 
@@ -116,6 +165,12 @@ class App(issuer: String, transport: Transport, card: Card) {
 
     /** From the address a service sent the person to, to the address she goes back to. */
     fun logIn(authorizationUrl: String): String = wallet.approve(authorizationUrl).use { (it.run() as End.GoBack).address }
+
+    /** The logins that browsers sent to this phone, asked without her. A real app asks when it is opened, and every few seconds while she waits. */
+    fun waiting(): List<WaitingRequest> = wallet.requests(Unlock.NEVER)
+
+    /** A login that was begun on another device: that one goes on. */
+    fun answer(clientId: String, login: String): End = wallet.resume(clientId, login).use { it.run() }
 
     /** Binds this phone by one login with the card. */
     fun enrol(name: String, deviceClass: String) = wallet.enrol(name, deviceClass, true, null).use { checkNotNull(it.run()) }

@@ -3,6 +3,7 @@ import com.google.gson.JsonParser
 import java.io.File
 import java.io.IOException
 import java.net.URI
+import java.net.URLDecoder
 import java.net.URLEncoder
 import java.net.http.HttpClient
 import java.net.http.HttpRequest
@@ -11,6 +12,8 @@ import java.security.KeyStore
 import java.security.Signature
 import java.security.cert.CertificateFactory
 import java.security.cert.X509Certificate
+import java.util.concurrent.CompletableFuture
+import java.util.concurrent.TimeUnit
 import javax.net.ssl.SSLContext
 import javax.net.ssl.TrustManagerFactory
 import org.bouncycastle.asn1.pkcs.PrivateKeyInfo
@@ -23,10 +26,13 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.assertThrows
 import uniffi.healthid_wallet.Answer
+import uniffi.healthid_wallet.Compared
 import uniffi.healthid_wallet.End
 import uniffi.healthid_wallet.Login
+import uniffi.healthid_wallet.MoveEnd
 import uniffi.healthid_wallet.Told
 import uniffi.healthid_wallet.Transport
+import uniffi.healthid_wallet.Unlock
 import uniffi.healthid_wallet.WalletException
 
 /** A policyholder enrols and logs in with an app in Kotlin, at a real sandbox over real TLS. */
@@ -93,6 +99,46 @@ class AppTest {
     }
 
     @Test
+    fun `a login comes to the phone by a code and then by a button`() {
+        app.enrol("Handy (Kotlin)", "software")
+        // Only the key can ask the first time; then its ticket does.
+        assertThrows<WalletException.Locked> { app.waiting() }
+        assertEquals(0, app.wallet.requests(Unlock.IF_NEEDED).size)
+        val browser = Browser(pages, tls)
+        val first = browser.waitForPhone(insurer)
+        app.holder.number = first.number()
+        val (clientId, login) = first.scanned()
+        assertEquals(End.Done, app.answer(clientId, login))
+        assertTrue(first.post("return", "keep_phone" to "yes").contains("Lena"))
+
+        val second = browser.waitForPhone(insurer)
+        second.post("phone/send")
+        val request = app.waiting().single()
+        app.holder.number = second.number()
+        assertEquals(End.Done, app.answer(request.clientId, request.login))
+        assertEquals(request.service, app.holder.consents.last().service)
+        assertTrue(second.post("return").contains("Lena"))
+        assertEquals(0, app.waiting().size)
+    }
+
+    @Test
+    fun `a new phone is bound with the old one and logs in`() {
+        app.enrol("Altes Handy (Kotlin)", "software")
+        val new = App(insurer, Net(tls), card(File(System.getProperty("card"))))
+        val (old, there) = OldScreen() to NewScreen()
+        val out = CompletableFuture.supplyAsync { app.wallet.moveOut(old).use { it.run() } }
+        val offer = checkNotNull(old.offers.poll(20, TimeUnit.SECONDS)).offer
+        val into = CompletableFuture.supplyAsync { new.wallet.moveIn(offer, "Neues Handy", "software", true, null, there).use { it.run() } }
+        assertEquals("Neues Handy", old.asked.poll(20, TimeUnit.SECONDS)?.name)
+        old.typed.put(Compared.Number(checkNotNull(there.numbers.poll(20, TimeUnit.SECONDS))))
+        assertEquals("Neues Handy", (out.get(20, TimeUnit.SECONDS) as MoveEnd.Moved).name)
+        assertEquals(into.get(20, TimeUnit.SECONDS).record, new.keys.record)
+        val browser = Browser(pages, tls)
+        assertTrue(browser.open(new.logIn(browser.beginLogin(insurer))).contains("Lena"))
+        assertEquals(1UL, new.keys.record?.counter)
+    }
+
+    @Test
     fun `what was not wanted is an error and changes nothing`() {
         Login.account(insurer).use { login ->
             val wanted = login.want()
@@ -132,17 +178,54 @@ private class Browser(private val pages: String, tls: SSLContext) {
     }
 
     /** The page at the end of a few redirects. */
-    fun open(address: String): String {
-        var next = URI(address)
+    fun open(address: String): String = follow(HttpRequest.newBuilder(URI(address)), URI(address))
+
+    private fun follow(first: HttpRequest.Builder, from: URI): String {
+        var answer = send(first)
+        var at = from
         repeat(5) {
-            val answer = send(HttpRequest.newBuilder(next))
             val location = answer.headers().firstValue("Location")
             if (location.isEmpty) return answer.body()
-            next = next.resolve(location.get())
+            at = at.resolve(location.get())
+            answer = send(HttpRequest.newBuilder(at))
         }
         error("too many redirects")
     }
+
+    /** What a form of a page sends. */
+    fun post(address: URI, form: Map<String, String>): String {
+        val body = form.map { "${it.key}=${URLEncoder.encode(it.value, Charsets.UTF_8)}" }.joinToString("&")
+        val request = HttpRequest.newBuilder(address).header("Origin", "${address.scheme}://${address.authority}")
+            .header("Content-Type", "application/x-www-form-urlencoded").POST(HttpRequest.BodyPublishers.ofString(body))
+        return follow(request, address)
+    }
+
+    /** A login in which nobody is logged in any more, up to the page that waits for a phone. */
+    fun waitForPhone(issuer: String): Page {
+        cookies.keys.retainAll(setOf("healthid_phone"))
+        return Page(this, attribute(open(beginLogin(issuer)), "<iframe", "src"))
+    }
 }
+
+/** The frame that waits for a phone. */
+private class Page(private val browser: Browser, private val frame: String) {
+    fun number(): String = checkNotNull(Regex("class=\"number\".*?<strong>([0-9]{2})<", RegexOption.DOT_MATCHES_ALL).find(browser.open(frame))).groupValues[1]
+
+    /** What a phone reads in the code: service and login. */
+    fun scanned(): Pair<String, String> {
+        val names = query(attribute(browser.open(frame), "class=\"code\"", "href"))
+        return names.getValue("client_id") to names.getValue("login")
+    }
+
+    fun post(path: String, vararg more: Pair<String, String>): String =
+        browser.post(URI(frame.substringBefore("/auth/") + "/auth/" + path), query(frame).filterKeys { it in setOf("client_id", "login") } + more)
+}
+
+private fun query(address: String): Map<String, String> =
+    URI(address).rawQuery.split('&').associate { it.substringBefore('=') to URLDecoder.decode(it.substringAfter('='), Charsets.UTF_8) }
+
+private fun attribute(page: String, mark: String, name: String): String =
+    checkNotNull(Regex("$mark.*?$name=\"([^\"]*)\"", RegexOption.DOT_MATCHES_ALL).find(page)).groupValues[1].replace("&#38;", "&").replace("&amp;", "&")
 
 private fun trusting(authorities: File): SSLContext {
     val store = KeyStore.getInstance(KeyStore.getDefaultType())

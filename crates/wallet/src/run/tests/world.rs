@@ -10,7 +10,7 @@ use jose::jwk::{JwkSet, KeyUse};
 use jose::{Signer as _, SoftwareKey, base64url};
 use serde_json::{Value, json};
 
-use crate::flow::OtherDevice;
+use crate::flow::{self, OfferShown, OtherDevice};
 use crate::run::*;
 
 pub(super) const ISSUER: &str = "https://idp.example/109900019";
@@ -44,12 +44,14 @@ pub(super) struct Net {
     pub(super) purpose: Purpose,
     pub(super) other_device: bool,
     pub(super) issued: UnixTime,
+    /// How a move stands, each time it is asked; bound in the end.
+    pub(super) states: Mutex<VecDeque<&'static str>>,
     pub(super) faults: Mutex<VecDeque<Fault>>,
     pub(super) arrived: Mutex<Vec<HttpRequest>>,
 }
 
 impl Net {
-    fn answer(&self, path: &str) -> (u16, Value) {
+    fn answer(&self, path: &str, asked: &Value) -> (u16, Value) {
         let account = self.purpose == Purpose::Account;
         let (client_id, name) = if account {
             (ISSUER, "My account")
@@ -95,10 +97,64 @@ impl Net {
             "devices" => {
                 json!({ "device": "handle", "valid_until": NOW.0 + 1000, "class": "software", "findings": [] })
             }
+            "devices/requests" => {
+                let signed = asked["look"].is_string();
+                let requests = [json!({ "client_id": SERVICE, "login": "waiting", "asked_at": NOW.0 })];
+                let mut found = json!({ "requests": requests });
+                if signed {
+                    found["ticket"] = "new ticket".into();
+                }
+                found
+            }
+            "devices/move" => {
+                json!({ "offer": "offer", "link": null, "code": null, "move": "held", "expires_at": NOW.0 + 300 })
+            }
+            "devices/move/accept" => {
+                json!({ "ticket": "ticket", "number": "47", "expires_at": NOW.0 + 300, "findings": [] })
+            }
+            "devices/move/state" => {
+                let mut states = self.states.lock().unwrap();
+                self.state(states.pop_front().unwrap_or("bound"))
+            }
+            "devices/move/approve" => self.state("bound"),
+            "devices/move/end" => json!({}),
             "devices/pin" | "devices/pin/evaluate" => json!({ "evaluated": GENERATOR, "tries_left": 9 }),
             other => panic!("{other}"),
         };
         (200, body)
+    }
+}
+
+impl Net {
+    /// How a move stands.
+    fn state(&self, state: &str) -> Value {
+        match state {
+            "asked" => {
+                let challenge = Challenge {
+                    iss: ISSUER.to_owned(),
+                    login_id: [8; 16],
+                    client_id: ISSUER.to_owned(),
+                    client_name: "My account".to_owned(),
+                    request_hash: "hash".to_owned(),
+                    purpose: Purpose::Move,
+                    iat: self.issued,
+                    exp: self.issued.plus_seconds(challenge::LIFETIME_SECONDS),
+                };
+                let asking = json!({
+                    "name": "Neues Handy", "class": "software", "level": "gematik-ehealth-loa-substantial",
+                    "browser": "Firefox", "system": "Android", "asked_at": NOW.0,
+                });
+                json!({
+                    "state": "asked", "asking": asking, "expires_at": NOW.0 + 300,
+                    "challenge": challenge::issue(&challenge, &self.key).unwrap(),
+                })
+            }
+            "bound" => json!({
+                "state": "bound", "device": "new handle", "name": "Neues Handy", "class": "software",
+                "valid_until": NOW.0 + 1000,
+            }),
+            other => json!({ "state": other }),
+        }
     }
 }
 
@@ -127,7 +183,7 @@ impl Transport for Net {
                 let body = json!({ "error": "access_denied", "error_description": description, "reason": reason });
                 (status, body)
             }
-            _ => self.answer(path),
+            _ => self.answer(path, request.body.as_ref().unwrap_or(&Value::Null)),
         };
         Ok(Answer {
             status,
@@ -140,6 +196,7 @@ impl Transport for Net {
 pub(super) struct Keys {
     log: Log,
     pub(super) record: Option<DeviceRecord>,
+    pub(super) ticket: Option<String>,
     key: SoftwareKey,
     made: Option<SoftwareKey>,
     /// Steps that fail next, by name, in this order.
@@ -196,7 +253,19 @@ impl Keystore for Keys {
     async fn keep(&mut self, record: &DeviceRecord) -> Result<(), StepError> {
         self.step("keep", format!(" {}", record.device))?;
         self.record = Some(record.clone());
+        self.ticket = None;
         self.key = self.made.take().unwrap();
+        Ok(())
+    }
+
+    async fn ticket(&mut self) -> Result<Option<String>, StepError> {
+        self.step("ticket", String::new())?;
+        Ok(self.ticket.clone())
+    }
+
+    async fn keep_ticket(&mut self, ticket: &str) -> Result<(), StepError> {
+        self.step("keep_ticket", format!(" {ticket}"))?;
+        self.ticket = Some(ticket.to_owned());
         Ok(())
     }
 }
@@ -259,6 +328,7 @@ pub(super) fn world() -> World {
             purpose: Purpose::Login,
             other_device: false,
             issued: NOW,
+            states: Mutex::default(),
             faults: Mutex::default(),
             arrived: Mutex::default(),
         },
@@ -271,6 +341,7 @@ pub(super) fn world() -> World {
                 valid_until: NOW,
                 counter: 41,
             }),
+            ticket: None,
             key: SoftwareKey::generate("device").unwrap(),
             made: None,
             failing: VecDeque::new(),
@@ -297,6 +368,10 @@ impl World {
         self.transport.faults.lock().unwrap().extend(faults);
     }
 
+    pub(super) fn states(&self, states: impl IntoIterator<Item = &'static str>) {
+        self.transport.states.lock().unwrap().extend(states);
+    }
+
     /// What happened since it was asked last.
     pub(super) fn log(&self) -> Vec<String> {
         std::mem::take(&mut *self.transport.log.lock().unwrap())
@@ -320,13 +395,44 @@ pub(super) fn approval() -> Approval {
 }
 
 pub(super) fn enrolment() -> Enrolment {
-    let wish = Wish {
+    Enrolment::begin(ISSUER, wish())
+}
+
+pub(super) fn wish() -> Wish {
+    Wish {
         name: "Neues Handy".to_owned(),
         class: "software".to_owned(),
         consent_to_substantial: true,
         hardware: None,
-    };
-    Enrolment::begin(ISSUER, wish)
+    }
+}
+
+/// The screen of either phone of a move, with answers in a row.
+#[derive(Default)]
+pub(super) struct Screen {
+    pub(super) shown: Vec<String>,
+    pub(super) offers: VecDeque<Result<Shown, StepError>>,
+    pub(super) compared: VecDeque<Result<Compared, StepError>>,
+    pub(super) numbers: VecDeque<StepError>,
+}
+
+impl OldPhone for Screen {
+    async fn show_offer(&mut self, offer: &OfferShown) -> Result<Shown, StepError> {
+        self.shown.push(offer.offer.clone());
+        self.offers.pop_front().unwrap_or(Ok(Shown::Still))
+    }
+
+    async fn compare(&mut self, asking: &flow::Asking, _: u64) -> Result<Compared, StepError> {
+        self.shown.push(format!("{} on {}", asking.name, asking.system));
+        self.compared.pop_front().unwrap_or(Err(StepError::Cancelled))
+    }
+}
+
+impl NewPhone for Screen {
+    async fn show_number(&mut self, number: &str, _: u64) -> Result<(), StepError> {
+        self.shown.push(number.to_owned());
+        self.numbers.pop_front().map_or(Ok(()), Err)
+    }
 }
 
 pub(super) fn approve() -> Decision {
