@@ -159,7 +159,8 @@ impl Holder {
     }
 }
 
-fn read_device(file: &Path) -> Result<BoundDevice> {
+/// Reads what `write_device` wrote.
+pub(crate) fn read_device(file: &Path) -> Result<BoundDevice> {
     let text = String::from_utf8(read(file)?).ok();
     let device = text.and_then(|text| BoundDevice::from_json(&text).ok());
     match device {

@@ -1,5 +1,10 @@
 //! `healthid phone`: a policyholder's phone without a screen.
 
+mod advice;
+mod elsewhere;
+mod moving;
+mod requests;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -7,8 +12,9 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use sandbox::headless::{Headless, HeadlessError};
 use sandbox::insurers::Insurer;
-use wallet::phone::{AnsweredLogin, BindingWish, TakeBack};
+use wallet::phone::{AnsweredLogin, BindingWish, BoundDevice, TakeBack};
 
+use self::elsewhere::Elsewhere;
 use crate::certificate::write_secret;
 use crate::person::{Decides, Holder, Who, write_device};
 use crate::running::Which;
@@ -20,12 +26,17 @@ use crate::running::Which;
 pub(crate) enum Command {
     /// Answer a login: opens the address your service sent the person to, prints the address she goes back to.
     ///
+    /// Or the link in the code that another device shows, with --number: then that one goes on.
+    ///
     /// Example: healthid phone open 'http://localhost:8402/109900019/auth?client_id=…&request_uri=…' --person ada
     Open(Open),
     /// Bind this phone to a person by a card login, so that later logins need no card for a while.
     ///
     /// Example: healthid phone bind --person lena --out lena-phone.json
     Bind(Bind),
+    Requests(requests::Requests),
+    #[command(subcommand)]
+    Move(moving::Command),
     /// Write a person's virtual health card as PEM, key and certificate, for software of yours that plays the card itself.
     ///
     /// Openly fake: whoever has the file needs no PIN. Example: healthid phone card --person lena --out lena-card.pem
@@ -39,8 +50,11 @@ pub(crate) enum Command {
 /// Answer a login.
 #[derive(Debug, Args)]
 pub(crate) struct Open {
-    /// The authorization address, with client_id and request_uri.
+    /// The authorization address, with client_id and request_uri; or the link of another device's code, with client_id and login.
     address: String,
+    /// The two digits that the other device's page shows. A wrong number ends the login.
+    #[arg(long, value_name = "DIGITS")]
+    number: Option<String>,
     #[command(flatten)]
     which: Which,
     #[command(flatten)]
@@ -112,6 +126,8 @@ pub(crate) async fn run(command: Command) -> Result<()> {
     match command {
         Command::Open(options) => open(options).await,
         Command::Bind(options) => bind(options).await,
+        Command::Requests(options) => requests::run(options).await,
+        Command::Move(command) => moving::run(command).await,
         Command::Card(options) => card(options).await,
         Command::Account(options) => account(options).await,
         Command::Revoke(options) => revoke(options).await,
@@ -120,13 +136,27 @@ pub(crate) async fn run(command: Command) -> Result<()> {
 
 async fn open(options: Open) -> Result<()> {
     let mut holder = options.who.holder()?;
+    let decision = options.decides.decision();
+    let elsewhere = match Elsewhere::of_link(&options.address) {
+        Some(elsewhere) => Some((
+            elsewhere,
+            elsewhere::reply(decision.clone(), options.number.as_deref())?,
+        )),
+        None => None,
+    };
     let place = options.which.enter(Default::default()).await?;
     let insurer = insurer_of(&place.headless, &options)?;
     check_provider(&place.headless, insurer).await?;
-    let outcome = place
-        .headless
-        .answer(insurer, &options.address, holder.means(), &options.decides.decision())
-        .await;
+    let outcome = match elsewhere {
+        Some((elsewhere, reply)) => elsewhere.answer(&place.headless, insurer, holder.means(), &reply).await,
+        None => {
+            let answered = place
+                .headless
+                .answer(insurer, &options.address, holder.means(), &decision)
+                .await;
+            answered.map_err(Into::into)
+        }
+    };
     holder.keep()?;
     place.leave().await;
     writeln!(std::io::stdout(), "{}", outcome?).context("standard output")
@@ -143,6 +173,19 @@ fn insurer_of(headless: &Headless, options: &Open) -> Result<Insurer> {
         Some(insurer) => Ok(insurer),
         None => options.who.insurer(),
     }
+}
+
+/// The insurer where a phone is bound.
+fn bound_at(headless: &Headless, device: &BoundDevice) -> Result<Insurer> {
+    let mut insurers = Insurer::ALL.into_iter();
+    insurers
+        .find(|insurer| headless.description().issuer(*insurer) == device.issuer())
+        .with_context(|| {
+            format!(
+                "this phone is bound at {}, which is none of this sandbox's insurers; bind one here with `healthid phone bind --out FILE`",
+                device.issuer()
+            )
+        })
 }
 
 async fn bind(options: Bind) -> Result<()> {

@@ -1,64 +1,13 @@
 //! The tool as somebody types it: exit codes, and what stands on which output.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod common;
+
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
+use common::{Running, healthid, stderr};
 use serde_json::Value;
-
-fn healthid(words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_healthid"))
-        .args(words)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// A sandbox as its own process, on free ports.
-struct Running {
-    process: Child,
-    data: tempfile::TempDir,
-    welcome: String,
-}
-
-impl Running {
-    fn start() -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_healthid"))
-            .args(["sandbox", "--port-base", "0", "--log", "error", "--data"])
-            .arg(data.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(process.stdout.take().unwrap());
-        let mut welcome = String::new();
-        while !welcome.contains("Ctrl-C") {
-            assert!(output.read_line(&mut welcome).unwrap() > 0, "{welcome}");
-        }
-        Self { process, data, welcome }
-    }
-
-    fn at(&self) -> &str {
-        self.data.path().to_str().unwrap()
-    }
-
-    fn interrupt(mut self) -> Option<i32> {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-        self.process.wait().unwrap().code()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Already gone after an interrupt.
-        let _ = self.process.kill();
-    }
-}
 
 /// The list of system calls and the file rules are those of the provider: whatever a login needs is on them.
 #[test]

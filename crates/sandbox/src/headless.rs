@@ -18,7 +18,7 @@ use relying_party::client::{
 };
 use transport::{AddressRule, HttpClient, Roots, TlsError};
 use wallet::card::{PinError, VirtualCard};
-use wallet::phone::{BindingWish, BoundDevice, Phone, PhoneError};
+use wallet::phone::{AbortWhy, AnsweredLogin, BindingWish, BoundDevice, End, OpenedLogin, Phone, PhoneError};
 use wallet::provider_check::{ProviderCheck, ProviderCheckError};
 
 use crate::cards::{Cards, CardsError, ForeignCards, UseError};
@@ -69,6 +69,32 @@ pub enum Decision {
     ApproveWithout(Vec<String>),
     /// Release nothing.
     Decline,
+}
+
+/// What she says to a login that was begun on another device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// Release everything but these, by claim or scope.
+    Approve {
+        /// The two digits that the asking page shows.
+        number: String,
+        /// What is not released.
+        without: Vec<String>,
+    },
+    /// Release nothing.
+    Decline,
+    /// End it on both devices.
+    Abort(AbortWhy),
+}
+
+/// Time that goes on.
+#[derive(Clone)]
+pub struct Ticking(Clock);
+
+impl wallet::run::Clock for Ticking {
+    fn now(&self) -> UnixTime {
+        (self.0)()
+    }
 }
 
 /// A login that succeeded.
@@ -305,24 +331,54 @@ impl Headless {
     ) -> Result<String, HeadlessError> {
         let phone = self.phone(insurer);
         let opened = phone.open(authorization_url, self.now()).await?;
-        let answered = match means {
+        let answered = self.known(opened, means).await?;
+        match decision {
+            Decision::ApproveAll => Ok(answered.approve_all().await?),
+            Decision::Decline => Ok(answered.decline().await?),
+            Decision::ApproveWithout(refused) => {
+                let kept = kept(&answered, refused)?;
+                let kept: Vec<&str> = kept.iter().map(String::as_str).collect();
+                Ok(answered.approve(&kept, false).await?)
+            }
+        }
+    }
+
+    /// Says who she is.
+    async fn known<'p>(&self, opened: OpenedLogin<'p>, means: Means<'_>) -> Result<AnsweredLogin<'p>, HeadlessError> {
+        Ok(match means {
             Means::Person { word, pin } => {
                 let mut card = self.cards.verify_pin(word, pin)?;
                 opened.answer_with_card(&card.verify_pin(pin)?).await?
             }
             Means::Card { card, pin } => opened.answer_with_card(&card.verify_pin(pin)?).await?,
             Means::Device(device) => opened.answer_with_device(device, self.now()).await?,
-        };
-        match decision {
-            Decision::ApproveAll => Ok(answered.approve_all().await?),
-            Decision::Decline => Ok(answered.decline().await?),
-            Decision::ApproveWithout(refused) => {
-                let claims = &answered.consent().claims;
-                let kept = without(&claims.essential, &claims.voluntary, refused)?;
-                let kept: Vec<&str> = kept.iter().map(String::as_str).collect();
-                Ok(answered.approve(&kept, false).await?)
+        })
+    }
+
+    /// Answers a login that was begun on another device. A phone's counter rises even when the provider refuses.
+    ///
+    /// # Errors
+    /// [`HeadlessError`], by step.
+    pub async fn reply(&self, opened: OpenedLogin<'_>, means: Means<'_>, reply: &Reply) -> Result<End, HeadlessError> {
+        match reply {
+            Reply::Decline => Ok(opened.decline_anywhere().await?),
+            Reply::Abort(why) => Ok(opened.abort(*why).await?),
+            Reply::Approve { number, without } => {
+                let answered = self.known(opened, means).await?;
+                let decision = wallet::phone::Decision::Approve {
+                    voluntary: kept(&answered, without)?,
+                    remember: false,
+                    number: Some(number.clone()),
+                };
+                Ok(answered.end(decision).await?)
             }
         }
+    }
+
+    /// Time that goes on, for what takes minutes.
+    #[must_use]
+    pub fn clock(&self) -> Ticking {
+        Ticking(Arc::clone(&self.clock))
     }
 
     /// Binds a fresh phone to a person by a card login to her account.
@@ -368,6 +424,12 @@ fn party(
     let config = party_config(service, entity_id, &entry.pages, description.trust_anchor()?);
     let connections = Connections::over_network(roots, AddressRule::LoopbackAllowed, &description.host_names)?;
     Ok(RelyingParty::new(config, keys, connections)?)
+}
+
+/// The voluntary claims that are released when some are refused.
+fn kept(answered: &AnsweredLogin<'_>, refused: &[String]) -> Result<Vec<String>, HeadlessError> {
+    let claims = &answered.consent().claims;
+    without(&claims.essential, &claims.voluntary, refused)
 }
 
 /// The voluntary claims that stay when some are refused, by claim or scope.
