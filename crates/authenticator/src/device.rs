@@ -105,7 +105,7 @@ pub enum Standing {
     Free,
     /// The person has locked it.
     Locked,
-    /// The person's emergency code has blocked all devices that no card login has confirmed since.
+    /// The person's block code has blocked all devices that no card login has confirmed since.
     Blocked,
 }
 
@@ -179,8 +179,8 @@ pub enum DeviceError {
     /// She has locked this device.
     #[error("device: locked in the person's account; a card login unlocks it")]
     Locked,
-    /// Her emergency code has blocked all of her devices.
-    #[error("device: blocked with the emergency code; a card login unlocks it")]
+    /// Her block code has blocked all of her devices.
+    #[error("device: blocked with the block code; a card login unlocks it")]
     Blocked,
     /// The class is not admitted any more.
     #[error("device: its class is no longer admitted by the insurer's policy")]
@@ -317,7 +317,7 @@ impl DeviceKey {
         self.standing
     }
 
-    /// Says what stands against it. `locked`: by the person; `blocked_at`: when her emergency code was used last, which
+    /// Says what stands against it. `locked`: by the person; `blocked_at`: when her block code was used last, which
     /// blocks whatever no card login has confirmed since.
     pub fn stands(&mut self, locked: bool, blocked_at: Option<UnixTime>) {
         self.standing = if blocked_at.is_some_and(|blocked_at| self.confirmed_at <= blocked_at) {

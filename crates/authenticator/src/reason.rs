@@ -62,7 +62,7 @@ reasons! {
     CardRefused "card-refused" Yes "The card's answer does not hold: signature, certificate or issuer.",
     DeviceUnknown "device-unknown" Yes "No device is bound under this name (any more), or the answer does not bear its signature.",
     DeviceLocked "device-locked" Yes "The person has locked this device.",
-    DeviceBlocked "device-blocked" Yes "All devices of the person were blocked by her emergency code.",
+    DeviceBlocked "device-blocked" Yes "All devices of the person were blocked by her block code.",
     DeviceDue "device-due" Yes "The device has to be confirmed with the card again.",
     DeviceCloned "device-cloned" Yes "The device counts backwards: another one may have its key.",
     DeviceClock "device-clock" Yes "The device's clock is too far from the provider's.",

@@ -86,11 +86,11 @@ pub struct LimitSettings {
     pub insurer_failures: Allowance,
     /// Devices bound by one person.
     pub bindings: Allowance,
-    /// Changes of one person's account: devices named, locked, unlocked, confirmed or removed, emergency codes set and used.
+    /// Changes of one person's account: devices named, locked, unlocked, confirmed or removed, block codes set and used.
     pub account_changes: Allowance,
-    /// Wrong emergency codes from one network.
+    /// Wrong block codes from one network.
     pub block_failures_by_network: Allowance,
-    /// Wrong emergency codes at one insurer. Used up, right ones wait too.
+    /// Wrong block codes at one insurer. Used up, right ones wait too.
     pub block_failures: Allowance,
     /// Pushed requests of one service.
     pub pushes: Allowance,

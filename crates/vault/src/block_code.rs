@@ -1,4 +1,4 @@
-//! Emergency codes: a person writes hers down, and whoever has it can block all of her devices without a login.
+//! Block codes: a person writes hers down, and whoever has it can block all of her devices without a login.
 //!
 //! A code is derived, not drawn: from the tenant's key, her handle and the second it was set in. So it is kept nowhere, the one before can be found
 //! and deleted when a new one is set, and a row that an older database brings back opens nothing: what it says is held against the code derived anew.
@@ -24,7 +24,7 @@ const GROUP: usize = 4;
 /// Most characters of a code as people write it.
 const MAX_WRITTEN: usize = 64;
 
-/// An emergency code.
+/// A block code.
 #[derive(Clone)]
 pub struct BlockCode([u8; BLOCK_CODE_LETTERS]);
 

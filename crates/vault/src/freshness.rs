@@ -38,9 +38,9 @@ pub enum FactKind {
     LoginsNotBefore,
     /// How often this device was locked and unlocked: an odd number says that it is locked.
     DeviceLocked,
-    /// The second in which this person's emergency code was used last.
+    /// The second in which this person's block code was used last.
     DevicesBlocked,
-    /// The second in which this person's emergency code in force was set.
+    /// The second in which this person's block code in force was set.
     BlockCode,
     /// How many entries this person's history has had, and until when the newest is kept.
     HistoryHead,
@@ -174,7 +174,7 @@ impl Vault {
         self.fact_name(tenant, FactKind::DevicesBlocked, &[person.as_bytes()])
     }
 
-    /// When a person's emergency code in force was set.
+    /// When a person's block code in force was set.
     ///
     /// # Errors
     /// [`KeyAbsent`].

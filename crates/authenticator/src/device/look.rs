@@ -79,8 +79,8 @@ pub enum LookError {
     /// She has locked this device.
     #[error("device: locked in the person's account; a card login unlocks it")]
     Locked,
-    /// Her emergency code has blocked all of her devices.
-    #[error("device: blocked with the emergency code; a card login unlocks it")]
+    /// Her block code has blocked all of her devices.
+    #[error("device: blocked with the block code; a card login unlocks it")]
     Blocked,
 }
 

@@ -1,7 +1,7 @@
 //! Moving to a new phone with the old one: whom an old device may vouch for, and how far.
 //!
 //! Trusted for: the new key signed this offer's identifier, its class is what the policy demands evidence for, and nothing about it reaches further
-//! than the device that vouches: neither its level, nor the day the card is due, nor a block by the emergency code. Does not: compare the two digits,
+//! than the device that vouches: neither its level, nor the day the card is due, nor a block with the block code. Does not: compare the two digits,
 //! ask the old device for its signature, or store anything. Why it is like this: `docs/adr/0021-moving-with-the-old-phone.md`.
 
 use aws_lc_rs::digest;

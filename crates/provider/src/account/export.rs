@@ -263,12 +263,12 @@ const MEANINGS: &[(&str, &str, &str)] = &[
     ("about", "Worum es geht", "what it is about"),
     (
         "block_code",
-        "Ob es einen Sperrcode für den Notfall gibt",
+        "Ob es einen Sperr-Code für den Notfall gibt",
         "whether there is a code for an emergency",
     ),
     (
         "blocked_at",
-        "Wann der Sperrcode zuletzt benutzt wurde (UTC)",
+        "Wann der Sperr-Code zuletzt benutzt wurde (UTC)",
         "when that code was used last (UTC)",
     ),
     ("set_at", "Wann er erstellt wurde (UTC)", "when it was made (UTC)"),

@@ -237,7 +237,7 @@ pub const EVENTS: &[Event] = &[
     event(
         "devices_blocked",
         Look,
-        "an emergency code was used: a person's devices log in no more until her card unlocks them",
+        "a block code was used: a person's devices log in no more until her card unlocks them",
         "nothing. Many at once: somebody has found codes, or is guessing them (`limit` = `block_failures`)",
     ),
     // The certificate watcher.
@@ -570,11 +570,11 @@ pub const EVENTS: &[Event] = &[
         "nothing",
     ),
     event("device_confirmed", Count, "a card login renewed a device", "nothing"),
-    event("block_code_set", Count, "a person has a new emergency code", "nothing"),
+    event("block_code_set", Count, "a person has a new block code", "nothing"),
     event(
         "block_refused",
         Count,
-        "an emergency code was not known, or malformed",
+        "a block code was not known, or malformed",
         "nothing. Many: see `limited`",
     ),
     event("unknown_path", Count, "nothing is served at that address", "nothing"),

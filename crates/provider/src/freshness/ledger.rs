@@ -151,7 +151,7 @@ impl Ledger {
         (at > 0).then_some(UnixTime(at))
     }
 
-    /// When a person's emergency code in force was set; `None` where she has none.
+    /// When a person's block code in force was set; `None` where she has none.
     pub(crate) fn block_code_set_at(&self, vault: &Vault, person: PersonId) -> Option<UnixTime> {
         let at = self.floor(FactKind::BlockCode, || vault.block_code_set(self.tenant, person));
         (at > 0).then_some(UnixTime(at))

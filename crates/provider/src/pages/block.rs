@@ -1,4 +1,4 @@
-//! The page of the emergency code: for a person without her phone, perhaps at somebody else's computer. It needs no login and no script.
+//! The page of the block code: for a person without her phone, perhaps at somebody else's computer. It needs no login and no script.
 
 use askama::Template;
 
@@ -54,8 +54,8 @@ struct Words {
 
 const GERMAN: Words = Words {
     title: "Handy verloren? Alle Geräte sperren",
-    intro: "Mit Ihrem Notfall-Code sperren Sie alle Geräte, die mit Ihrer GesundheitsID verbunden sind. Danach kann sich niemand mehr mit diesen Geräten anmelden. Ihre Gesundheitskarte bleibt gültig.",
-    code: "Ihr Notfall-Code",
+    intro: "Mit Ihrem Sperr-Code sperren Sie alle Geräte, die mit Ihrer GesundheitsID verbunden sind. Danach kann sich niemand mehr mit diesen Geräten anmelden. Ihre Gesundheitskarte bleibt gültig.",
+    code: "Ihr Sperr-Code",
     code_help: "12 Buchstaben, zum Beispiel auf Ihrem Ausdruck. Groß oder klein und Striche sind egal.",
     button: "Alle Geräte jetzt sperren",
     unknown: "Diesen Code kennen wir nicht. Bitte prüfen Sie jeden Buchstaben. Haben Sie später einen neuen Code erstellt? Dann gilt nur der neue.",
@@ -74,8 +74,8 @@ const GERMAN: Words = Words {
 
 const ENGLISH: Words = Words {
     title: "Lost your phone? Block all devices",
-    intro: "With your emergency code you block every device that is bound to your health ID. Nobody can log in with these devices then. Your health card stays valid.",
-    code: "Your emergency code",
+    intro: "With your block code you block every device that is bound to your health ID. Nobody can log in with these devices then. Your health card stays valid.",
+    code: "Your block code",
     code_help: "12 letters, for example on your printout. Capital or small letters and hyphens do not matter.",
     button: "Block all devices now",
     unknown: "We do not know this code. Please check every letter. Did you make a new code later? Then only the new one counts.",

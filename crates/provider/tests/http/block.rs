@@ -1,4 +1,4 @@
-//! The emergency code: set once, used by anybody who has it, and undone by the card alone.
+//! The block code: set once, used by anybody who has it, and undone by the card alone.
 
 use authenticator::Reason;
 use provider::Allowance;

@@ -105,7 +105,7 @@ fn a_new_phone_reaches_no_further_than_the_old_one_until_the_card_confirms_it() 
         // What is stored says the same.
         let stored = serde_json::to_string(&device).unwrap();
         assert!(serde_json::from_str::<DeviceKey>(&stored).unwrap() == device);
-        // No block by the emergency code is escaped by moving.
+        // No block with the block code is escaped by moving.
         device.stands(false, Some(NOW));
         assert_eq!(device.standing(), Standing::Blocked);
         let confirmed = NOW.plus_seconds(2 * DAY);
