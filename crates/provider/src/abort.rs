@@ -82,7 +82,7 @@ pub(crate) async fn end(
             let pending = authenticate::open_pending(core, tenant, client_id, login, now)?;
             inbox::answered(core, tenant, pending.asking, outcome).await?;
             let place = Place::of(core, tenant, pending.request.login_id)?;
-            place.end(outcome).await.map(drop)
+            place.end(outcome, None).await
         }
         Err(error) => Err(error.into()),
     }

@@ -34,7 +34,7 @@ use crate::{
     people::ConsentRows,
     second_device::{
         self,
-        rendezvous::{self, Ended, Outcome, Place},
+        rendezvous::{self, Outcome, Place},
     },
     support::json_response,
     tenant::Tenant,
@@ -446,7 +446,7 @@ async fn approve_elsewhere(
         ));
     }
     match consent::decide(party.client_id(), login, decision, &tenant.settings.policy, now)? {
-        ConsentOutcome::Declined => place.end(Outcome::Declined).await.map(drop),
+        ConsentOutcome::Declined => place.end(Outcome::Declined, None).await,
         ConsentOutcome::Code(code) => place.approve(capability, &code, now).await,
     }
 }
@@ -479,7 +479,7 @@ async fn decline(
     if asking.is_some() {
         inbox::answered(core, tenant, asking, Outcome::Declined).await?;
         Place::of(core, tenant, request.login_id)?
-            .end(Outcome::Declined)
+            .end(Outcome::Declined, None)
             .await?;
         return Ok(None);
     }
@@ -504,10 +504,6 @@ pub(crate) async fn end_elsewhere(
         Outcome::Approved | Outcome::Fetched => return Err(StepProblem::failed("no way to end a login")),
     };
     inbox::answered(core, tenant, login.asking, outcome).await?;
-    let place = Place::of(core, tenant, login.request.login_id)?;
-    if place.end(outcome).await? == Ended::Before {
-        return Ok(());
-    }
     let entry = Entry::of(event, now)
         .sharing(login.request.requested())
         .proven(&login.performed)
@@ -516,7 +512,8 @@ pub(crate) async fn end_elsewhere(
         Some(party) => entry.at_service(party),
         None => entry,
     };
-    history::note(core, tenant.id(), person, entry).await
+    let place = Place::of(core, tenant, login.request.login_id)?;
+    place.end(outcome, Some((person, entry))).await
 }
 
 /// Turns the person's decision into the address the service is answered at. A login that has ended already gets none: nothing would be got for the

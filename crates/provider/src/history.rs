@@ -35,7 +35,9 @@ pub(crate) use accesses::{Step, declined};
 pub(crate) use broken_off::{Keep, keep, put_off};
 pub(crate) use entry::{By, Entry, Event};
 pub(crate) use reading::{Chain, OpenHistory, SealedHistory, Shown};
-pub(crate) use writing::{Access, EVENT_DAYS, note, note_change, note_once, note_step, record};
+pub(crate) use writing::{
+    Access, EVENT_DAYS, note, note_beside, note_change, note_once, note_step, record, record_all,
+};
 
 const HOUR_SECONDS: u64 = 3_600;
 /// Whole hours a claim stays behind the one it was made in: far longer than any code lives, clocks of all sites included.

@@ -64,7 +64,7 @@ pub(crate) struct Access {
 
 impl Access {
     /// Of no login.
-    fn alone(core: &Core, entry: Entry) -> Self {
+    pub(crate) fn alone(core: &Core, entry: Entry) -> Self {
         Self {
             entry,
             claim: rng::bytes(&*core.rng),
@@ -77,7 +77,7 @@ impl Access {
 enum Deed {
     /// Records are changed.
     Records(Vec<SealedChange>, Vec<Condition>),
-    /// The freshness ledger takes a step, and the database follows.
+    /// The freshness ledger takes a step, and the database follows. It has room for one entry.
     Step(Change),
 }
 
@@ -90,8 +90,20 @@ pub(crate) async fn record(
     access: &Access,
     beside: Vec<SealedChange>,
 ) -> Result<Committed, StepProblem> {
+    record_all(core, tenant, person, identity, std::slice::from_ref(access), beside).await
+}
+
+/// As [`record`], for what is more than one entry: all of them, or none. Each has a claim of its own, in this order among the conditions.
+pub(crate) async fn record_all(
+    core: &Core,
+    tenant: TenantId,
+    person: PersonId,
+    identity: &Row,
+    accesses: &[Access],
+    beside: Vec<SealedChange>,
+) -> Result<Committed, StepProblem> {
     let deed = Deed::Records(beside, Vec::new());
-    write(core, tenant, person, identity, access, deed).await
+    write(core, tenant, person, identity, accesses, deed).await
 }
 
 /// Changes a record of hers and writes that she did, in one commit: both are there, or neither. Her own record, `identity`, must still be the same.
@@ -105,7 +117,7 @@ pub(crate) async fn note_change(
 ) -> Result<Committed, StepProblem> {
     let unchanged = Condition::VersionIs(person.identity_key(tenant), identity.version);
     let deed = Deed::Records(vec![change], vec![unchanged]);
-    write(core, tenant, person, identity, &Access::alone(core, entry), deed).await
+    write(core, tenant, person, identity, &[Access::alone(core, entry)], deed).await
 }
 
 /// Makes a change of the freshness ledger true and writes that it was made. The entry is in the ledger's step: a process that dies before the
@@ -118,7 +130,7 @@ pub(crate) async fn note_step(
     change: Change,
 ) -> Result<(), StepProblem> {
     let identity = identity(core, tenant, person).await?;
-    let access = Access::alone(core, entry);
+    let access = [Access::alone(core, entry)];
     write(core, tenant, person, &identity, &access, Deed::Step(change)).await?;
     Ok(())
 }
@@ -128,7 +140,7 @@ async fn write(
     tenant: TenantId,
     person: PersonId,
     identity: &Row,
-    access: &Access,
+    accesses: &[Access],
     deed: Deed,
 ) -> Result<Committed, StepProblem> {
     let name = core.vault.history_head(tenant, person)?;
@@ -136,42 +148,51 @@ async fn write(
     let result = {
         let mut turn = turn.lock().await;
         let ledger = core.freshness.of(tenant).await?;
-        let head = Head::from_floor(ledger.floor_of(&name));
-        // No entry is kept shorter than the one before, whatever the clock does.
-        let next = Head {
-            number: head.number + 1 + u64::from(turn.unsure),
-            until_day: until_day(access.entry.at).max(head.until_day),
-        };
-        let link = Link {
-            number: next.number,
-            before: head.until_day,
-            unsure: turn.unsure,
-        };
-        let event_key = core
-            .vault
-            .event_key(tenant, &person, next.until_day, &rng::bytes(&*core.rng))?;
-        let until = u64::from(next.until_day) * DAY_SECONDS;
-        let event = core
-            .vault
-            .seal_entry(person, identity, event_key, &access.entry.encode(link), until)?;
-        let carried = Carried {
-            event: Some(event),
-            counter: access.counter,
-            head: Some((name, next.floor())),
-            begun: None,
-        };
-        let expires_at = claim_expiry(core.now());
-        let claim = core.vault.claim_once(tenant, &access.claim, expires_at, &carried)?;
-        // Whoever is cancelled while the database works leaves the number behind as one that may be missing.
+        let mut head = Head::from_floor(ledger.floor_of(&name));
+        let (mut claims, mut waiting) = (Vec::with_capacity(accesses.len()), Vec::with_capacity(accesses.len()));
         let unsure = turn.unsure;
-        turn.unsure = unsure.saturating_add(1);
-        let committed = commit(core, tenant, claim, deed).await;
+        let mut skipped = unsure;
+        for access in accesses {
+            // No entry is kept shorter than the one before, whatever the clock does.
+            let next = Head {
+                number: head.number + 1 + u64::from(skipped),
+                until_day: until_day(access.entry.at).max(head.until_day),
+            };
+            let link = Link {
+                number: next.number,
+                before: head.until_day,
+                unsure: skipped,
+            };
+            let event_key = core
+                .vault
+                .event_key(tenant, &person, next.until_day, &rng::bytes(&*core.rng))?;
+            let until = u64::from(next.until_day) * DAY_SECONDS;
+            let event = core
+                .vault
+                .seal_entry(person, identity, event_key, &access.entry.encode(link), until)?;
+            let carried = Carried {
+                event: Some(event),
+                counter: access.counter,
+                head: Some((name, next.floor())),
+                begun: None,
+            };
+            let expires_at = claim_expiry(core.now());
+            claims.push(core.vault.claim_once(tenant, &access.claim, expires_at, &carried)?);
+            waiting.push((event_key, access.claim));
+            (head, skipped) = (next, 0);
+        }
+        // Whoever is cancelled while the database works leaves the numbers behind as ones that may be missing.
+        let given = u8::try_from(claims.len()).unwrap_or(u8::MAX);
+        turn.unsure = unsure.saturating_add(given);
+        let committed = commit(core, tenant, claims, deed).await;
         match &committed {
             Ok(Committed::Yes) => {
                 turn.unsure = 0;
-                ledger.shown(name, next.floor());
-                core.history.waiting.add(tenant, event_key.id(), access.claim);
-                core.history.broken_off.ended(tenant, access.claim);
+                ledger.shown(name, head.floor());
+                for (event_key, claim) in waiting {
+                    core.history.waiting.add(tenant, event_key.id(), claim);
+                    core.history.broken_off.ended(tenant, claim);
+                }
             }
             Ok(Committed::Conflict(_)) => turn.unsure = unsure,
             Err(_) => {}
@@ -182,16 +203,22 @@ async fn write(
     result
 }
 
-async fn commit(core: &Core, tenant: TenantId, claim: SealedChange, deed: Deed) -> Result<Committed, StepProblem> {
+async fn commit(
+    core: &Core,
+    tenant: TenantId,
+    claims: Vec<SealedChange>,
+    deed: Deed,
+) -> Result<Committed, StepProblem> {
     match deed {
         Deed::Records(changes, conditions) => {
-            let changes = std::iter::once(claim).chain(changes);
+            let changes = claims.into_iter().chain(changes);
             let (sealed, writes): (Vec<Condition>, Vec<Write>) =
                 changes.map(|change| (change.condition, change.write)).unzip();
             core.commit(&[sealed, conditions].concat(), &writes).await
         }
         Deed::Step(change) => {
-            core.freshness.change_with(tenant, change, Some(claim.write)).await?;
+            let entry = claims.into_iter().next().map(|claim| claim.write);
+            core.freshness.change_with(tenant, change, entry).await?;
             Ok(Committed::Yes)
         }
     }
@@ -217,12 +244,24 @@ pub(crate) async fn note_once(
     claim: [u8; 16],
     entry: Entry,
 ) -> Result<(), StepProblem> {
+    note_beside(core, tenant, person, claim, entry, Vec::new()).await?;
+    Ok(())
+}
+
+/// The same with what is changed by it, in one commit: all of it, or nothing.
+pub(crate) async fn note_beside(
+    core: &Core,
+    tenant: TenantId,
+    person: PersonId,
+    claim: [u8; 16],
+    entry: Entry,
+    beside: Vec<SealedChange>,
+) -> Result<Committed, StepProblem> {
     let identity = identity(core, tenant, person).await?;
     let access = Access {
         entry,
         claim,
         counter: None,
     };
-    record(core, tenant, person, &identity, &access, Vec::new()).await?;
-    Ok(())
+    record(core, tenant, person, &identity, &access, beside).await
 }

@@ -11,11 +11,11 @@ use oidc::{
     login_state::{AuthorizationCode, LoginId},
 };
 use store::{Condition, Key};
-use vault::{Carried, PersonCapability, StateKind};
+use vault::{Carried, PersonCapability, PersonId, SealedChange, StateKind};
 
 use crate::{
     core::{Committed, Core, StepProblem},
-    history,
+    history::{self, Entry},
     tenant::Tenant,
 };
 
@@ -63,15 +63,6 @@ impl Outcome {
             Self::PhoneCall => 6,
         }
     }
-}
-
-/// Whether this request ended a login.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// It did.
-    Now,
-    /// Another one had, in the same way.
-    Before,
 }
 
 /// What is left there.
@@ -141,7 +132,7 @@ impl<'a> Place<'a> {
             .seal_login(capability, StateKind::Code, now, &code.to_bytes())?;
         let claim = Key::single_use(self.tenant.id(), &self.login.0);
         let conditions = [Condition::Absent(claim)];
-        if self.write(None, Outcome::Approved, &sealed, &conditions, None).await? == Committed::Yes {
+        if self.write(None, Outcome::Approved, &sealed, &conditions).await? == Committed::Yes {
             tracing::info!(event = "approved_elsewhere", "approved for another device");
             return Ok(());
         }
@@ -167,28 +158,20 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Ends the login for both devices, for good. What was approved and not fetched yet ends, too.
-    pub(crate) async fn end(&self, outcome: Outcome) -> Result<Ended, StepProblem> {
+    /// Ends the login for both devices, for good. What was approved and not fetched yet ends, too. `entry`: whose it was, where that is known, and
+    /// what her history says of it, in the same commit. Nothing is done where it had ended in this way before.
+    pub(crate) async fn end(&self, outcome: Outcome, entry: Option<(PersonId, Entry)>) -> Result<(), StepProblem> {
         for _ in 0..ATTEMPTS {
             let stored = match self.look().await? {
                 Seen::Nothing => None,
-                Seen::Left(left) if left.outcome == outcome => return Ok(Ended::Before),
+                Seen::Left(left) if left.outcome == outcome => return Ok(()),
                 Seen::Left(left) if left.outcome == Outcome::Approved => Some(left.version),
                 Seen::Left(_) | Seen::Over => return Err(StepProblem::login_over()),
             };
-            let claim = self.core.vault.claim_once(
-                self.tenant.id(),
-                &self.login.0,
-                history::claim_expiry(self.core.now()),
-                &Carried::default(),
-            )?;
-            if self
-                .write(stored, outcome, "", &[claim.condition], Some(claim.write))
-                .await?
-                == Committed::Yes
-            {
+            let change = self.change(stored, outcome, "")?;
+            if self.claim(change, entry.clone()).await? == Committed::Yes {
                 tracing::info!(event = "ended_elsewhere", kind = ?outcome, "a login was ended for both devices");
-                return Ok(Ended::Now);
+                return Ok(());
             }
         }
         Err(StepProblem::login_over())
@@ -209,7 +192,7 @@ impl<'a> Place<'a> {
             return Err(AuthorizationError::ExpiredLogin.into());
         }
         let written = self
-            .write(Some(left.version), Outcome::Fetched, &left.code, &[], None)
+            .write(Some(left.version), Outcome::Fetched, &left.code, &[])
             .await?;
         match written {
             Committed::Yes => Ok((capability, code)),
@@ -229,17 +212,31 @@ impl<'a> Place<'a> {
         outcome: Outcome,
         code: &str,
         conditions: &[Condition],
-        also: Option<store::Write>,
     ) -> Result<Committed, StepProblem> {
-        let content = [&[outcome.byte()], code.as_bytes()].concat();
-        let until = self.core.now().0 + KEPT_SECONDS;
-        let change = self.core.vault.leave_at_rendezvous(self.key, stored, &content, until)?;
+        let change = self.change(stored, outcome, code)?;
         let conditions: Vec<Condition> = [change.condition]
             .into_iter()
             .chain(conditions.iter().cloned())
             .collect();
-        let writes: Vec<store::Write> = [change.write].into_iter().chain(also).collect();
-        self.core.commit(&conditions, &writes).await
+        self.core.commit(&conditions, &[change.write]).await
+    }
+
+    fn change(&self, stored: Option<u64>, outcome: Outcome, code: &str) -> Result<SealedChange, StepProblem> {
+        let content = [&[outcome.byte()], code.as_bytes()].concat();
+        let until = self.core.now().0 + KEPT_SECONDS;
+        Ok(self.core.vault.leave_at_rendezvous(self.key, stored, &content, until)?)
+    }
+
+    /// Claims the login, with what is left here.
+    async fn claim(&self, change: SealedChange, entry: Option<(PersonId, Entry)>) -> Result<Committed, StepProblem> {
+        let (core, tenant, login) = (self.core, self.tenant.id(), self.login.0);
+        if let Some((person, entry)) = entry {
+            return history::note_beside(core, tenant, person, login, entry, vec![change]).await;
+        }
+        let expires_at = history::claim_expiry(core.now());
+        let claim = core.vault.claim_once(tenant, &login, expires_at, &Carried::default())?;
+        core.commit(&[change.condition, claim.condition], &[change.write, claim.write])
+            .await
     }
 }
 

@@ -489,7 +489,7 @@ async fn what_is_said_against_the_old_phone_meanwhile_ends_its_word() {
         let body = world.approval(&offered, &asked, &mut old, &number);
         wire::assert_reason(&world.post("/devices/move/approve", &body).await, reason);
     }
-    // The emergency code, used while the old phone asks.
+    // The block code, used while the old phone asks.
     let mut old = world.bound(SUBSTANTIAL_CLASS).await;
     let offered = world.offered(&mut old).await;
     let (_, number) = world.accepted(&offered, &Device::unbound()).await;
@@ -508,7 +508,7 @@ async fn what_is_said_against_the_old_phone_meanwhile_ends_its_word() {
 }
 
 #[tokio::test]
-async fn the_emergency_code_blocks_a_new_phone_with_the_old_one() {
+async fn the_block_code_blocks_a_new_phone_with_the_old_one() {
     let world = World::new().await;
     let mut old = world.bound(SUBSTANTIAL_CLASS).await;
     world.harness.clock.advance(60);
@@ -670,4 +670,74 @@ async fn a_move_that_meets_a_closed_account_binds_nothing() {
     let body = world.approval(&offered, &asked, &mut old, &number);
     let refused = world.post("/devices/move/approve", &body).await;
     assert!(refused.status >= 400, "{}", refused.status);
+}
+
+/// Where the process dies: before its commit, in it, and after it. Then every deed is done with all that her history says of it, or not at all.
+const DEATHS: [(usize, bool); 3] = [(0, false), (0, true), (1, false)];
+
+impl World {
+    /// How often her history says each of these.
+    async fn counted<const N: usize>(&self, names: [&str; N]) -> [usize; N] {
+        let events = self.events().await;
+        names.map(|name| events.iter().filter(|(event, _)| event == name).count())
+    }
+
+    async fn next_process(&self) {
+        self.harness.store.revive();
+        self.harness.restart();
+    }
+}
+
+#[tokio::test]
+async fn a_new_phone_is_bound_with_what_is_said_of_both_phones_or_not_at_all() {
+    let world = World::new().await;
+    let names = ["device-bound", "device-moved"];
+    for (after, in_commit) in DEATHS {
+        let mut old = world.bound(SUBSTANTIAL_CLASS).await;
+        let offered = world.offered(&mut old).await;
+        let (_, number) = world.accepted(&offered, &Device::unbound()).await;
+        let asked = world.asked(&offered).await;
+        let body = world.approval(&offered, &asked, &mut old, &number);
+        let (devices, before) = (world.devices().await.len(), world.counted(names).await);
+        world.harness.store.die(after, in_commit);
+        let told = world.post("/devices/move/approve", &body).await.status == 200;
+        world.next_process().await;
+        let bound = world.devices().await.len() - devices;
+        assert_eq!(
+            world.counted(names).await,
+            before.map(|count| count + bound),
+            "{after}, {in_commit}"
+        );
+        assert_eq!(bound == 1, (after, in_commit) != (0, false), "{after}, {in_commit}");
+        assert_eq!(told, after == 1, "{after}, {in_commit}");
+    }
+}
+
+#[tokio::test]
+async fn a_move_is_ended_with_its_entry_or_not_at_all() {
+    let world = World::new().await;
+    for (why, name) in [("declined", "move-ended"), ("not-me", "not-me")] {
+        for (after, in_commit) in DEATHS {
+            let mut old = world.bound(SUBSTANTIAL_CLASS).await;
+            let offered = world.offered(&mut old).await;
+            let (ticket, _) = world.accepted(&offered, &Device::unbound()).await;
+            let before = world.counted([name]).await;
+            world.harness.store.die(after, in_commit);
+            let body = json!({"move": offered.held, "why": why});
+            let told = world.post("/devices/move/end", &body).await.status == 200;
+            world.next_process().await;
+            let ended = world.state("ticket", &ticket).await.status != 200;
+            let counted = world.counted([name]).await;
+            assert_eq!(
+                counted,
+                before.map(|count| count + usize::from(ended)),
+                "{why}, {after}, {in_commit}"
+            );
+            assert_eq!(ended, (after, in_commit) != (0, false), "{why}, {after}, {in_commit}");
+            assert_eq!(told, after == 1, "{why}, {after}, {in_commit}");
+            // Asked for once more, it is ended, and noted once.
+            wire::json(&world.post("/devices/move/end", &body).await, 200);
+            assert_eq!(world.counted([name]).await, before.map(|count| count + 1));
+        }
+    }
 }

@@ -4,7 +4,7 @@ use authenticator::Reason;
 use serde_json::json;
 
 use crate::common::asking::{another, done, read_code};
-use crate::common::{HIGH_CLASS, Harness, Redirect, wire};
+use crate::common::{HIGH_CLASS, Harness, Person, Redirect, wire};
 
 #[tokio::test]
 async fn a_phone_approves_and_the_browser_that_asked_is_logged_in() {
@@ -429,4 +429,63 @@ async fn the_page_waits_without_a_script_and_with_one() {
         .unwrap()
         .text();
     assert!(english.contains("Open the camera on your phone."));
+}
+
+#[tokio::test]
+async fn a_login_is_ended_for_another_device_with_its_entry_or_not_at_all() {
+    let harness = Harness::start().await;
+    let service = harness.service();
+    let ada = harness.ada().await;
+    for (how, event) in [
+        ("not-me", "not-me"),
+        ("number-wrong", "refused"),
+        ("declined", "declined"),
+    ] {
+        // The process dies before its commit, in it, and after it.
+        for (after, in_commit) in [(0, false), (0, true), (1, false)] {
+            let asking = harness
+                .asking(&harness.path, &service, &service.request(&harness))
+                .await;
+            let number = another(&asking.number().await);
+            let answered = harness.on_the_phone(&harness.path, &asking, &ada).await;
+            let end = || async {
+                match how {
+                    "not-me" => {
+                        harness
+                            .abort(&harness.path, &service.client_id, &answered.login, how)
+                            .await
+                    }
+                    "declined" => {
+                        let decision = json!({"decision": "decline"});
+                        harness.decide(&harness.path, &answered, &decision).await
+                    }
+                    _ => harness.type_number(&harness.path, &answered, &number).await,
+                }
+            };
+            let said = format!("{how}, {after}, {in_commit}");
+            let before = entries(&harness, &ada, event).await;
+            harness.store.die(after, in_commit);
+            let first = end().await.status;
+            harness.store.revive();
+            harness.restart();
+            let is_ended = asking.state().await == how;
+            let noted = entries(&harness, &ada, event).await - before;
+            assert_eq!(noted, usize::from(is_ended), "{said}");
+            assert_eq!(is_ended, (after, in_commit) != (0, false), "{said}");
+            assert_eq!(first < 500, after == 1, "{said}");
+            // Asked for once more, it is ended, and noted once.
+            assert!(end().await.status < 500, "{said}");
+            assert_eq!(asking.state().await, how, "{said}");
+            assert_eq!(entries(&harness, &ada, event).await - before, 1, "{said}");
+        }
+    }
+}
+
+/// How often her history says this.
+async fn entries(harness: &Harness, person: &Person, event: &str) -> usize {
+    let account = harness.account(&harness.path, person).await;
+    let history = harness.read_history(&harness.path, &account).await;
+    assert_eq!(history["chain"]["ok"], true);
+    let entries = history["entries"].as_array().unwrap();
+    entries.iter().filter(|entry| entry["event"] == event).count()
 }

@@ -216,17 +216,13 @@ impl Old<'_> {
 
     /// Ends a move; she reads of it.
     async fn end(&self, place: &Place<'_>, how: Ended) -> Result<(), StepProblem> {
-        let Self { core, tenant, .. } = *self;
-        if !place.end(how).await? {
-            return Ok(());
-        }
         let event = match how {
             Ended::Declined | Ended::NumberWrong => Event::MoveEnded,
             Ended::NotMe => Event::NotMe,
             Ended::PhoneCall => Event::PhoneCall,
         };
-        let entry = Entry::of(event, core.now()).about_device(self.device_id);
-        history::note(core, tenant.id(), self.person, entry).await
+        let entry = Entry::of(event, self.core.now()).about_device(self.device_id);
+        place.end(how, self.person, &entry).await
     }
 }
 
@@ -243,7 +239,7 @@ struct New<'a> {
 }
 
 impl New<'_> {
-    /// The record, the entry about it, how far the old device has counted, and the end of the offer: all of it or nothing.
+    /// The record, an entry about each of the two devices, how far the old one has counted, and the end of the offer: all of it or nothing.
     async fn commit(
         &self,
         capability: PersonCapability,
@@ -264,24 +260,23 @@ impl New<'_> {
             scope.seal_record(at, None, &scope.plaintext(content), None)
         })??;
         let counted = core.vault.device_counter(tenant.id(), person, &device_id)?;
-        let access = Access {
-            entry: Entry::of(Event::DeviceBound, now)
-                .proven(self.performed)
-                .about_device(device.device_id),
-            claim: self.move_id,
-            counter: Some((counted, self.counter)),
-        };
+        let entry = |event, device| Entry::of(event, now).proven(self.performed).about_device(device);
+        let accesses = [
+            Access {
+                entry: entry(Event::DeviceBound, device.device_id),
+                claim: self.move_id,
+                counter: Some((counted, self.counter)),
+            },
+            Access::alone(core, entry(Event::DeviceMoved, device_id)),
+        ];
         let beside = vec![record, self.place.bound(self.version, bound)?];
-        match history::record(core, tenant.id(), person, &identity, &access, beside).await? {
+        match history::record_all(core, tenant.id(), person, &identity, &accesses, beside).await? {
             Committed::Yes => {}
             Committed::Conflict(0) => return Err(over("this move is over; the old phone makes another offer")),
             Committed::Conflict(_) => return Err(keep_changing()),
         }
         core.freshness.of(tenant.id()).await?.shown(counted, self.counter);
-        let entry = Entry::of(Event::DeviceMoved, now)
-            .proven(self.performed)
-            .about_device(device_id);
-        history::note(core, tenant.id(), person, entry).await
+        Ok(())
     }
 }
 

@@ -8,12 +8,12 @@ use authenticator::{Reason, device::Candidate};
 use jose::UnixTime;
 use oidc::asking_device::AskingDevice;
 use store::{Condition, Key};
-use vault::{Carried, PersonId, SealedChange};
+use vault::{PersonId, SealedChange};
 
 use super::over;
 use crate::{
     core::{Committed, Core, StepProblem},
-    history,
+    history::{self, Entry},
     tenant::Tenant,
 };
 
@@ -175,26 +175,20 @@ impl<'a> Place<'a> {
         self.change(Some(version), &content)
     }
 
-    /// Ends it for both phones, for good. `false`: it had ended in this way before.
-    pub(super) async fn end(&self, how: Ended) -> Result<bool, StepProblem> {
+    /// Ends it for both phones, for good, in one commit with the entry that says so. Nothing is done where it had ended in this way before.
+    pub(super) async fn end(&self, how: Ended, person: PersonId, entry: &Entry) -> Result<(), StepProblem> {
         for _ in 0..ATTEMPTS {
             let version = match self.look_closely().await? {
                 None => None,
                 Some((Left::Asked { .. }, version)) => Some(version),
-                Some((Left::Ended(before), _)) if before == how => return Ok(false),
+                Some((Left::Ended(before), _)) if before == how => return Ok(()),
                 Some((left, _)) => return Err(ended(&left)),
             };
-            let claim = self.core.vault.claim_once(
-                self.tenant.id(),
-                &self.move_id,
-                history::claim_expiry(self.core.now()),
-                &Carried::default(),
-            )?;
-            let change = self.change(version, &[how.byte()])?;
-            let conditions = [change.condition, claim.condition];
-            if self.core.commit(&conditions, &[change.write, claim.write]).await? == Committed::Yes {
+            let change = vec![self.change(version, &[how.byte()])?];
+            let noted = history::note_beside(self.core, self.tenant.id(), person, self.move_id, entry.clone(), change);
+            if noted.await? == Committed::Yes {
                 tracing::info!(event = "move_ended", kind = ?how, "a move was ended on the old phone");
-                return Ok(true);
+                return Ok(());
             }
         }
         Err(over("this move is over; the old phone makes another offer"))
