@@ -1,15 +1,17 @@
-//! The person's own account: which decisions are remembered and which devices are bound. Taking back, her history, a copy of it all and its end: `account/*`.
+//! The person's own account: which decisions are remembered and which devices are bound. Its page, taking back, her history, a copy of it all and its end: `account/*`.
 //!
 //! It is entered like a service: the provider itself asks, its issuer is the `client_id`, nothing is released and no code is issued.
 
 mod erase;
 mod export;
 mod history;
+mod page;
 mod revoke;
 
 pub(crate) use erase::erase;
 pub(crate) use export::export;
 pub(crate) use history::history;
+pub(crate) use page::{block_code_on_page, devices_on_page, home, refused};
 pub(crate) use revoke::{revoke_in_app, revoke_on_page};
 
 use std::sync::Arc;
@@ -39,7 +41,7 @@ use crate::{
     devices, extend,
     freshness::Ledger,
     history::{OpenHistory, SealedHistory},
-    pages::{self, AccountPage, ConsentLine, DeviceLine, Language},
+    pages::{self, AccountPage, Notice},
     people::{self, ConsentRecord},
     rng,
     tenant::Tenant,
@@ -61,22 +63,27 @@ pub(crate) fn service(tenant: &Tenant) -> Service {
     }
 }
 
-/// Whether something was just done.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Done {
-    No,
-    Yes,
-}
-
 /// `GET /account`: the page before the person is known.
 pub(crate) fn begin(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap, query: &str) -> Response {
+    match begun(core, tenant, headers, Some(query), Notice::None) {
+        Ok(page) => page,
+        Err(problem) => core.problem("account_failed", problem).negotiated(headers),
+    }
+}
+
+/// The page before the person is known, with a new login.
+fn begun(
+    core: &Core,
+    tenant: &Arc<Tenant>,
+    headers: &HeaderMap,
+    query: Option<&str>,
+    notice: Notice,
+) -> Result<Response, StepProblem> {
     let now = core.now();
     let cookie = BrowserCookie::from_headers(headers).unwrap_or_else(|| BrowserCookie::new(&*core.rng));
     let pending = pending(core, tenant, Some(cookie), now);
-    match entrance(core, tenant, headers, query, &pending, now) {
-        Ok(page) => cookie.set_on(page, tenant),
-        Err(problem) => core.problem("account_failed", problem).negotiated(headers),
-    }
+    let page = entrance(core, tenant, headers, query, &pending, notice, now)?;
+    Ok(cookie.set_on(page, tenant))
 }
 
 /// The page before the person is known.
@@ -84,20 +91,25 @@ pub(crate) fn entrance(
     core: &Core,
     tenant: &Arc<Tenant>,
     headers: &HeaderMap,
-    query: &str,
+    query: Option<&str>,
     pending: &PendingLogin,
+    notice: Notice,
     now: UnixTime,
 ) -> Result<Response, StepProblem> {
     let login = core.seal(tenant, StateKind::Pending, now, &pending.to_bytes())?;
     Ok(pages::page(
         StatusCode::OK,
         &AccountPage {
-            frame: frame(core, tenant, headers, Some(query)),
+            frame: frame(core, tenant, headers, query),
             authenticator_link: authenticator_link(tenant, tenant.issuer(), &login),
             login: None,
             consents: Vec::new(),
             devices: Vec::new(),
-            done: false,
+            may_unlock: false,
+            block_code: None,
+            may_replace_code: false,
+            cards: Vec::new(),
+            notice,
             time: extend::frame_address(tenant, tenant.issuer(), &login),
         },
     ))
@@ -135,14 +147,14 @@ pub(crate) fn pending(core: &Core, tenant: &Tenant, cookie: Option<BrowserCookie
 struct Overview {
     consents: Vec<ConsentEntry>,
     devices: Vec<DeviceEntry>,
-    /// Her emergency code; `null` where she has none.
+    /// Her block code; `null` where she has none.
     block_code: Option<BlockCodeEntry>,
     /// When that code was used last; `null` for never.
     blocked_at: Option<u64>,
     cards: Vec<CardEntry>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct BlockCodeEntry {
     set_at: u64,
 }
@@ -181,7 +193,7 @@ struct DeviceEntry {
     /// When a card login confirmed it last.
     confirmed_at: u64,
     valid_until: Option<u64>,
-    /// Whether it is locked, by hand or by the emergency code.
+    /// Whether it is locked, by hand or by the block code.
     locked: bool,
     /// As far as her history goes back.
     last_used: Option<u64>,
@@ -311,70 +323,6 @@ async fn read(core: &Core, tenant: &Tenant, authenticated: Authenticated) -> Res
         scope.answer(|_| serde_json::to_vec(&overview))
     })??;
     Ok(answer.into_body())
-}
-
-#[derive(Deserialize)]
-struct Read {
-    consents: Vec<ConsentEntry>,
-    devices: Vec<DeviceEntry>,
-}
-
-/// The page once the person is known.
-pub(crate) async fn home(
-    core: &Core,
-    tenant: &Arc<Tenant>,
-    headers: &HeaderMap,
-    query: Option<&str>,
-    authenticated: Authenticated,
-    done: Done,
-) -> Result<Response, StepProblem> {
-    let now = core.now();
-    let login = core.seal_login(
-        &authenticated.capability,
-        StateKind::Authenticated,
-        now,
-        &authenticated.login.to_bytes(),
-    )?;
-    let answer = read(core, tenant, authenticated).await?;
-    let Read { consents, devices } = serde_json::from_slice(&answer).map_err(StepProblem::failed)?;
-    let language = Language::from_headers(headers);
-    let words = |shared: &[String]| {
-        let claims: ClaimSet = shared
-            .iter()
-            .filter_map(|name| oidc::scope::Claim::parse(name))
-            .collect();
-        claims.iter().map(|claim| pages::claim_label(language, claim)).collect()
-    };
-    Ok(pages::page(
-        StatusCode::OK,
-        &AccountPage {
-            frame: frame(core, tenant, headers, query),
-            authenticator_link: None,
-            login: Some(&login),
-            consents: consents
-                .into_iter()
-                .map(|entry| ConsentLine {
-                    shared: words(&entry.shared),
-                    decided_on: people::day(UnixTime(entry.decided_at)),
-                    id: entry.id,
-                    service: entry.service,
-                })
-                .collect(),
-            devices: devices
-                .into_iter()
-                .map(|entry| DeviceLine {
-                    id: entry.id,
-                    name: entry.name,
-                    valid_until: entry
-                        .valid_until
-                        .map(|time| people::day(UnixTime(time)))
-                        .unwrap_or_default(),
-                })
-                .collect(),
-            done: done == Done::Yes,
-            time: extend::frame_address(tenant, tenant.issuer(), &login),
-        },
-    ))
 }
 
 #[derive(Deserialize)]

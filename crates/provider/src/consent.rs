@@ -27,10 +27,10 @@ use crate::{
     authorize::{error_location, frame, redirect, redirect_error},
     browser::{self, BrowserCookie},
     core::{Core, StepProblem},
-    extend,
+    devices, extend,
     history::{self, Entry, Event},
     inbox,
-    pages::{self, AskingLine, ClaimLine, ConsentPage, Done, DonePage, Language},
+    pages::{self, AskingLine, ClaimLine, ConsentPage, Done, DonePage, Language, Notice},
     people::ConsentRows,
     second_device::{
         self,
@@ -131,8 +131,15 @@ pub(crate) fn open_authenticated(
 
 /// `GET /auth/consent`: the browser comes back from the authenticator.
 pub(crate) async fn show(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap, query: &str) -> Response {
-    match show_or_go_on(core, tenant, headers, query).await {
+    let form = Form::parse(query.as_bytes()).map_err(AuthorizationError::from);
+    let is_of_account = form.as_ref().is_ok_and(|form| {
+        form.value("client_id")
+            .is_some_and(|client| account::is_account(tenant, client))
+    });
+    let result = async { show_or_go_on(core, tenant, headers, query, &form?).await };
+    match result.await {
         Ok(response) => response,
+        Err(problem) if is_of_account => account::refused(core, tenant, headers, "consent_refused", problem),
         Err(problem) => core.problem("consent_refused", problem).negotiated(headers),
     }
 }
@@ -142,13 +149,14 @@ async fn show_or_go_on(
     tenant: &Arc<Tenant>,
     headers: &HeaderMap,
     query: &str,
+    form: &Form,
 ) -> Result<Response, StepProblem> {
     let now = core.now();
-    let form = Form::parse(query.as_bytes()).map_err(AuthorizationError::from)?;
-    let (client_id, login) = client_and_login(&form)?;
+    let (client_id, login) = client_and_login(form)?;
     let authenticated = open_authenticated(core, tenant, client_id, login, headers, now)?;
     if account::is_account(tenant, client_id) {
-        return account::home(core, tenant, headers, Some(query), authenticated, account::Done::No).await;
+        devices::check_still_good(core, tenant, &authenticated).await?;
+        return account::home(core, tenant, headers, Some(query), authenticated, Notice::None).await;
     }
     rendezvous::check_open(core, tenant, authenticated.login.request.login_id).await?;
     let party = core.relying_parties.resolve(client_id, now).await?;

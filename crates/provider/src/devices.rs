@@ -25,8 +25,8 @@ use authenticator::device::{BindingError, DeviceKey};
 
 pub use attested::DeviceAttestation;
 pub(crate) use binding::{Finding, bind};
-pub(crate) use blocking::{block_in_app, block_on_page, block_page, new_code};
-pub(crate) use managing::{check_still_good, confirm, manage};
+pub(crate) use blocking::{block_in_app, block_on_page, block_page, make_code, may_replace_code, new_code};
+pub(crate) use managing::{check_still_good, confirm, manage, manage_by_form, may_unlock, remove};
 pub(crate) use moving::{accept, approve, end, offer, state};
 pub use trust::{DeviceTrust, DeviceTrustError};
 

@@ -31,7 +31,7 @@ use crate::{
     core::{Core, StepProblem},
     devices, history,
     limits::Network,
-    pages::{self, TimePage},
+    pages::{self, Notice, TimePage},
     second_device::rendezvous::{Place, Seen},
     support::json_response,
     tenant::Tenant,
@@ -223,7 +223,7 @@ async fn page(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap, query: &st
     let (client_id, login) = client_and_login(&form)?;
     match extended(core, tenant, headers, client_id, login, now).await? {
         Step::Pending(pending) if account::is_account(tenant, client_id) => {
-            account::entrance(core, tenant, headers, query, &pending, now)
+            account::entrance(core, tenant, headers, Some(query), &pending, Notice::None, now)
         }
         Step::Pending(pending) => {
             let party = core.relying_parties.resolve(client_id, now).await?;

@@ -12,12 +12,14 @@ use oidc::refusal::Refusal;
 
 use crate::support::{SupportCode, no_store};
 
+mod account;
 mod block;
 mod language;
 mod reasons;
 mod texts;
 mod time;
 
+pub use account::{AccountPage, CardLine, CodePage, ConsentLine, DeviceLine, MadeCode, Notice, Stands};
 pub use block::{BlockPage, BlockState};
 pub use language::Language;
 pub(crate) use language::switch;
@@ -258,48 +260,6 @@ pub struct DonePage<'a> {
     pub frame: Frame<'a>,
     /// How it ended.
     pub done: Done,
-}
-
-/// One service the person has decided about.
-pub struct ConsentLine {
-    /// Names the record.
-    pub id: String,
-    /// The service.
-    pub service: String,
-    /// What is shared, in words.
-    pub shared: Vec<&'static str>,
-    /// When she decided, `YYYY-MM-DD`.
-    pub decided_on: String,
-}
-
-/// One device bound to the person.
-pub struct DeviceLine {
-    /// Names the record.
-    pub id: String,
-    /// Her name for it.
-    pub name: String,
-    /// Card needed again from, `YYYY-MM-DD`.
-    pub valid_until: String,
-}
-
-/// The person's account.
-#[derive(Template)]
-#[template(path = "account.html")]
-pub struct AccountPage<'a> {
-    /// Common parts.
-    pub frame: Frame<'a>,
-    /// Goes to the authenticator, before the person is known.
-    pub authenticator_link: Option<String>,
-    /// The authenticated login, once she is.
-    pub login: Option<&'a str>,
-    /// Decisions remembered.
-    pub consents: Vec<ConsentLine>,
-    /// Devices bound.
-    pub devices: Vec<DeviceLine>,
-    /// What was just done.
-    pub done: bool,
-    /// The frame that says how long this page works.
-    pub time: String,
 }
 
 #[derive(Template)]

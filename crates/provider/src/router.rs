@@ -410,11 +410,19 @@ async fn end_move(State(core): Shared, AtTenant(tenant): AtTenant, body: Body) -
 }
 
 async fn manage_devices(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {
-    devices::manage(&core, &tenant, &headers, &body.0).await
+    if body.is_json(&headers) {
+        devices::manage(&core, &tenant, &headers, &body.0).await
+    } else {
+        account::devices_on_page(&core, &tenant, &headers, &body.0).await
+    }
 }
 
 async fn new_block_code(State(core): Shared, AtTenant(tenant): AtTenant, headers: HeaderMap, body: Body) -> Response {
-    devices::new_code(&core, &tenant, &headers, &body.0).await
+    if body.is_json(&headers) {
+        devices::new_code(&core, &tenant, &headers, &body.0).await
+    } else {
+        account::block_code_on_page(&core, &tenant, &headers, &body.0).await
+    }
 }
 
 async fn show_block(

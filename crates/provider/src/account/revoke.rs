@@ -12,12 +12,9 @@ use jose::base64url;
 use oidc::{authorization::AuthorizationError, form::Form};
 use serde::Deserialize;
 use store::{Key, Kind};
-use vault::{
-    PersonId, Rows,
-    freshness::{FactName, GONE},
-};
+use vault::{PersonId, Rows};
 
-use super::{Done, home};
+use super::page::{home_again, refused};
 use crate::{
     authenticate,
     consent::{self, Authenticated},
@@ -25,6 +22,7 @@ use crate::{
     devices,
     freshness::Change,
     history::{Entry, Event, note_step},
+    limits::Limit,
     support::json_response,
     tenant::Tenant,
 };
@@ -39,13 +37,13 @@ struct Revocation {
     device: Option<String>,
 }
 
-/// What is to be taken back: where it stands, and the fact that it is gone.
-fn named(
-    core: &Core,
-    tenant: &Tenant,
-    person: PersonId,
-    revocation: &Revocation,
-) -> Result<(Key, (FactName, u64)), StepProblem> {
+/// What is to be taken back.
+enum Named {
+    Consent(Key),
+    Device([u8; 16], Key),
+}
+
+fn named(core: &Core, tenant: &Tenant, person: PersonId, revocation: &Revocation) -> Result<Named, StepProblem> {
     let absent = || StepProblem::invalid_because(Reason::NotFound, "this record does not exist");
     let foreign = || StepProblem::denied(Reason::NotFound, "this record does not belong to this health ID");
     match (&revocation.consent, &revocation.device) {
@@ -57,16 +55,16 @@ fn named(
                 return Err(foreign());
             }
             let key = Key::new(Kind::Consent, tenant.id(), &id).map_err(|_| absent())?;
-            Ok((key, (core.vault.consent_withdrawn(&key)?, core.now().0)))
+            Ok(Named::Consent(key))
         }
         (None, Some(handle)) => {
             let handle = base64url::decode(handle).map_err(|_| absent())?;
             let Some(device) = handle.strip_prefix(person.as_bytes()) else {
                 return Err(foreign());
             };
-            let device = device.try_into().map_err(|_| absent())?;
+            let device: &[u8; 16] = device.try_into().map_err(|_| absent())?;
             let key = core.vault.device_key(tenant.id(), &person, device)?;
-            Ok((key, (core.vault.device_revoked(&key)?, GONE)))
+            Ok(Named::Device(*device, key))
         }
         _ => Err(StepProblem::invalid(
             "exactly one of the members 'consent' and 'device' is needed",
@@ -84,26 +82,24 @@ async fn take_back(
     let authenticated =
         consent::open_authenticated(core, tenant, tenant.issuer(), &revocation.login, headers, core.now())?;
     devices::check_still_good(core, tenant, &authenticated).await?;
-    let (key, fact) = named(core, tenant, authenticated.capability.person_id(), revocation)?;
-    let change = Change {
-        facts: vec![fact],
-        deletes: vec![key],
-        with_database: true,
-    };
-    let event = if key.kind() == Kind::Device {
-        Event::DeviceRemoved
-    } else {
-        Event::ConsentRevoked
-    };
-    let mut entry = Entry::of(event, core.now()).proven(&authenticated.login.performed);
-    entry.device = match (event, key.id().last_chunk::<16>()) {
-        (Event::DeviceRemoved, Some(device)) => Some(*device),
-        _ => None,
-    };
-    note_step(core, tenant.id(), authenticated.capability.person_id(), entry, change).await?;
-    match event {
-        Event::DeviceRemoved => tracing::info!(event = "device_removed", "taken back"),
-        _ => tracing::info!(event = "consent_revoked", "taken back"),
+    let (person, now) = (authenticated.capability.person_id(), core.now());
+    let named = named(core, tenant, person, revocation)?;
+    core.spend(tenant, Limit::AccountChanges, person.as_bytes()).await?;
+    let entry = |event| Entry::of(event, now).proven(&authenticated.login.performed);
+    match named {
+        Named::Consent(key) => {
+            let change = Change {
+                facts: vec![(core.vault.consent_withdrawn(&key)?, now.0)],
+                deletes: vec![key],
+                with_database: true,
+            };
+            note_step(core, tenant.id(), person, entry(Event::ConsentRevoked), change).await?;
+            tracing::info!(event = "consent_revoked", "taken back");
+        }
+        Named::Device(device, at) => {
+            let entry = entry(Event::DeviceRemoved).about_device(device);
+            devices::remove(core, tenant, person, at, entry).await?;
+        }
     }
     Ok(authenticated)
 }
@@ -121,11 +117,11 @@ pub(crate) async fn revoke_on_page(core: &Core, tenant: &Arc<Tenant>, headers: &
             device: form.value("device").map(str::to_owned),
         };
         let authenticated = take_back(core, tenant, headers, &revocation).await?;
-        home(core, tenant, headers, None, authenticated, Done::Yes).await
+        home_again(core, tenant, headers, authenticated).await
     };
     match result.await {
         Ok(response) => response,
-        Err(problem) => core.problem("account_refused", problem).negotiated(headers),
+        Err(problem) => refused(core, tenant, headers, "account_refused", problem),
     }
 }
 

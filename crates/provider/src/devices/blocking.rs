@@ -1,11 +1,11 @@
-//! The emergency code: `POST /account/block-code` sets one, `POST /block` and the page `GET /block` use it without any login.
+//! The block code: `POST /account/block-code` sets one, `POST /block` and the page `GET /block` use it without any login.
 //!
 //! Trusted for: whoever has the code blocks every device of its person, for good until a card login unlocks each, whatever becomes of the database.
 //! A code that was replaced opens nothing. Does not: log anybody in, tell whose code it was, or block the card.
 
 use std::sync::Arc;
 
-use authenticator::{Method, Reason, policy::Session};
+use authenticator::{Reason, policy::Performed};
 use axum::{
     body::Bytes,
     http::{HeaderMap, StatusCode},
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use store::Condition;
 use vault::{BlockCode, PersonId};
 
-use super::{ATTEMPTS, check_still_good, keep_changing};
+use super::{ATTEMPTS, check_still_good, keep_changing, managing::by_card};
 use crate::{
     authenticate,
     authorize::frame,
@@ -50,34 +50,41 @@ struct NewCode {
 
 /// Sets a code; the one before is worth nothing from then on.
 pub(crate) async fn new_code(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap, body: &Bytes) -> Response {
-    match try_new_code(core, tenant, headers, body).await {
+    let result = async {
+        let wish: CodeWish = authenticate::read(body)?;
+        make_code(core, tenant, headers, &wish.login).await
+    };
+    match result.await {
         Ok(code) => json_response(StatusCode::OK, &NewCode { code: code.written() }),
         Err(problem) => core.problem("account_refused", problem).into_json(),
     }
 }
 
-async fn try_new_code(
+/// Whether this login may put another code in the place of one that is in force.
+pub(crate) fn may_replace_code(performed: &Performed) -> bool {
+    by_card(performed).is_ok()
+}
+
+/// Makes a code for whoever is in her account with this login. Durable when this returns.
+pub(crate) async fn make_code(
     core: &Core,
     tenant: &Arc<Tenant>,
     headers: &HeaderMap,
-    body: &Bytes,
+    login: &str,
 ) -> Result<BlockCode, StepProblem> {
-    let wish: CodeWish = authenticate::read(body)?;
     let now = core.now();
-    let authenticated = consent::open_authenticated(core, tenant, tenant.issuer(), &wish.login, headers, now)?;
+    let authenticated = consent::open_authenticated(core, tenant, tenant.issuer(), login, headers, now)?;
     check_still_good(core, tenant, &authenticated).await?;
     let capability = authenticated.capability;
     let person = capability.person_id();
     let ledger = core.freshness.of(tenant.id()).await?;
     let before = ledger.block_code_set_at(&core.vault, person);
     let performed = &authenticated.login.performed;
-    let by_card =
-        matches!(performed.method, Method::HealthCard | Method::IdentityCard) && performed.session == Session::Fresh;
-    if before.is_some() && !by_card {
+    if before.is_some() && !may_replace_code(performed) {
         // Whoever took her phone would take away what stops him.
         return Err(StepProblem::denied(
             Reason::CardLoginNeeded,
-            "another emergency code needs a login with the health card or identity card",
+            "another block code needs a login with the health card or identity card",
         ));
     }
     core.spend(tenant, Limit::AccountChanges, person.as_bytes()).await?;
@@ -107,7 +114,7 @@ async fn try_new_code(
         };
         let entry = Entry::of(Event::BlockCodeMade, now).proven(performed);
         history::note_step(core, tenant.id(), person, entry, change).await?;
-        tracing::info!(event = "block_code_set", "a person has a new emergency code");
+        tracing::info!(event = "block_code_set", "a person has a new block code");
         return Ok(code);
     }
     Err(keep_changing())
@@ -183,7 +190,7 @@ async fn block(core: &Core, tenant: &Arc<Tenant>, network: Network, code: &str) 
     core.check_room(tenant, &counted).await?;
     let Some(person) = owner(core, tenant, code).await? else {
         core.count_failure(tenant, &counted).await?;
-        let refusal = Refusal::new(404, ErrorCode::NotFound, "this emergency code is not known (any more)");
+        let refusal = Refusal::new(404, ErrorCode::NotFound, "this block code is not known (any more)");
         return Err(StepProblem::Refused(refusal.because(Reason::NotFound)));
     };
     core.spend(tenant, Limit::AccountChanges, person.as_bytes()).await?;
@@ -193,10 +200,7 @@ async fn block(core: &Core, tenant: &Arc<Tenant>, network: Network, code: &str) 
         ..Change::default()
     };
     history::note_step(core, tenant.id(), person, Entry::of(Event::Blocked, now), change).await?;
-    tracing::info!(
-        event = "devices_blocked",
-        "an emergency code blocked a person's devices"
-    );
+    tracing::info!(event = "devices_blocked", "a block code blocked a person's devices");
     Ok(now)
 }
 

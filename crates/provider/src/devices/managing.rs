@@ -15,7 +15,12 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::Response,
 };
-use serde::{Deserialize, Serialize};
+use jose::UnixTime;
+use oidc::{authorization::AuthorizationError, form::Form};
+use serde::{
+    Deserialize, Serialize,
+    de::{IntoDeserializer, value},
+};
 use store::{Key, Write};
 use vault::{PersonId, freshness::GONE};
 
@@ -73,7 +78,7 @@ pub(crate) async fn check_still_good(
 }
 
 /// Whether it was the card, just now.
-fn by_card(performed: &Performed) -> Result<(), StepProblem> {
+pub(super) fn by_card(performed: &Performed) -> Result<(), StepProblem> {
     let is_card = matches!(performed.method, Method::HealthCard | Method::IdentityCard);
     if is_card && performed.session == Session::Fresh {
         return Ok(());
@@ -82,6 +87,16 @@ fn by_card(performed: &Performed) -> Result<(), StepProblem> {
         Reason::CardLoginNeeded,
         "this needs a login with the health card or identity card",
     ))
+}
+
+/// A card login from before the block code was used unblocks nothing.
+fn is_after_block(performed: &Performed, blocked_at: Option<UnixTime>) -> bool {
+    blocked_at.is_none_or(|blocked_at| performed.auth_time > blocked_at)
+}
+
+/// Whether this login may unlock devices. `blocked_at`: when the person's block code was used last.
+pub(crate) fn may_unlock(performed: &Performed, blocked_at: Option<UnixTime>) -> bool {
+    by_card(performed).is_ok() && is_after_block(performed, blocked_at)
 }
 
 /// `POST /account/devices`.
@@ -93,7 +108,29 @@ pub(crate) async fn manage(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMa
 }
 
 async fn try_manage(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap, body: &Bytes) -> Result<(), StepProblem> {
-    let wish: Wish = authenticate::read(body)?;
+    carry_out(core, tenant, headers, authenticate::read(body)?).await
+}
+
+/// The same by a form of the account's page, with the same fields.
+pub(crate) async fn manage_by_form(
+    core: &Core,
+    tenant: &Arc<Tenant>,
+    headers: &HeaderMap,
+    form: &Form,
+) -> Result<(), StepProblem> {
+    let field = |name| form.value(name).ok_or(AuthorizationError::Missing(name));
+    let action: Result<Action, value::Error> = Action::deserialize(field("action")?.into_deserializer());
+    let wish = Wish {
+        login: field("login")?.to_owned(),
+        device: field("device")?.to_owned(),
+        action: action
+            .map_err(|_| StepProblem::invalid("parameter 'action' must be 'rename', 'lock', 'unlock' or 'remove'"))?,
+        name: form.value("name").map(str::to_owned),
+    };
+    carry_out(core, tenant, headers, wish).await
+}
+
+async fn carry_out(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap, wish: Wish) -> Result<(), StepProblem> {
     let now = core.now();
     let enter = || {
         Ok(consent::open_authenticated(
@@ -134,7 +171,7 @@ async fn try_manage(core: &Core, tenant: &Arc<Tenant>, headers: &HeaderMap, body
         }
         (Action::Lock, _) => work.lock(entry(Event::DeviceLocked)).await,
         (Action::Unlock, _) => work.unlock(enter, performed, &entry).await,
-        (Action::Remove, _) => work.remove(entry(Event::DeviceRemoved)).await,
+        (Action::Remove, _) => remove(core, tenant, person, work.at, entry(Event::DeviceRemoved)).await,
     }
 }
 
@@ -148,31 +185,17 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Takes a step of the ledger, with its entry.
-    async fn step(&self, change: Change, entry: Entry) -> Result<(), StepProblem> {
-        history::note_step(self.core, self.tenant.id(), self.person, entry, change).await
-    }
-
     async fn turn(&self, locks: u64, entry: Entry) -> Result<(), StepProblem> {
         let change = Change {
             facts: vec![(self.core.vault.device_locked(&self.at)?, locks)],
             ..Change::default()
         };
-        self.step(change, entry).await
+        history::note_step(self.core, self.tenant.id(), self.person, entry, change).await
     }
 
     /// Nothing is done to one that is locked already.
     async fn lock(&self, entry: Entry) -> Result<(), StepProblem> {
-        if self
-            .core
-            .store
-            .load(&[self.at])
-            .await?
-            .into_iter()
-            .flatten()
-            .next()
-            .is_none()
-        {
+        if !is_there(self.core, self.at).await? {
             return Err(not_hers());
         }
         let locks = self.ledger.locks(&self.core.vault, &self.at);
@@ -183,7 +206,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Takes the lock away, and the emergency code's: then the card login confirms the device, so that it counts from there. Nothing is done where
+    /// Takes the lock away, and the block code's: then the card login confirms the device, so that it counts from there. Nothing is done where
     /// nothing stands against it.
     async fn unlock(
         &self,
@@ -214,30 +237,43 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// A card login from before the emergency code was used unblocks nothing.
     fn check_after_block(&self, performed: &Performed) -> Result<(), StepProblem> {
-        match self.ledger.blocked_at(&self.core.vault, self.person) {
-            Some(blocked_at) if performed.auth_time <= blocked_at => Err(StepProblem::denied(
-                Reason::CardLoginNeeded,
-                "the devices were blocked since this login: log in with the card again",
-            )),
-            _ => Ok(()),
+        if is_after_block(performed, self.ledger.blocked_at(&self.core.vault, self.person)) {
+            return Ok(());
         }
+        Err(StepProblem::denied(
+            Reason::CardLoginNeeded,
+            "the devices were blocked since this login: log in with the card again",
+        ))
     }
+}
 
-    async fn remove(&self, entry: Entry) -> Result<(), StepProblem> {
-        let change = Change {
-            facts: vec![(self.core.vault.device_revoked(&self.at)?, GONE)],
-            deletes: vec![self.at],
-            with_database: true,
-        };
-        self.step(change, entry).await?;
-        // Where it was woken: nobody looks there any more without the device.
-        let woken_at = self.core.vault.subscription_key(&self.at)?;
-        self.core.commit(&[], &[Write::Delete(woken_at)]).await?;
-        tracing::info!(event = "device_removed", "taken back");
-        Ok(())
+/// Takes a device of hers away, for good. Nothing is done where there is none (any more). Durable when this returns.
+pub(crate) async fn remove(
+    core: &Core,
+    tenant: &Tenant,
+    person: PersonId,
+    at: Key,
+    entry: Entry,
+) -> Result<(), StepProblem> {
+    if !is_there(core, at).await? {
+        return Ok(());
     }
+    let change = Change {
+        facts: vec![(core.vault.device_revoked(&at)?, GONE)],
+        deletes: vec![at],
+        with_database: true,
+    };
+    history::note_step(core, tenant.id(), person, entry, change).await?;
+    // Where it was woken: nobody looks there any more without the device.
+    let woken_at = core.vault.subscription_key(&at)?;
+    core.commit(&[], &[Write::Delete(woken_at)]).await?;
+    tracing::info!(event = "device_removed", "taken back");
+    Ok(())
+}
+
+async fn is_there(core: &Core, at: Key) -> Result<bool, StepProblem> {
+    Ok(core.store.load(&[at]).await?.into_iter().flatten().next().is_some())
 }
 
 #[derive(Deserialize)]

@@ -6,6 +6,7 @@ mod common;
 
 mod access_log;
 mod account;
+mod account_page;
 mod anomalies;
 mod app_links;
 mod attestation;
