@@ -204,10 +204,11 @@ export class AccountSession {
       if (reason !== 'login-expired' && reason !== 'login-unknown') throw error;
       this.#login = undefined;
       if (store.state.account.by !== 'device' || store.state.device?.pin) {
-        const isByDevice = store.state.account.by === 'device';
+        const { by } = store.state.account;
         this.#change({ state: 'closed', by: null });
-        if (isByDevice) this.#withPin();
-        throw error;
+        if (by === 'device') this.#withPin();
+        // No service waits for her: only her own account has closed.
+        throw by === 'card' ? new Trouble('account-timeout') : error;
       }
       this.#login = sealed(await account(this.tools, 'device'));
       return provider.post(path, { login: this.#login, ...body });

@@ -687,6 +687,26 @@ test('an account login that is too old is done again with the device, once', asy
   expect(wallet.store.state.account.problem?.reason).toBe('login-expired');
 });
 
+test('an account opened with the card that is too old says that it has closed, and is opened with the card again', async () => {
+  const all = world();
+  const wallet = await opened(all);
+  wallet.act.openAccount('card');
+  await settled(wallet);
+  await typed(wallet, PIN);
+  expect(wallet.store.state.account).toMatchObject({ state: 'open', by: 'card' });
+  for (const reason of ['login-expired', 'login-unknown']) {
+    all.insurer.fault('account/revoke', { status: 400, body: { reason } });
+    wallet.act.revokeConsent('x');
+    await settled(wallet);
+    expect(wallet.store.state.account).toMatchObject({ state: 'closed', by: null, problem: { reason: 'account-timeout' } });
+    expect(all.insurer.asked.filter((path) => path === 'account/revoke')).toHaveLength(reason === 'login-expired' ? 1 : 2);
+    wallet.act.openAccount('card');
+    await settled(wallet);
+    await typed(wallet, PIN);
+    expect(wallet.store.state.account).toMatchObject({ state: 'open', by: 'card', problem: null });
+  }
+});
+
 test('a login of another device says so, wants its number, and goes on there', async () => {
   const all = world();
   const wallet = await opened(all);

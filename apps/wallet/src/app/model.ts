@@ -174,6 +174,7 @@ export type OwnReason =
   | 'storage-unavailable'
   /** The kept key or record is gone or does not open any more: enrol again. */
   | 'storage-lost'
+  | 'account-timeout'
   | 'browser-too-old'
   /** She, or her device, forbids this page to show messages. */
   | 'notifications-denied'

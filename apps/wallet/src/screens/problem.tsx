@@ -69,6 +69,7 @@ const NEXT: Record<Reason, Step> = {
   'other-tab': 'again',
   'storage-unavailable': 'again',
   'storage-lost': 'enrol',
+  'account-timeout': 'use-card',
   'browser-too-old': 'help',
   unexpected: 'again',
 };

@@ -251,6 +251,10 @@ const reasons: ReasonTexts = {
     title: 'Dieses Gerät kennt Sie nicht mehr',
     help: 'Der Speicher ist leer. Machen Sie das Gerät mit Ihrer Karte neu bereit.',
   },
+  'account-timeout': {
+    title: 'Ihr Konto ist wieder zu',
+    help: 'Es bleibt nur kurz offen. Es wurde nichts geändert. Nehmen Sie noch einmal Ihre Karte.',
+  },
   'browser-too-old': {
     title: 'Dieses Gerät ist zu alt dafür',
     help: 'Nehmen Sie ein neues Gerät. Oder nehmen Sie weiter Ihre Karte.',

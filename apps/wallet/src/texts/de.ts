@@ -187,6 +187,10 @@ const reasons: ReasonTexts = {
     title: 'Dieses Gerät kennt Sie nicht mehr',
     help: 'Der Speicher dieses Geräts wurde geleert. Richten Sie es mit Ihrer Gesundheitskarte neu ein.',
   },
+  'account-timeout': {
+    title: 'Ihr Konto ist wieder zu',
+    help: 'Mit der Karte bleibt es nur kurz offen. Es wurde nichts geändert. Melden Sie sich noch einmal mit Ihrer Karte an.',
+  },
   'puk-used-up': {
     title: 'Die PUK ist verbraucht',
     help: 'Eine PUK hilft nur einige Male. Rufen Sie Ihre Krankenkasse an und bestellen Sie eine neue PIN oder eine neue Karte.',

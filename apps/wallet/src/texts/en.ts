@@ -188,6 +188,10 @@ const reasons: ReasonTexts = {
     title: 'This device no longer knows you',
     help: 'The memory of this device was cleared. Set it up again with your health card.',
   },
+  'account-timeout': {
+    title: 'Your account is closed again',
+    help: 'With the card it stays open for a short time only. Nothing was changed. Log in with your card again.',
+  },
   'puk-used-up': {
     title: 'The PUK is used up',
     help: 'A PUK helps only a few times. Call your insurer and order a new PIN or a new card.',
