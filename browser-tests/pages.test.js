@@ -1,15 +1,11 @@
 // Every page of the sandbox as a person meets it. The flow runs once without JavaScript; then again under axe, in both languages.
 
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
-import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { chromium } from 'playwright-core';
+import { check } from './check.js';
 
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const portal = process.env.PORTAL;
-const screenshots = process.env.SCREENSHOTS;
-const widths = [320, 390, 768, 1280];
 const pin = '123456';
 
 let browser;
@@ -30,23 +26,6 @@ before(async () => {
 after(() => browser?.close());
 
 const open = (options) => browser.newContext({ viewport: { width: 390, height: 844 }, ...options });
-
-/** What every page must be: in its language, one heading, no sideways scrolling at any width, no violation. */
-async function check(page, name, lang) {
-  for (const width of widths) {
-    await page.setViewportSize({ width, height: 900 });
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-    assert.ok(overflow <= 0, `${name} scrolls sideways by ${overflow} px at ${width} px`);
-    await page.screenshot({ path: `${screenshots}/${name}.${lang}.${width}.png`, fullPage: true });
-  }
-  await page.setViewportSize({ width: 390, height: 844 });
-  assert.equal(await page.getAttribute('html', 'lang'), lang, `${name}: language`);
-  assert.equal(await page.locator('h1').count(), 1, `${name}: one h1`);
-  await page.evaluate(axeSource);
-  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-  const found = violations.map((v) => `${v.id}: ${v.help}\n  ${v.nodes.map((n) => n.html).join('\n  ')}`).join('\n');
-  assert.equal(found, '', `${name} (${lang})`);
-}
 
 const chooseService = (page) => page.locator('ol.steps a.button').first().click();
 const chooseInsurer = (page) => page.locator('form[action="/login"] button[type=submit]').click();

@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { verifyAuthenticationResponse, verifyRegistrationResponse } from '@simplewebauthn/server';
 import { chromium } from 'playwright-core';
+import { check } from './check.js';
 
 const portal = process.env.PORTAL;
 const pin = '123456';
@@ -61,9 +62,9 @@ async function signWithCard(challenge) {
 }
 
 /** A page of the provider in a browser nobody has used, with an authenticator. */
-async function person(options = here) {
+async function person(options = here, locale = 'en-GB') {
   // The page is a bare one of the provider's, whose policy lets no script connect. The wallet's own journey is in wallet.test.js.
-  const context = await browser.newContext({ locale: 'en-GB', bypassCSP: true });
+  const context = await browser.newContext({ locale, bypassCSP: true });
   context.setDefaultTimeout(10_000);
   await context.exposeFunction('signWithCard', signWithCard);
   await context.addInitScript({ content: code });
@@ -104,6 +105,42 @@ test('a passkey that stays on its device logs in to a service, and nobody types 
   assert.ok((await page.locator('table.claims tbody tr').count()) > 0, 'the record knows her');
   await context.close();
 });
+
+for (const [lang, locale] of [['de', 'de-DE'], ['en', 'en-GB']]) {
+  test(`the account's page looks after a device and makes a block code (${lang})`, async () => {
+    const { context, page } = await person(here, locale);
+    assert.equal((await register(page)).failed, undefined);
+    await page.goto(`${at.base}/account`);
+    await page.locator('main a.button').first().click();
+    await page.locator(`input[name=card][value="${cardId}"]`).check();
+    await page.locator('#pin').fill(pin);
+    await page.locator('form[action="/card"] button').click();
+    const newest = page.locator('.card:has(button[value=lock])').last();
+    await newest.locator('button[value=lock]').click();
+    await page.getByRole('status').waitFor();
+    // With everything folded out, as it is at its widest.
+    await page.evaluate(() => document.querySelectorAll('details').forEach((details) => { details.open = true; }));
+    await check(page, 'account-locked', lang);
+    await page.locator('button[value=unlock]').click();
+    const device = page.locator('.card:has(button[value=rename])').last();
+    await device.locator('summary').first().click();
+    await device.locator('input[name=name]').fill('Tablet');
+    await device.locator('button[value=rename]').click();
+    await page.getByRole('heading', { name: 'Tablet' }).waitFor();
+    await page.locator('form[action$="/account/block-code"] button').click();
+    const code = await page.locator('#block-code').innerText();
+    assert.match(code, /^[A-Z]{4}-[A-Z]{4}-[A-Z]{4}$/);
+    await check(page, 'account-code', lang);
+    await page.locator('main a.button').click();
+    assert.ok(!(await page.locator('main').innerText()).includes(code), 'shown once');
+    const named = page.locator('.card', { has: page.getByRole('heading', { name: 'Tablet' }) });
+    await named.locator('summary').last().click();
+    await named.locator('button[value=remove]').click();
+    await page.getByRole('status').waitFor();
+    assert.equal(await page.getByRole('heading', { name: 'Tablet' }).count(), 0);
+    await context.close();
+  });
+}
 
 test('a passkey that a cloud copies enters the account and no service', async () => {
   const { context, page } = await person(synced);
