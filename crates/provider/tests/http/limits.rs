@@ -387,3 +387,49 @@ async fn mass_enrolment_from_one_network_is_an_event() {
     }
     assert_eq!(logs::told("mass_enrolment"), 1);
 }
+
+#[tokio::test]
+async fn an_account_is_changed_only_so_often_by_whatever_address() {
+    let (harness, service, ada) = with(LimitSettings {
+        account_changes: allowance(3, 60),
+        ..LimitSettings::default()
+    })
+    .await;
+    let path = &harness.path;
+    let device = harness.bound(path, &service, &ada, HIGH_CLASS).await;
+    let account = harness.account(path, &ada).await;
+    let lock = json!({"device": device.handle, "action": "lock"});
+    // A device of hers that never was.
+    let mut handle = jose::base64url::decode(&device.handle).unwrap();
+    handle[31] ^= 1;
+    let unknown = json!({"device": jose::base64url::encode(&handle)});
+    let form = [
+        ("login", account.login.as_str()),
+        ("device", &device.handle),
+        ("action", "unlock"),
+    ];
+    let url = format!("{}/account/devices", path.issuer);
+    let headers = [
+        ("cookie", account.cookie.as_str()),
+        ("accept", "text/html"),
+        ("accept-language", "de"),
+    ];
+    let send = || async { harness.browser().post_form(&url, &form, &headers).await.unwrap() };
+    wire::json(&harness.ask_account(path, &account, "devices", &lock).await, 200);
+    wire::json(&harness.take_back(path, &account, &unknown).await, 200);
+    wire::page(&send().await, 200, "de");
+    // One allowance for all of them.
+    sent_away(&harness.take_back(path, &account, &unknown).await);
+    sent_away(&harness.ask_account(path, &account, "devices", &lock).await);
+    sent_away(&harness.ask_account(path, &account, "block-code", &json!({})).await);
+    wire::page(&send().await, 429, "de");
+    harness.clock.advance(60);
+    wire::page(&send().await, 200, "de");
+    let history = harness.read_history(path, &account).await;
+    let entries = history["entries"].as_array().unwrap();
+    // What never was, is removed without a word.
+    assert!(
+        entries.iter().all(|entry| entry["event"] != "device-removed"),
+        "{history}"
+    );
+}

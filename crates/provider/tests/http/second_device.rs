@@ -89,6 +89,30 @@ async fn the_code_is_no_larger_than_a_phone_reads() {
 }
 
 #[tokio::test]
+async fn the_warning_stands_before_the_code_and_both_frames_have_the_insurers_colours() {
+    let harness = Harness::start().await;
+    let service = harness.service();
+    let asking = harness
+        .asking(&harness.path, &service, &service.request(&harness))
+        .await;
+    let page = asking.look().await;
+    let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("no {text} in {page}"));
+    assert!(at("Nennen Sie diese Zahl niemandem am Telefon.") < at("<svg"));
+    let time = asking.frame.replace("/auth/phone?", "/auth/time?");
+    let answer = asking.browser.get(&time, &[]).await.unwrap();
+    assert!(
+        answer
+            .header("content-security-policy")
+            .unwrap()
+            .contains("style-src 'self'")
+    );
+    for page in [page, answer.text()] {
+        let sheet = format!("<link rel=\"stylesheet\" href=\"{}/brand.css\">", harness.path.issuer);
+        assert!(page.contains(&sheet), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn a_code_is_answered_for_a_minute_and_the_page_shows_another() {
     let harness = Harness::start().await;
     let service = harness.service();

@@ -346,8 +346,16 @@ async fn only_the_device_itself_says_where_it_is_woken() {
     assert!(!world.is_kept().await);
     wire::assert_reason(&world.wake_me(&wish(&world, &issuer, now)).await, Reason::DeviceUnknown);
     assert!(!world.is_kept().await);
-    // And with her.
+    // By the other address, too.
     let path = world.at().clone();
+    world.device = world.harness.bound(&path, &world.service, &world.ada, HIGH_CLASS).await;
+    world.woken_at(&endpoint).await;
+    assert!(world.is_kept().await);
+    let account = world.harness.account(&path, &world.ada).await;
+    let device = json!({"device": world.device.handle});
+    wire::json(&world.harness.take_back(&path, &account, &device).await, 200);
+    assert!(!world.is_kept().await);
+    // And with her.
     world.device = world.harness.bound(&path, &world.service, &world.ada, HIGH_CLASS).await;
     world.woken_at(&endpoint).await;
     assert!(world.is_kept().await);
