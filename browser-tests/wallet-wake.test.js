@@ -204,7 +204,7 @@ test('turned on, a login that is sent wakes the phone with one message that says
   assert.ok(headers.authorization.endsWith(`, k=${config.push_key}`));
 
   // Whatever somebody else may have put in: nothing of it is shown.
-  const expected = { title: 'GesundheitsID', body: 'A login waits for you. Was that you? Then tap here.', tag: 'login', lang: 'en', data: null };
+  const expected = { title: 'GesundheitsID', body: 'A login waits for you. Was that you? Then tap here.', tag: wallet, lang: 'en', data: null };
   for (const data of ['Lena Beispiel, Patientenakte, https://evil.example', '{"notification":{"title":"Lena"}}', '']) {
     await phone.evaluate(async () => (await (await navigator.serviceWorker.ready).getNotifications()).forEach((one) => one.close()));
     await delivered(data);

@@ -103,7 +103,7 @@ async function start(
     reader,
     passkeys: { isSupported, create, get },
     opened: { key: undefined },
-    push: 'PushManager' in globalThis && 'Notification' in globalThis ? async () => (await import('./push.ts')).push : undefined,
+    push: 'PushManager' in globalThis && 'Notification' in globalThis && 'serviceWorker' in navigator ? async () => (await import('./push.ts')).push : undefined,
     now,
     pause: () => new Promise((resolve) => setTimeout(resolve, LOOK_MILLISECONDS)),
     leave: (address) => location.assign(address),

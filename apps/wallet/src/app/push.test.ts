@@ -89,9 +89,16 @@ test('ending and clearing do nothing where there is nothing, and do not fail whe
     unsubscribe: () => Promise.reject(new DOMException('', 'AbortError')),
   });
   await push.end();
-  serviceWorker.getRegistration = async () => undefined;
+  const refusing = () => Promise.reject(new DOMException('', 'SecurityError'));
+  registration.pushManager.getSubscription = refusing;
+  registration.getNotifications = refusing;
   await push.end();
   await push.clear();
+  for (const registered of [async () => undefined, refusing]) {
+    serviceWorker.getRegistration = registered;
+    await push.end();
+    await push.clear();
+  }
   browser(undefined);
   await push.end();
 });

@@ -24,6 +24,11 @@ async function registration(): Promise<ServiceWorkerRegistration> {
   return Promise.race([navigator.serviceWorker.ready, late]);
 }
 
+/** A private window of some browsers has the interface and refuses to use it. */
+function held(): Promise<ServiceWorkerRegistration | undefined> {
+  return navigator.serviceWorker.getRegistration().catch(() => undefined);
+}
+
 export const push: Push = {
   permission: () => Notification.permission,
   ask: async () => (await Notification.requestPermission()) === 'granted',
@@ -45,12 +50,12 @@ export const push: Push = {
   },
 
   async end() {
-    const there = await (await navigator.serviceWorker.getRegistration())?.pushManager.getSubscription();
+    const there = await (await held())?.pushManager.getSubscription().catch(() => null);
     // Where the browser cannot, the provider is still told.
     await there?.unsubscribe().catch(() => false);
   },
 
   async clear() {
-    for (const shown of (await (await navigator.serviceWorker.getRegistration())?.getNotifications()) ?? []) shown.close();
+    for (const shown of (await (await held())?.getNotifications().catch(() => [])) ?? []) shown.close();
   },
 };

@@ -26,7 +26,7 @@ test('the same is shown each time, in the browser’s language, and only that', 
     const { scope, did } = worker([...languages]);
     await pushed(scope);
     await pushed(scope);
-    const expected = { ...WORDS[lang], icon: `${SCOPE}icon-192.png`, tag: 'login', renotify: true };
+    const expected = { ...WORDS[lang], icon: `${SCOPE}icon-192.png`, tag: SCOPE, renotify: true };
     expect(expected.lang).toBe(lang);
     expect(did, languages.join()).toEqual([expected, expected]);
   }

@@ -32,11 +32,14 @@ function words(languages: readonly string[]): Said {
   return first === 'en' ? ENGLISH : GERMAN;
 }
 
-/** One at most: a second takes the first one's place, and is heard again. Whatever the message holds is not read. */
+/**
+ * One at most: a second takes the first one's place, and is heard again. Another insurer's wallet at the same origin has its own. Whatever the
+ * message holds is not read.
+ */
 export function pushed({ registration, navigator }: Scope): Promise<void> {
   const { lang, title, body } = words(navigator.languages);
   const icon = new URL('icon-192.png', registration.scope).href;
-  return registration.showNotification(title, { lang, body, icon, tag: 'login', renotify: true });
+  return registration.showNotification(title, { lang, body, icon, tag: registration.scope, renotify: true });
 }
 
 /** To the wallet's first page, where it is listed: in a window that is open, or a new one. */
