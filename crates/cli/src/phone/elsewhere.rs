@@ -21,14 +21,9 @@ impl Elsewhere {
     /// From the link in the code; `None` for any other address.
     pub(super) fn of_link(address: &str) -> Option<Self> {
         let url = url::Url::parse(address).ok()?;
-        let one = |name: &str| {
-            let mut values = url.query_pairs().filter(|(key, _)| key == name);
-            let value = values.next().map(|(_, value)| value.into_owned());
-            value.filter(|value| !value.is_empty() && values.next().is_none())
-        };
         Some(Self {
-            client_id: one("client_id")?,
-            login: one("login")?,
+            client_id: member(&url, "client_id")?,
+            login: member(&url, "login")?,
         })
     }
 
@@ -61,6 +56,13 @@ impl Elsewhere {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// A member of a link that stands there once, and is not empty.
+pub(super) fn member(link: &url::Url, name: &str) -> Option<String> {
+    let mut values = link.query_pairs().filter(|(key, _)| key == name);
+    let value = values.next().map(|(_, value)| value.into_owned());
+    value.filter(|value| !value.is_empty() && values.next().is_none())
 }
 
 /// What is said to it: a decision, and the number where there is one.

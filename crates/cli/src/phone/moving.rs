@@ -13,6 +13,7 @@ use wallet::phone::{
 };
 
 use super::advice::advised;
+use super::elsewhere::member;
 use super::{bound_at, check_provider};
 use crate::person::{read_device, write_device};
 use crate::running::Which;
@@ -127,12 +128,7 @@ async fn into(options: In) -> Result<()> {
 /// Issuer and offer of the link that an old phone shows.
 fn of_link(link: &str) -> Option<(String, String)> {
     let url = url::Url::parse(link).ok()?;
-    let one = |name: &str| {
-        let mut values = url.query_pairs().filter(|(key, _)| key == name);
-        let value = values.next().map(|(_, value)| value.into_owned());
-        value.filter(|value| !value.is_empty() && values.next().is_none())
-    };
-    Some((one("issuer")?, one("move")?))
+    Some((member(&url, "issuer")?, member(&url, "move")?))
 }
 
 /// Standard output for what a script reads, standard error for who sits in front of it. Says everything once.

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use sandbox::headless::{Decision, Headless, Means, Reply};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use wallet::phone::{AbortWhy, BoundDevice, WaitingRequest};
 
 use super::advice::advised;
@@ -22,8 +23,8 @@ use crate::running::Which;
 ///
 /// Examples:
 ///   healthid phone requests --device lena-phone.json
-///   healthid phone requests --device lena-phone.json --answer 1 --number 47
-///   healthid phone requests --device lena-phone.json --answer 1 --abort not-me
+///   healthid phone requests --device lena-phone.json --answer 3f2a91bc --number 47
+///   healthid phone requests --device lena-phone.json --answer 3f2a91bc --abort not-me
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Requests {
@@ -34,7 +35,7 @@ pub(crate) struct Requests {
     device: PathBuf,
     /// Answer this one: its `request` in the list.
     #[arg(long, value_name = "REQUEST")]
-    answer: Option<usize>,
+    answer: Option<String>,
     /// Approve it: the two digits that the asking page shows. A wrong number ends the login.
     #[arg(long, value_name = "DIGITS", requires = "answer")]
     number: Option<String>,
@@ -56,8 +57,8 @@ enum Why {
 
 impl Requests {
     /// Which request, and what is said to it; `None` where they are only listed.
-    fn reply(&self) -> Result<Option<(usize, Reply)>> {
-        let Some(request) = self.answer else {
+    fn reply(&self) -> Result<Option<(String, Reply)>> {
+        let Some(request) = self.answer.clone() else {
             if self.decides.decision() != Decision::ApproveAll {
                 bail!("--answer: expected which request is answered");
             }
@@ -83,7 +84,7 @@ pub(super) async fn run(options: Requests) -> Result<()> {
     writeln!(std::io::stdout(), "{}", said?).context("standard output")
 }
 
-async fn look(headless: &Headless, device: &mut BoundDevice, reply: Option<(usize, Reply)>) -> Result<String> {
+async fn look(headless: &Headless, device: &mut BoundDevice, reply: Option<(String, Reply)>) -> Result<String> {
     let insurer = bound_at(headless, device)?;
     check_provider(headless, insurer).await?;
     let phone = headless.phone(insurer);
@@ -91,9 +92,9 @@ async fn look(headless: &Headless, device: &mut BoundDevice, reply: Option<(usiz
     let Some((wanted, reply)) = reply else {
         return Ok(serde_json::to_string_pretty(&list(&waiting))?);
     };
-    let Some(request) = wanted.checked_sub(1).and_then(|index| waiting.get(index)) else {
+    let Some(request) = waiting.iter().find(|request| id(request) == wanted) else {
         bail!(
-            "--answer {wanted}: {} wait for this phone; list them without --answer. A request waits for five minutes, and not after it was answered",
+            "--answer {wanted}: expected one of the {} that wait; list them without --answer. A request waits for five minutes, and not after it was answered",
             waiting.len()
         );
     };
@@ -104,10 +105,16 @@ async fn look(headless: &Headless, device: &mut BoundDevice, reply: Option<(usiz
     elsewhere.answer(headless, insurer, Means::Device(device), &reply).await
 }
 
+/// A name that stays the same while others come and go: whoever answers by it answers what he has seen.
+fn id(request: &WaitingRequest) -> String {
+    let digest = Sha256::digest(&request.login);
+    digest[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn list(waiting: &[WaitingRequest]) -> serde_json::Value {
-    let entries = waiting.iter().enumerate().map(|(index, request)| {
+    let entries = waiting.iter().map(|request| {
         json!({
-            "request": index + 1,
+            "request": id(request),
             "client_id": request.client_id,
             "service": request.service.as_ref().map(|service| &service.name),
             "asked_at": request.asked_at,

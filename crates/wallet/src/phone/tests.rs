@@ -62,6 +62,7 @@ fn every_step_can_be_awaited_in_a_server(
     device: &mut BoundDevice,
     opened: impl Fn() -> OpenedLogin<'static>,
     answered: impl Fn() -> AnsweredLogin<'static>,
+    screen: &mut (impl OldPhone + NewPhone),
 ) {
     fn is_send(_: impl Send) {}
     let now = UnixTime(0);
@@ -75,6 +76,8 @@ fn every_step_can_be_awaited_in_a_server(
     is_send(phone.resume("", "", now));
     is_send(phone.open_account(now));
     is_send(phone.requests(device, now));
+    is_send(phone.move_out(device, screen, now));
+    is_send(phone.move_in("", &wish, screen, now));
     is_send(opened().answer_with_card(card));
     is_send(opened().answer_with_device(device, now));
     is_send(opened().decline());
