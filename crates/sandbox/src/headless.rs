@@ -3,7 +3,9 @@
 //! Against a sandbox in the same process the services are its own; against one in another process the service's keys are read from its data
 //! directory, and the answer to the browser never reaches the running service: both act as the same service.
 
-use std::path::PathBuf;
+mod claims;
+mod error;
+
 use std::sync::Arc;
 
 use authenticator::Acr;
@@ -11,23 +13,21 @@ use evidence::verdict::{Pins, Verdict};
 use federation::{EntityId, Schemes};
 use fedmaster::Clock;
 use jose::UnixTime;
-use oidc::scope::Scope;
-use relying_party::client::{
-    CallbackError, Connections, LevelRule, LoginError, LoginOptions, NewPartyError, RedeemError, RelyingParty,
-    VerifiedIdToken,
-};
-use transport::{AddressRule, HttpClient, Roots, TlsError};
-use wallet::card::{PinError, VirtualCard};
-use wallet::phone::{AbortWhy, AnsweredLogin, BindingWish, BoundDevice, End, OpenedLogin, Phone, PhoneError};
-use wallet::provider_check::{ProviderCheck, ProviderCheckError};
+use relying_party::client::{Connections, LevelRule, LoginOptions, RelyingParty, VerifiedIdToken};
+use transport::{AddressRule, HttpClient, Roots};
+use wallet::card::VirtualCard;
+use wallet::phone::{AbortWhy, AnsweredLogin, BindingWish, BoundDevice, End, OpenedLogin, Phone};
+use wallet::provider_check::ProviderCheck;
 
-use crate::cards::{Cards, CardsError, ForeignCards, UseError};
-use crate::data::{DataDir, DataError};
+pub use self::error::HeadlessError;
+use crate::cards::{Cards, ForeignCards};
+use crate::data::DataDir;
 use crate::description::{Description, NoAnchor};
 use crate::insurers::Insurer;
 use crate::sandbox::{RunningSandbox, party_config};
-use crate::service_keys::{self, ServiceKeysError};
+use crate::service_keys;
 use crate::services::Service;
+use claims::kept;
 
 /// Somebody who can log in to a sandbox without a screen.
 pub struct Headless {
@@ -104,70 +104,6 @@ pub struct Login {
     pub token: VerifiedIdToken,
     /// How often the request was pushed.
     pub pushes: u32,
-}
-
-/// Why a login did not succeed.
-#[derive(Debug, thiserror::Error)]
-pub enum HeadlessError {
-    /// The service could not begin it.
-    #[error("pushed authorization request")]
-    Begin(#[from] LoginError),
-    /// The card.
-    #[error("card")]
-    Pin(#[from] PinError),
-    /// The cards.
-    #[error(transparent)]
-    Use(#[from] UseError),
-    /// The cards.
-    #[error(transparent)]
-    Cards(#[from] CardsError),
-    /// The phone.
-    #[error(transparent)]
-    Phone(#[from] PhoneError),
-    /// The answer brought no code.
-    #[error("answer to the service")]
-    Callback(#[from] CallbackError),
-    /// The token was not given or does not verify.
-    #[error("token")]
-    Redeem(#[from] RedeemError),
-    /// Something essential cannot be refused alone.
-    #[error("{0} is essential to this service: it can only be declined as a whole (gematik digest 7.2)")]
-    Essential(String),
-    /// Nothing of this name was asked for.
-    #[error("{0} was not asked for")]
-    NotAsked(String),
-    /// The data directory of the sandbox.
-    #[error("the sandbox's data")]
-    Data(#[from] DataError),
-    /// The sandbox's data directory is not one.
-    #[error("the sandbox's data directory is not readable here; it must run on this machine, as the same user")]
-    NoIdentity,
-    /// The service's keys.
-    #[error(transparent)]
-    ServiceKeys(#[from] ServiceKeysError),
-    /// The service.
-    #[error(transparent)]
-    Party(#[from] NewPartyError),
-    /// The description.
-    #[error(transparent)]
-    Anchor(#[from] NoAnchor),
-    /// What runs at the provider.
-    #[error(transparent)]
-    Provider(#[from] ProviderCheckError),
-    /// Whom to believe about it.
-    #[error("{}: {reason}", file.display())]
-    Pins {
-        /// The file that says so.
-        file: PathBuf,
-        /// Why it cannot be used.
-        reason: String,
-    },
-    /// TLS.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The authority could not be read.
-    #[error("{0}")]
-    Authority(String),
 }
 
 impl std::fmt::Debug for Headless {
@@ -424,67 +360,4 @@ fn party(
     let config = party_config(service, entity_id, &entry.pages, description.trust_anchor()?);
     let connections = Connections::over_network(roots, AddressRule::LoopbackAllowed, &description.host_names)?;
     Ok(RelyingParty::new(config, keys, connections)?)
-}
-
-/// The voluntary claims that are released when some are refused.
-fn kept(answered: &AnsweredLogin<'_>, refused: &[String]) -> Result<Vec<String>, HeadlessError> {
-    let claims = &answered.consent().claims;
-    without(&claims.essential, &claims.voluntary, refused)
-}
-
-/// The voluntary claims that stay when some are refused, by claim or scope.
-fn without(essential: &[String], voluntary: &[String], refused: &[String]) -> Result<Vec<String>, HeadlessError> {
-    let mut kept = voluntary.to_vec();
-    for name in refused {
-        let claims: Vec<&str> = match Scope::parse(name) {
-            Some(scope) => scope.claims().iter().map(|claim| claim.as_str()).collect(),
-            None => vec![name],
-        };
-        let before = kept.len();
-        kept.retain(|claim| !claims.contains(&claim.as_str()));
-        if kept.len() == before {
-            let is_essential = essential.iter().any(|claim| claims.contains(&claim.as_str()));
-            return Err(if is_essential {
-                HeadlessError::Essential(name.clone())
-            } else {
-                HeadlessError::NotAsked(name.clone())
-            });
-        }
-    }
-    Ok(kept)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn names(names: &[&str]) -> Vec<String> {
-        names.iter().map(|name| (*name).to_owned()).collect()
-    }
-
-    #[test]
-    fn claims_are_refused_by_their_name_or_by_their_scope() {
-        let voluntary = names(&["urn:telematik:claims:email", "birthdate"]);
-        let kept = without(&[], &voluntary, &names(&["urn:telematik:email"])).unwrap();
-        assert_eq!(kept, ["birthdate"]);
-        let kept = without(&[], &voluntary, &names(&["birthdate", "urn:telematik:claims:email"])).unwrap();
-        assert!(kept.is_empty());
-    }
-
-    #[test]
-    fn what_is_essential_or_was_not_asked_for_cannot_be_refused() {
-        let essential = names(&["urn:telematik:claims:id"]);
-        let refused = |name| without(&essential, &[], &names(&[name])).unwrap_err();
-        assert!(matches!(
-            refused("urn:telematik:versicherter"),
-            HeadlessError::Essential(_)
-        ));
-        assert!(matches!(
-            refused("urn:telematik:claims:id"),
-            HeadlessError::Essential(_)
-        ));
-        assert!(matches!(refused("birthdate"), HeadlessError::NotAsked(_)));
-        assert!(matches!(refused(""), HeadlessError::NotAsked(_)));
-    }
 }
