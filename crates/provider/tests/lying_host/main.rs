@@ -87,9 +87,11 @@ async fn a_network_that_tampers_gets_no_answer_and_stops_nobody_else() {
         let fields = service.redemption(&push, &code);
         let answer = tokio::time::timeout(network::PATIENCE, service.try_redeem(&through, &fields)).await;
         let got = answer.ok().flatten();
-        assert!(got.is_none_or(|answer| answer.status >= 400), "{mischief:?}");
+        // The first copy of an answer is the answer: where a whole request slips through in one part, it is taken before the second copy ends
+        // the connection.
+        let mut tokens = usize::from(got.is_some_and(|answer| answer.status == 200));
+        assert!(tokens == 0 || mischief == Mischief::Repeats, "{mischief:?}");
         // Not consumed by a request that never arrived whole; or consumed once, by one that did and whose answer was lost. Never twice.
-        let mut tokens = 0;
         for _ in 0..2 {
             tokens += usize::from(service.redeem(&harness.path, &push, &code).await.status == 200);
         }
