@@ -401,7 +401,7 @@ fn invalid_data(error: ScopeError) -> StepProblem {
     }
 }
 
-/// `YYYY-MM-DD` of a second, for pages.
+/// `YYYY-MM-DD` of a second.
 pub(crate) fn day(time: UnixTime) -> String {
     oidc::birthdate::calendar_day(time)
 }

@@ -10,6 +10,35 @@ use axum::{
 /// Remembers the choice; holds nothing but the language.
 const COOKIE: &str = "healthid_lang";
 
+const GERMAN_MONTHS: [&str; 12] = [
+    "Januar",
+    "Februar",
+    "März",
+    "April",
+    "Mai",
+    "Juni",
+    "Juli",
+    "August",
+    "September",
+    "Oktober",
+    "November",
+    "Dezember",
+];
+const ENGLISH_MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
 /// Languages the pages speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
@@ -41,6 +70,21 @@ impl Language {
             Self::German => "de",
             Self::English => "en",
         }
+    }
+
+    /// A day as people write it: "31. Juli 2031", "31 July 2031". What is no `YYYY-MM-DD` stays as it is.
+    pub(crate) fn day(self, iso: &str) -> String {
+        let (months, dot) = match self {
+            Self::German => (GERMAN_MONTHS, "."),
+            Self::English => (ENGLISH_MONTHS, ""),
+        };
+        let written = || {
+            let (year, rest) = iso.split_once('-')?;
+            let (month, day) = rest.split_once('-')?;
+            let month = months.get(month.parse::<usize>().ok()?.checked_sub(1)?)?;
+            Some(format!("{}{dot} {month} {year}", day.parse::<u8>().ok()?))
+        };
+        written().unwrap_or_else(|| iso.to_owned())
     }
 
     /// The language chosen before, else the first one the browser asks for that we speak, else German.
@@ -115,6 +159,16 @@ mod tests {
         let response = pages.oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
         assert_eq!(response.headers()[header::LOCATION], "?client_id=a");
+    }
+
+    #[test]
+    fn a_day_is_written_as_people_write_it() {
+        assert_eq!(Language::German.day("2031-07-31"), "31. Juli 2031");
+        assert_eq!(Language::English.day("2031-07-01"), "1 July 2031");
+        assert_eq!(Language::German.day("2026-03-09"), "9. März 2026");
+        for odd in ["", "2031", "2031-07", "2031-00-01", "2031-13-01", "2031-07-x", "--"] {
+            assert_eq!(Language::German.day(odd), odd);
+        }
     }
 
     #[test]

@@ -211,13 +211,13 @@ async fn the_page_lists_everything_and_takes_it_back_without_a_script() {
     harness.bound(&harness.path, &service, &ada, HIGH_CLASS).await;
     let account = harness.account(&harness.path, &ada).await;
     let url = super::authorize::consent_url(&harness.path, &harness.path.issuer, &account.login);
-    for (language, shared, until) in [
-        ("de", "Geburtsdatum", "Karte wieder nötig ab"),
-        ("en", "Date of birth", "Card needed again from"),
+    for (language, shared, until, day) in [
+        ("de", "Geburtsdatum", "Karte wieder nötig ab", "21. Dezember 2026"),
+        ("en", "Date of birth", "Card needed again from", "21 December 2026"),
     ] {
         let headers = [("cookie", account.cookie.as_str()), ("accept-language", language)];
         let page = wire::page(&harness.app().get(&url, &headers).await.unwrap(), 200, language);
-        for text in ["Patientenakte", shared, "Mein Handy", until, "2026-12-21"] {
+        for text in ["Patientenakte", shared, "Mein Handy", until, day] {
             assert!(page.contains(text), "{text}");
         }
         assert!(!page.contains(ada.kvnr));

@@ -162,8 +162,8 @@ async fn each_device_is_shown_with_its_kind_its_day_and_what_stands_against_it_i
                 "<dd>Passkey</dd>",
                 ">Gesperrt<",
                 "<dt>Zuletzt benutzt</dt><dd>Noch nie</dd>",
-                "<dt>Karte wieder nötig ab</dt><dd>2026-12-21</dd>",
-                "<dt>Gültig bis</dt><dd>2031-07-31</dd>",
+                "<dt>Karte wieder nötig ab</dt><dd>21. Dezember 2026</dd>",
+                "<dt>Gültig bis</dt><dd>31. Juli 2031</dd>",
             ],
         ),
         (
@@ -173,8 +173,8 @@ async fn each_device_is_shown_with_its_kind_its_day_and_what_stands_against_it_i
                 "<dd>Passkey</dd>",
                 ">Locked<",
                 "<dt>Last used</dt><dd>Not yet</dd>",
-                "<dt>Card needed again from</dt><dd>2026-12-21</dd>",
-                "<dt>Valid until</dt><dd>2031-07-31</dd>",
+                "<dt>Card needed again from</dt><dd>21 December 2026</dd>",
+                "<dt>Valid until</dt><dd>31 July 2031</dd>",
             ],
         ),
     ] {
@@ -268,7 +268,7 @@ async fn a_code_is_shown_once_and_loading_its_page_again_makes_no_other() {
     let why = "Ihr Sperr-Code ist schon erstellt.";
     assert!(again.contains(why) && !back.contains(why));
     for page in [&again, &back] {
-        assert!(!page.contains(&code) && page.contains("Sie haben einen Sperr-Code vom 2026-11-21."));
+        assert!(!page.contains(&code) && page.contains("Sie haben einen Sperr-Code vom 21. November 2026."));
     }
     // Another one on purpose: the one before is nobody's then.
     let instead_of = wire::attribute(&back, "name=\"instead_of\"", "value");
@@ -287,7 +287,7 @@ async fn a_device_gets_another_name_and_is_removed_by_its_forms_and_she_reads_of
     let (name, shown) = ("Omas <Tablet>", "Omas &#60;Tablet&#62;");
     let named = wire::page(&world.rename(&by_device, &other.handle, name).await, 200, "de");
     assert!(named.contains(shown) && named.contains("Die Änderung gilt ab sofort"));
-    assert!(named.contains("<dt>Zuletzt benutzt</dt><dd>2026-11-21</dd>"));
+    assert!(named.contains("<dt>Zuletzt benutzt</dt><dd>21. November 2026</dd>"));
     let rest = wire::page(&world.manage(&by_device, &other.handle, "remove").await, 200, "de");
     assert!(!rest.contains(shown) && rest.contains("Die Änderung gilt ab sofort"));
     // Once more, and the one it was: nothing is done, and nothing noted.
