@@ -84,7 +84,7 @@ async function looked(page, name) {
   const rules = { 'page-has-heading-one': { enabled: false } };
   const { violations } = await frame.evaluate((rules) => window.axe.run(document, { resultTypes: ['violations'], rules }), rules);
   assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html)}`), [], name);
-  for (const width of [320, 1280]) {
+  for (const width of [320, 390, 768, 1280]) {
     await page.setViewportSize({ width, height: 900 });
     const overflow = await frame.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     assert.ok(overflow <= 0, `${name}: sideways by ${overflow} px at ${width} px`);

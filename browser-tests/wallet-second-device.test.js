@@ -84,7 +84,7 @@ test('the phone approves with the digits of the screen, and the code comes to th
   const { page, digits, link } = await begun();
   const frame = page.frames().find((each) => each !== page.mainFrame());
   await accessible(frame, 'the part that waits');
-  for (const width of [320, 1280]) {
+  for (const width of [320, 390, 768, 1280]) {
     await page.setViewportSize({ width, height: 900 });
     const overflow = await frame.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     assert.ok(overflow <= 0, `sideways by ${overflow} px at ${width} px`);
