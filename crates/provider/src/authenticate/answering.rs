@@ -51,12 +51,7 @@ pub(crate) async fn card(
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Response {
-    let attempt = Attempt {
-        core,
-        tenant,
-        network,
-        browser: browser(headers),
-    };
+    let attempt = Attempt::new(core, tenant, network, headers);
     match verify_card(&attempt, body).await {
         Ok(answer) => json_response(StatusCode::OK, &answer),
         Err(problem) => core.problem("card_refused", problem).into_json(),
@@ -181,12 +176,7 @@ pub(crate) async fn device(
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Response {
-    let attempt = Attempt {
-        core,
-        tenant,
-        network,
-        browser: browser(headers),
-    };
+    let attempt = Attempt::new(core, tenant, network, headers);
     match verify_device(&attempt, body).await {
         Ok(answer) => json_response(StatusCode::OK, &answer),
         Err(problem) => core.problem("device_refused", problem).into_json(),
@@ -245,7 +235,16 @@ struct Attempt<'a> {
     browser: Option<BrowserTag>,
 }
 
-impl Attempt<'_> {
+impl<'a> Attempt<'a> {
+    fn new(core: &'a Core, tenant: &'a Arc<Tenant>, network: Network, headers: &HeaderMap) -> Self {
+        Self {
+            core,
+            tenant,
+            network,
+            browser: browser(headers),
+        }
+    }
+
     fn network(&self) -> Option<&[u8; 9]> {
         self.network.told_apart(&self.core.limits)
     }
