@@ -112,6 +112,7 @@ mod tests {
     use authenticator::device::parse_look;
 
     use super::*;
+    use crate::flow::vectors::record;
 
     const ISSUER: &str = "https://idp.example/109900019";
 
@@ -134,16 +135,6 @@ mod tests {
         found: Option<Found>,
         /// Code and reason of the error.
         error: Option<(String, Option<String>)>,
-    }
-
-    fn record() -> DeviceRecord {
-        DeviceRecord {
-            issuer: ISSUER.to_owned(),
-            device: "handle".to_owned(),
-            name: "Handy".to_owned(),
-            valid_until: UnixTime(1_750_000_000),
-            counter: 41,
-        }
     }
 
     fn answered(told: Told) -> Answered {

@@ -12,6 +12,8 @@ use std::path::PathBuf;
 use jose::UnixTime;
 use serde::{Deserialize, Serialize};
 
+pub(super) use provider::record;
+
 use super::{Binding, BindingWish, FlowError, Login, PasskeyBinding, Told, Want};
 
 const ISSUER: &str = "https://idp.example/109900019";

@@ -90,7 +90,8 @@ pub(super) fn approve(number: Option<&str>) -> Told {
     }
 }
 
-pub(super) fn record() -> DeviceRecord {
+/// A device that is bound.
+pub(in crate::flow) fn record() -> DeviceRecord {
     DeviceRecord {
         issuer: ISSUER.to_owned(),
         device: "handle".to_owned(),

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use authenticator::device::parse_look;
 use serde::{Deserialize, Serialize};
 
+use super::super::vectors::record;
 use super::*;
 
 const ISSUER: &str = "https://idp.example/109900019";
@@ -40,16 +41,6 @@ struct Answered {
     until: Option<u64>,
     /// Code and reason of the error.
     error: Option<(String, Option<String>)>,
-}
-
-fn record() -> DeviceRecord {
-    DeviceRecord {
-        issuer: ISSUER.to_owned(),
-        device: "handle".to_owned(),
-        name: "Handy".to_owned(),
-        valid_until: UnixTime(1_750_000_000),
-        counter: 41,
-    }
 }
 
 fn answered(wish: &Waking, told: Told) -> Answered {
