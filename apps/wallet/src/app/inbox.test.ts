@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import type { Tab } from './testing.ts';
-import { FakeInsurer, FakeReader, NUMBER, PIN, SERVICE, browser, settled, tab } from './testing.ts';
+import { FakeInsurer, FakeReader, NUMBER, SERVICE, browser, enrol, settled, tab } from './testing.ts';
 
 const NOW = 1_000_000;
 const sent = (login: string) => ({ client_id: SERVICE, login, asked_at: NOW, service: { name: 'Service' } });
@@ -12,21 +12,7 @@ async function world(pin?: string) {
   const all = { insurer: new FakeInsurer(now), browser: browser() };
   const open = () => tab(all.browser, all.insurer, new FakeReader(), now);
   const wallet = await open();
-  wallet.act.beginEnrolment();
-  wallet.act.continueEnrolment();
-  wallet.act.setEnrolment({ name: 'Phone', consentToSubstantial: true });
-  wallet.act.continueEnrolment();
-  await settled(wallet);
-  wallet.act.chooseCard('card');
-  wallet.act.answerCard(PIN);
-  await settled(wallet);
-  if (pin === undefined) wallet.act.withoutPin();
-  for (const typed of pin === undefined ? [] : [pin, pin]) {
-    await settled(wallet);
-    wallet.act.typePin(typed);
-  }
-  await settled(wallet);
-  expect(wallet.store.state.enrolment?.step).toBe('bound');
+  await enrol(wallet, pin);
   return { ...all, wallet, open };
 }
 

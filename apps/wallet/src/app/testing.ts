@@ -1,5 +1,6 @@
 /** For tests: an insurer in memory that speaks the protocol, a card reader, a browser's storage. Faults are switched on by path. */
 
+import { expect } from 'vitest';
 import { p256_oprf } from '@noble/curves/nist.js';
 import * as base64url from '../core/base64url.ts';
 import { registrationChallenge } from '../core/passkey-challenge.ts';
@@ -437,4 +438,23 @@ export async function settled({ store, records }: Tab): Promise<void> {
     if (!store.state.busy) return records.settled();
   }
   throw new Error(`still busy: ${store.state.busy}`);
+}
+
+/** With the card, from the first screen to a device that is bound. */
+export async function enrol(wallet: Tab, pin?: string): Promise<void> {
+  wallet.act.beginEnrolment();
+  wallet.act.continueEnrolment();
+  wallet.act.setEnrolment({ name: 'Phone', consentToSubstantial: true });
+  wallet.act.continueEnrolment();
+  await settled(wallet);
+  wallet.act.chooseCard('card');
+  wallet.act.answerCard(PIN);
+  await settled(wallet);
+  if (pin === undefined) wallet.act.withoutPin();
+  for (const typed of pin === undefined ? [] : [pin, pin]) {
+    await settled(wallet);
+    wallet.act.typePin(typed);
+  }
+  await settled(wallet);
+  expect(wallet.store.state.enrolment?.step).toBe('bound');
 }

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import type { Tab } from './testing.ts';
-import { APP_PIN, FakeInsurer, FakePush, FakeReader, PIN, PUSH_SECONDS, SERVICE, authenticator, browser, settled, tab } from './testing.ts';
+import { APP_PIN, FakeInsurer, FakePush, FakeReader, PIN, PUSH_SECONDS, SERVICE, authenticator, browser, enrol, settled, tab } from './testing.ts';
 import { RENEWED_BEFORE_SECONDS } from './waking.ts';
 
 const DAY = 86_400;
@@ -23,24 +23,6 @@ async function world({ pin, pushKey = KEY, push = new FakePush() }: { pin?: stri
   await enrol(wallet, pin);
   await wallet.wakes.check();
   return { insurer, wallet, open, push, now, later: (seconds: number) => void (at += seconds) };
-}
-
-async function enrol(wallet: Tab, pin?: string) {
-  wallet.act.beginEnrolment();
-  wallet.act.continueEnrolment();
-  wallet.act.setEnrolment({ name: 'Phone', consentToSubstantial: true });
-  wallet.act.continueEnrolment();
-  await settled(wallet);
-  wallet.act.chooseCard('card');
-  wallet.act.answerCard(PIN);
-  await settled(wallet);
-  if (pin === undefined) wallet.act.withoutPin();
-  for (const typed of pin === undefined ? [] : [pin, pin]) {
-    await settled(wallet);
-    wallet.act.typePin(typed);
-  }
-  await settled(wallet);
-  expect(wallet.store.state.enrolment?.step).toBe('bound');
 }
 
 async function turn(wallet: Tab, on: boolean) {
